@@ -1,0 +1,3 @@
+"""A training bench for small networks: one YAML file says data, net, optimiser and schedule."""
+
+__version__ = "0.1.0"

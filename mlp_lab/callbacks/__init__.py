@@ -1,0 +1,26 @@
+"""One file for each thing that training produces."""
+
+from mlp_lab.callbacks.checkpoints import BestCheckpoint, LastCheckpoint, WholeFileCheckpointIO
+from mlp_lab.callbacks.console import EpochLines, progress_bars
+from mlp_lab.callbacks.epoch_seed import EpochSeed
+from mlp_lab.callbacks.metrics_file import MetricsFile
+from mlp_lab.callbacks.overfit_check import OverfitCheck
+from mlp_lab.callbacks.predictions_file import PredictionsFile
+from mlp_lab.callbacks.run_record import RunRecord
+from mlp_lab.callbacks.step_metrics import StepMetrics
+from mlp_lab.callbacks.stopwatch import Stopwatch
+
+__all__ = [
+    "BestCheckpoint",
+    "EpochLines",
+    "EpochSeed",
+    "LastCheckpoint",
+    "MetricsFile",
+    "OverfitCheck",
+    "PredictionsFile",
+    "RunRecord",
+    "StepMetrics",
+    "Stopwatch",
+    "WholeFileCheckpointIO",
+    "progress_bars",
+]

@@ -1,0 +1,106 @@
+"""best.ckpt and last.ckpt, each written whole or not at all."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from mlp_lab.atomic import replacing
+
+
+class WholeFileCheckpointIO(TorchCheckpointIO):
+    """Write a checkpoint whole; Lightning's own way copies it from another file system."""
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | Path,
+        storage_options: object = None,
+    ) -> None:
+        """Write to ``path``, whole or not at all."""
+        with replacing(Path(path)) as part:
+            torch.save(checkpoint, part)
+
+
+class _RunCheckpoint(ModelCheckpoint):
+    """A checkpoint of fixed name whose state names files alone, so that a moved run resumes."""
+
+    _PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+
+    def __init__(
+        self,
+        directory: Path,
+        filename: str,
+        **settings: Any,
+    ) -> None:
+        super().__init__(
+            dirpath=directory,
+            filename=filename,
+            auto_insert_metric_name=False,
+            enable_version_counter=False,
+            save_on_train_epoch_end=True,
+            # It would write the weights of the moment over the best ones.
+            save_on_exception=False,
+            **settings,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state with file names in place of paths."""
+        state = super().state_dict()
+        names = {key: Path(state[key]).name if state[key] else "" for key in self._PATHS}
+        scores = {Path(path).name: score for path, score in state["best_k_models"].items()}
+        return {**state, **names, "best_k_models": scores, "dirpath": None}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take a state over into the directory that the run is in now."""
+        directory = Path(str(self.dirpath))
+        paths = {
+            key: str(directory / state_dict[key]) if state_dict[key] else "" for key in self._PATHS
+        }
+        scores = {
+            str(directory / name): score for name, score in state_dict["best_k_models"].items()
+        }
+        super().load_state_dict(
+            {**state_dict, **paths, "best_k_models": scores, "dirpath": self.dirpath}
+        )
+
+
+class BestCheckpoint(_RunCheckpoint):
+    """Keep the epoch of the best score; of equal ones the earliest.
+
+    Args:
+        directory: Where to write best.ckpt.
+        score: Metric to follow.
+        mode: Whether it is best at its ``max`` or ``min``.
+    """
+
+    def __init__(self, directory: Path, score: str, mode: Literal["min", "max"]) -> None:
+        super().__init__(directory, "best", monitor=score, mode=mode)
+
+
+class LastCheckpoint(_RunCheckpoint):
+    """Keep the last completed epoch, and the start before there is one.
+
+    It belongs after BestCheckpoint, whose state of the same epoch it must hold.
+
+    Args:
+        directory: Where to write last.ckpt.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory, "last", monitor=None)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the start, unless the run goes on from a checkpoint."""
+        super().on_train_start(trainer, pl_module)
+        if trainer.ckpt_path is None:
+            trainer.save_checkpoint(self.format_checkpoint_name({}))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint onto the CPU, without unpickling anything but tensors and plain types."""
+    checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return checkpoint

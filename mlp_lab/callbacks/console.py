@@ -1,0 +1,58 @@
+"""What training says on the console: a live bar in a terminal, and one line for each epoch."""
+
+import sys
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import RichProgressBar
+
+from mlp_lab.callbacks.checkpoints import BestCheckpoint
+from mlp_lab.callbacks.step_metrics import StepMetrics
+from mlp_lab.callbacks.stopwatch import Stopwatch
+
+_BATCHES_BETWEEN_REFRESHES = 20
+
+
+class EpochLines(pl.Callback):
+    """Print one line at the end of each epoch.
+
+    Args:
+        step_metrics: Knows the means over the epoch's steps.
+        stopwatch: Knows how long the epoch took.
+        best: Knows whether the epoch is the best so far; it is asked before it writes.
+    """
+
+    def __init__(
+        self, step_metrics: StepMetrics, stopwatch: Stopwatch, best: BestCheckpoint
+    ) -> None:
+        self.step_metrics = step_metrics
+        self.stopwatch = stopwatch
+        self.best = best
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Print epoch, metrics, seconds, and whether the score is the best so far."""
+        if not trainer.is_global_zero:
+            return
+        width = len(str(trainer.max_epochs))
+        train = _metrics_text(self.step_metrics.epoch_means, "train")
+        val = _metrics_text({k: float(v) for k, v in trainer.callback_metrics.items()}, "val")
+        score = trainer.callback_metrics.get(self.best.monitor or "")
+        is_best = score is not None and self.best.check_monitor_top_k(trainer, score)
+        print(
+            f"epoch {trainer.current_epoch + 1:>{width}}/{trainer.max_epochs}  {train}  {val}"
+            f"  {self.stopwatch.epoch_seconds:5.1f} s{'  best' if is_best else ''}",
+            flush=True,
+        )
+
+
+def progress_bars() -> list[pl.Callback]:
+    """Return the live progress bar for a terminal, none where the output is a file."""
+    if not sys.stdout.isatty():
+        return []
+    return [RichProgressBar(refresh_rate=_BATCHES_BETWEEN_REFRESHES)]
+
+
+def _metrics_text(metrics: dict[str, float], stage: str) -> str:
+    """Say the metrics of a stage, the loss first."""
+    prefix = f"{stage}/"
+    own = {k.removeprefix(prefix): v for k, v in metrics.items() if k.startswith(prefix)}
+    return f"{stage}: " + " ".join(f"{k} {own[k]:.4f}" for k in sorted(own, reverse=True))

@@ -1,0 +1,155 @@
+"""config.yaml and manifest.json: what was asked, and where and with what it ran."""
+
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+import yaml
+
+import mlp_lab
+from mlp_lab.atomic import write_text
+from mlp_lab.data import LabDataModule
+from mlp_lab.data.statistics import class_counts
+from mlp_lab.nets import measure_net
+from mlp_lab.run import Run, now
+from mlp_lab.tasks import Task
+
+_PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "jsonargparse", "numpy")
+
+
+class RunRecord(pl.Callback):
+    """Write what a training was asked and ran with, into its directory and its checkpoints.
+
+    Args:
+        run: Where to write, on the first process; None on the others.
+        config: The full configuration in plain types.
+        command: The command line.
+    """
+
+    def __init__(self, run: Run | None, config: Mapping[str, Any], command: list[str]) -> None:
+        self.run = run
+        self.config = dict(config)
+        self.command = command
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Write the configuration, and the manifest's first half."""
+        if stage != "fit" or self.run is None:
+            return
+        write_text(self.run.config_path, dump_yaml(self.config))
+        known = self.run.read_manifest()
+        self.run.update_manifest(
+            status="running",
+            start=known.get("start", now()),
+            end=None,
+            command=known.get("command", self.command),
+            git=git_state(),
+            versions=versions(),
+            device=device_name(trainer),
+            processes=trainer.world_size,
+            seed=self.config["seed_everything"],
+        )
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add what is known once the data are there; say it on the console too."""
+        if not trainer.is_global_zero:
+            return
+        assert isinstance(pl_module, Task)
+        size = measure_net(pl_module.net)
+        net = {
+            "class": type(pl_module.net).__name__,
+            "parameters": size.parameters,
+            "neurons": size.neurons,
+            "connections": size.connections,
+        }
+        datamodule = trainer.datamodule  # type: ignore[attr-defined]  # set by a connector
+        data = describe_data(datamodule) if isinstance(datamodule, LabDataModule) else {}
+        if data:
+            sizes = ", ".join(f"{sum(n.values()):,} {part}" for part, n in data["counts"].items())
+            print(f"data: {data['source']}: {sizes} (validation = {data['validation']})")
+        print(
+            f"net: {net['class']}: {size.parameters:,} trainable parameters, "
+            f"{size.neurons:,} neurons, {size.connections:,} connections; "
+            f"on {device_name(trainer)}"
+        )
+        if self.run is not None:
+            assert isinstance(datamodule, LabDataModule)
+            self.run.update_manifest(data={**data, "sha256": datamodule.fingerprints()}, net=net)
+
+    def on_save_checkpoint(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        checkpoint: dict[str, Any],
+    ) -> None:
+        """Put the configuration and the scores into the checkpoint, which may be copied away."""
+        checkpoint["mlp_lab"] = {
+            "version": mlp_lab.__version__,
+            "config": self.config,
+            "metrics": {key: float(value) for key, value in trainer.callback_metrics.items()},
+        }
+
+
+def describe_data(data: LabDataModule) -> dict[str, Any]:
+    """Say what trains, validates and tests: source, classes and their counts in each split."""
+    own = "the source's own part" if "val" in data.source.parts else "held out of train"
+    return {
+        "source": data.source.name,
+        "input_shape": list(data.input_shape),
+        "class_names": list(data.class_names),
+        "validation": "test set" if data.validate_on == "test" else own,
+        "counts": {
+            part: dict(
+                zip(
+                    data.class_names,
+                    class_counts(data.subsets[part].labels, data.num_classes).tolist(),
+                    strict=True,
+                )
+            )
+            for part in ("train", "val", "test")
+        },
+        "mean": data.mean.tolist(),
+        "std": data.std.tolist(),
+        "notes": data.source.notes,
+    }
+
+
+def dump_yaml(config: Mapping[str, Any]) -> str:
+    """Write a configuration in the order it has."""
+    text: str = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
+def git_state() -> dict[str, Any] | None:
+    """Return commit and dirty flag of this package's checkout; None where it is installed."""
+    package = Path(mlp_lab.__file__).parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(package), *arguments], capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", "__init__.py")
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result may depend on."""
+    packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {"mlp_lab": mlp_lab.__version__, "python": platform.python_version(), **packages}
+
+
+def device_name(trainer: pl.Trainer) -> str:
+    """Say what computes: the GPU's name, or the CPU with its threads."""
+    device = trainer.strategy.root_device
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"

@@ -1,0 +1,88 @@
+"""The entry point: finds the command, and loads only what that command needs."""
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlp_lab import __version__
+from mlp_lab.errors import MLPLabError
+from mlp_lab.suggest import did_you_mean
+
+USAGE_ERROR = 2
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the help says of a command, and the module whose ``main(command, args)`` runs it."""
+
+    summary: str
+    module: str
+
+
+COMMANDS = {
+    "fit": Command("train, then test the best checkpoint", "mlp_lab.lightning_cli"),
+    "validate": Command("score a run's checkpoint on validation", "mlp_lab.lightning_cli"),
+    "test": Command("score a run's checkpoint on the test set", "mlp_lab.lightning_cli"),
+    "predict": Command(
+        "write what a run's checkpoint says of each sample", "mlp_lab.lightning_cli"
+    ),
+}
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run ``mlp-lab``.
+
+    Args:
+        args: The words after ``mlp-lab``; by default those of the command line.
+
+    Returns:
+        The exit code: 0, 1 where a check or a training failed, 2 where something is to be mended in
+        the command or its files.
+    """
+    words = list(sys.argv[1:] if args is None else args)
+    verbose = "--verbose" in words
+    words = [word for word in words if word != "--verbose"]
+    parser = _make_parser()
+    if not words:
+        parser.print_help()
+        return USAGE_ERROR
+    command = words[0]
+    if command not in COMMANDS:
+        parser.parse_args(words[:1])  # --help and --version end here
+        return _report(f"There is no command {command!r}. {did_you_mean(command, COMMANDS)}")
+    try:
+        module = importlib.import_module(COMMANDS[command].module)
+        code: int = module.main(command, words[1:])
+    except MLPLabError as error:
+        if verbose:
+            traceback.print_exc()
+        return _report(str(error))
+    except BrokenPipeError:  # somebody like head stopped reading
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _report(message: str) -> int:
+    print(f"mlp-lab: error: {message}", file=sys.stderr)
+    return USAGE_ERROR
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    listed = "\n".join(f"  {name:{width}}  {c.summary}" for name, c in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="mlp-lab",
+        usage="mlp-lab [--help] [--version] COMMAND [OPTIONS]",
+        description="Train small networks described in one YAML file.",
+        epilog=f"commands:\n{listed}\n\n"
+        "Options of a command: mlp-lab COMMAND --help. --verbose shows an error's traceback.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mlp-lab {__version__}")
+    parser.add_argument("command", nargs="?", help=argparse.SUPPRESS)
+    return parser

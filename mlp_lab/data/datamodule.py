@@ -1,0 +1,256 @@
+"""From a source to batches: load, split, count, serve."""
+
+from pathlib import Path
+from typing import Literal
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from mlp_lab.data.sampler import EpochSampler
+from mlp_lab.data.source import Batch, Part, Samples, SampleSubset, Source
+from mlp_lab.data.split import stratified_split
+from mlp_lab.data.statistics import channel_mean_std, class_counts, class_weights, sha256
+from mlp_lab.errors import ConfigError, EmptyClassError
+from mlp_lab.seeding import generator, global_seed
+
+DEFAULT_VAL_FRACTION = 0.1
+DEFAULT_TEST_FRACTION = 0.2
+
+
+class LabDataModule(pl.LightningDataModule):
+    """Serve any source in batches, its training part shuffled, its parts split with stratification.
+
+    Everything is held in memory as bytes and fetched a whole batch at a time; scaling and
+    normalising are the task's, with the mean and standard deviation computed here.
+
+    Args:
+        source: The data set: KMNIST, MNIST, FashionMNIST, CIFAR10, CIFAR100 or Digits.
+        root: Directory of the data sets.
+        download: Whether files that are missing may be downloaded.
+        batch_size: Samples in a batch, at least 1.
+        val_fraction: Share of the training part held out for validation, in (0, 1). By default 0.1
+            where the source has no validation part of its own.
+        test_fraction: Share held out for the test, in (0, 1), before anything else. By default 0.2
+            where the source has no test part of its own.
+        validate_on: What validation during training runs on. With ``test`` all training samples
+            train, and the best checkpoint is chosen on the test set: its score is no estimate then.
+        split_seed: Which of the possible splits; apart from the seed of the training.
+        class_weights: Weights of the K classes in the training loss: ``balanced`` for the inverse
+            of their frequency, a list, or none.
+        predict_split: The part that ``predict`` runs over.
+
+    Raises:
+        ConfigError: A value that cannot work with the others or with the source.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        root: Path = Path("data"),
+        download: bool = True,
+        batch_size: int = 128,
+        val_fraction: float | None = None,
+        test_fraction: float | None = None,
+        validate_on: Literal["val", "test"] = "val",
+        split_seed: int = 0,
+        class_weights: Literal["balanced"] | list[float] | None = None,
+        predict_split: Literal["train", "val", "test", "all"] = "test",
+    ) -> None:
+        super().__init__()
+        self.source = source
+        self.root = root
+        self.download = download
+        self.batch_size = batch_size
+        self.val_fraction = val_fraction
+        self.test_fraction = test_fraction
+        self.validate_on = validate_on
+        self.split_seed = split_seed
+        self.class_weights = class_weights
+        self.predict_split = predict_split
+        self._check_settings()
+
+        self._loaded: dict[Part, Samples] | None = None
+        self.subsets: dict[Part, SampleSubset] = {}
+        """The samples of every split, known after ``setup``."""
+        self.mean = self.std = torch.empty(0)
+        """Mean and standard deviation of the training inputs, ``(C,)``, after ``setup("fit")``."""
+
+    def _check_settings(self) -> None:
+        if self.batch_size < 1:
+            raise ConfigError(
+                f"data.batch_size is {self.batch_size}; it must be at least 1. "
+                "Try --data.batch_size 128."
+            )
+        if self.split_seed < 0:
+            raise ConfigError(f"data.split_seed is {self.split_seed}; it must not be negative.")
+        for key, fraction in (
+            ("val_fraction", self.val_fraction),
+            ("test_fraction", self.test_fraction),
+        ):
+            if fraction is not None and not 0 < fraction < 1:
+                raise ConfigError(
+                    f"data.{key} is {fraction}; it must lie strictly between 0 and 1. "
+                    f"Try --data.{key} 0.1."
+                )
+        if self.test_fraction is not None and "test" in self.source.parts:
+            raise ConfigError(
+                f"data.test_fraction is {self.test_fraction}, but {self.source.name} has a test "
+                "part of its own, which stays as it is. Leave data.test_fraction out."
+            )
+        if self.val_fraction is not None and self.validate_on == "test":
+            raise ConfigError(
+                f"data.val_fraction is {self.val_fraction} while data.validate_on is 'test': "
+                "then all training samples train. Leave one of the two out."
+            )
+        if self.val_fraction is not None and "val" in self.source.parts:
+            raise ConfigError(
+                f"data.val_fraction is {self.val_fraction}, but {self.source.name} has a "
+                "validation part of its own. Leave data.val_fraction out."
+            )
+        if isinstance(self.class_weights, list) and (
+            len(self.class_weights) != self.num_classes or min(self.class_weights) < 0
+        ):
+            raise ConfigError(
+                f"data.class_weights is {self.class_weights}; {self.source.name} needs "
+                f"{self.num_classes} weights, none negative, or 'balanced'."
+            )
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return self.source.input_shape
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes K."""
+        return self.source.num_classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes in the order of their labels."""
+        return self.source.class_names
+
+    def prepare_data(self) -> None:
+        """Download what is missing. What was read on the way is kept, so that it is read once."""
+        self._loaded = self.source.load(self.root, download=self.download)
+
+    def setup(self, stage: str) -> None:
+        """Load and split; for training also compute the statistics of the training split.
+
+        Raises:
+            EmptyClassError: A split leaves a class without a sample.
+        """
+        if not self.subsets:
+            # Only the first process of a machine prepares, the others find the files there.
+            parts = self._loaded or self.source.load(self.root, download=False)
+            self._loaded = None
+            self.subsets = self._split(parts)
+        if stage == "fit" and not len(self.mean):
+            train = self.subsets["train"]
+            self.mean, self.std = channel_mean_std(train.samples.inputs, train.indices)
+
+    def _split(self, parts: dict[Part, Samples]) -> dict[Part, SampleSubset]:
+        subsets = {
+            part: SampleSubset(samples, torch.arange(len(samples)))
+            for part, samples in parts.items()
+        }
+        if "test" not in subsets:
+            fraction = self.test_fraction or DEFAULT_TEST_FRACTION
+            subsets |= self._split_off("test", fraction, subsets["train"])
+        if self.validate_on == "test":
+            subsets["val"] = subsets["test"]
+        elif "val" not in subsets:
+            fraction = self.val_fraction or DEFAULT_VAL_FRACTION
+            subsets |= self._split_off("val", fraction, subsets["train"])
+        return subsets
+
+    def _split_off(
+        self, part: Part, fraction: float, whole: SampleSubset
+    ) -> dict[Part, SampleSubset]:
+        """Divide ``whole`` into what stays for training and the new part."""
+        stay, picked = stratified_split(whole.labels, fraction, self.split_seed)
+        there = class_counts(whole.labels, self.num_classes) > 0
+        for side, positions in (("training", stay), (part, picked)):
+            gone = there & (class_counts(whole.labels[positions], self.num_classes) == 0)
+            if gone.any():
+                label = int(gone.nonzero()[0])
+                count = int((whole.labels == label).sum())
+                raise EmptyClassError(
+                    f"data.{part}_fraction {fraction} leaves class {self.class_names[label]!r}, "
+                    f"which has {count} samples, without a {side} sample. Choose another fraction."
+                )
+        return {
+            "train": SampleSubset(whole.samples, whole.indices[stay]),
+            part: SampleSubset(whole.samples, whole.indices[picked]),
+        }
+
+    def training_class_weights(self) -> Tensor:
+        """Return the weight of each class in the training loss, ``(K,)``; ones by default."""
+        match self.class_weights:
+            case None:
+                return torch.ones(self.num_classes)
+            case "balanced":
+                return class_weights(self.subsets["train"].labels, self.num_classes)
+            case weights:
+                return torch.tensor(weights)
+
+    def fingerprints(self) -> dict[str, str]:
+        """Return the SHA-256 of all samples and of the split."""
+        samples = {id(subset.samples): subset.samples for subset in self.subsets.values()}
+        return {
+            "data": sha256(*(t for part in samples.values() for t in (part.inputs, part.labels))),
+            "split": sha256(*(self.subsets[part].indices for part in ("train", "val", "test"))),
+        }
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Return the training samples in an order drawn anew for each epoch."""
+        return self._loader(self.subsets["train"], shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Return the validation samples in their own order."""
+        return self._loader(self.subsets["val"], shuffle=False)
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Return the test samples in their own order."""
+        return self._loader(self.subsets["test"], shuffle=False)
+
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """Return the samples of ``data.predict_split`` in their own order."""
+        return self._loader(self.predict_subset(), shuffle=False)
+
+    def predict_subset(self) -> SampleSubset:
+        """Return the samples that ``predict`` runs over."""
+        if self.predict_split != "all":
+            return self.subsets[self.predict_split]
+        parts = {id(subset.samples): subset.samples for subset in self.subsets.values()}.values()
+        everything = Samples(
+            torch.cat([part.inputs for part in parts]), torch.cat([part.labels for part in parts])
+        )
+        return SampleSubset(everything, torch.arange(len(everything)))
+
+    def _loader(self, subset: SampleSubset, *, shuffle: bool) -> DataLoader[Batch]:
+        # Overfitting is on the same batches again and again: Lightning takes the first ones.
+        overfit = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]  # set by a connector
+        sampler = EpochSampler(
+            subset,
+            shuffle=shuffle,
+            seed=global_seed(),
+            num_replicas=self.trainer.world_size if self.trainer else 1,
+            rank=self.trainer.global_rank if self.trainer else 0,
+        )
+        return DataLoader(
+            dataset=subset,
+            batch_size=self.batch_size,
+            sampler=None if overfit else sampler,
+            collate_fn=_whole_batch,  # type: ignore[arg-type]  # __getitems__ gives no list
+            # Each iterator draws a number; from the global generator that would shift what dropout
+            # draws, and Lightning makes one iterator less in the first epoch of a resumed run.
+            generator=generator(global_seed()),
+        )
+
+
+def _whole_batch(batch: Batch) -> Batch:
+    """Pass a batch on: SampleSubset has fetched it whole."""
+    return batch

@@ -1,0 +1,106 @@
+"""What a data set is: facts known beforehand, and samples held whole in memory."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+Part = Literal["train", "val", "test"]
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs and labels of one part of a data set.
+
+    Shape:
+        inputs ``(N, C, H, W)`` uint8 for images or ``(N, D)`` float32; labels ``(N,)`` int64.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class Source(ABC):
+    """Where samples come from.
+
+    The facts below hold before anything is downloaded or read, so that a net can be built and a
+    contradictory configuration refused at once.
+
+    Attributes:
+        input_shape: Shape of one input, ``(C, H, W)`` for images.
+        class_names: Names of the K classes, in the order of their labels.
+        parts: The parts that ``load`` gives; what is missing is split off from ``train``.
+    """
+
+    input_shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+    parts: frozenset[Part]
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        """What is unusual about the files, found while they were read; goes into the manifest."""
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes K."""
+        return len(self.class_names)
+
+    @property
+    def name(self) -> str:
+        """What the console and the manifest call the data set."""
+        return type(self).__name__
+
+    @abstractmethod
+    def load(self, root: Path, *, download: bool) -> dict[Part, Samples]:
+        """Read every part into memory.
+
+        Args:
+            root: Directory of the data sets. Sources that bring their own path ignore it.
+            download: Whether missing files may be fetched.
+
+        Raises:
+            DatasetNotFoundError: The files are not there and were not or could not be fetched.
+            ChecksumError: A file is not what it should be.
+        """
+
+
+class SampleSubset(Dataset[Batch]):
+    """The samples of one part that a split picked, fetched a whole batch at a time.
+
+    Args:
+        samples: The part, held in memory.
+        indices: Rows of the part, ``(n,)`` int64.
+    """
+
+    def __init__(self, samples: Samples, indices: Tensor) -> None:
+        self.samples = samples
+        self.indices = indices
+
+    @property
+    def labels(self) -> Tensor:
+        """Labels ``(n,)`` in the order of ``indices``."""
+        return self.samples.labels[self.indices]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, position: int) -> Batch:
+        row = self.indices[position]
+        return self.samples.inputs[row], self.samples.labels[row]
+
+    def __getitems__(self, positions: list[int]) -> Batch:
+        """Fetch a batch by one index operation; PyTorch's loader calls this when it is there.
+
+        Shape:
+            result ``(n, *input_shape)`` and ``(n,)``.
+        """
+        rows = self.indices[torch.tensor(positions)]
+        return self.samples.inputs.index_select(0, rows), self.samples.labels.index_select(0, rows)

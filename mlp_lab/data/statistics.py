@@ -1,0 +1,99 @@
+"""What can be counted in a data set: pure functions on tensors."""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+from mlp_lab.errors import EmptyClassError
+
+_CHUNK_SAMPLES = 8192  # bounds the working memory, whatever the size of the data set
+
+
+def class_counts(labels: Tensor, num_classes: int) -> Tensor:
+    """Count the samples of each class.
+
+    Shape:
+        labels ``(N,)`` int64 in ``[0, K)``; result ``(K,)`` int64.
+    """
+    return torch.bincount(labels, minlength=num_classes)
+
+
+def class_weights(labels: Tensor, num_classes: int) -> Tensor:
+    """Weight each class by the inverse of its frequency.
+
+    Averaged over the training samples the weights equal 1, so a learning rate tuned without weights
+    stays usable with them.
+
+    Args:
+        labels: Class index of every training sample. Validation labels leak.
+        num_classes: Number of classes K, rare ones included.
+
+    Shape:
+        labels ``(N,)``, int64 in ``[0, K)``; result ``(K,)``, float32, positive.
+
+    Raises:
+        EmptyClassError: A class has no training sample, so its weight is infinite.
+
+    Example:
+        >>> class_weights(torch.tensor([0, 0, 0, 1]), num_classes=2)
+        tensor([0.6667, 2.0000])
+
+    Reference:
+        King and Zeng, "Logistic Regression in Rare Events Data", Political Analysis 9, 2001.
+    """
+    counts = class_counts(labels, num_classes)
+    if empty := (counts == 0).nonzero().flatten().tolist():
+        raise EmptyClassError(
+            f"data.class_weights is 'balanced', but class {empty[0]} has no training "
+            "sample, so its weight would be infinite. Give the weights as a list, or leave them out."
+        )
+    return (len(labels) / (num_classes * counts.double())).float()
+
+
+def channel_mean_std(inputs: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute mean and standard deviation of each channel, or each feature of flat inputs.
+
+    Images of bytes are scaled to 0..1, as the task scales them. They are counted value by value, so
+    the result is exact to the last digits of float64.
+
+    Args:
+        inputs: All inputs of the part.
+        indices: The rows that count: those of the training split alone.
+
+    Shape:
+        inputs ``(N, C, ...)``, uint8 or floating; indices ``(n,)``; results ``(C,)`` float64.
+    """
+    if inputs.dtype == torch.uint8:
+        values = torch.arange(256, dtype=torch.float64) / 255
+        weights = _byte_counts(inputs, indices).double()
+        weights /= weights.sum(1, keepdim=True)
+        mean = weights @ values
+        variance = (weights * (values - mean[:, None]) ** 2).sum(1)
+        return mean, variance.sqrt()
+    chosen = inputs[indices].double().transpose(0, 1).flatten(1)  # (C, n * positions)
+    return chosen.mean(1), chosen.std(1, correction=0)
+
+
+def _byte_counts(inputs: Tensor, indices: Tensor) -> Tensor:
+    """Count how often each byte occurs in each channel, ``(C, 256)``."""
+    counts = torch.zeros(inputs.shape[1], 256, dtype=torch.int64)
+    for rows in torch.split(indices, _CHUNK_SAMPLES):
+        chunk = inputs.index_select(0, rows)
+        for channel in range(inputs.shape[1]):
+            counts[channel] += torch.bincount(chunk[:, channel].flatten(), minlength=256)
+    return counts
+
+
+def sha256(*tensors: Tensor) -> str:
+    """Hash shapes, types and contents of tensors.
+
+    Example:
+        >>> sha256(torch.zeros(2)) == sha256(torch.zeros(2))
+        True
+    """
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{tuple(tensor.shape)} {tensor.dtype} ".encode())
+        digest.update(memoryview(tensor.contiguous().numpy()).cast("B"))  # type: ignore[arg-type]  # numpy arrays are buffers
+    return digest.hexdigest()

@@ -1,0 +1,33 @@
+"""The exception tree: every error that a user can mend derives from MLPLabError."""
+
+
+class MLPLabError(Exception):
+    """Say in one or two sentences which setting, what came, what is allowed and what to do."""
+
+
+class ConfigError(MLPLabError, ValueError):
+    """A setting that cannot work, or settings that cannot go together."""
+
+
+class DatasetNotFoundError(MLPLabError, FileNotFoundError):
+    """A data set whose files are neither there nor to be had."""
+
+
+class ChecksumError(MLPLabError, OSError):
+    """A file whose content is not what its kind or its checksum says."""
+
+
+class EmptyClassError(MLPLabError, ValueError):
+    """A class without a sample where at least one is needed."""
+
+
+class MissingExtraError(MLPLabError, ImportError):
+    """A feature whose optional packages are not installed."""
+
+
+class RunNotFoundError(MLPLabError, FileNotFoundError):
+    """A run directory or checkpoint that is not there."""
+
+
+class MLPLabWarning(UserWarning):
+    """Something the user should know and can act on; the console shows its text alone."""

@@ -1,0 +1,406 @@
+"""fit, validate, test and predict: Lightning's CLI with this project's parts."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+import lightning.pytorch as pl
+import yaml
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
+from rich.table import Table
+
+from mlp_lab import callbacks as lab
+from mlp_lab.data import LabDataModule
+from mlp_lab.errors import ConfigError, MLPLabError, MLPLabWarning
+from mlp_lab.loggers import CSVLogger
+from mlp_lab.run import Run
+from mlp_lab.settings import DEFAULT_RUNS_DIR, Command, Settings, read_settings
+from mlp_lab.tasks import Task
+
+DEFAULT_EXPERIMENT = "base"
+OVERFIT_MAX_EPOCHS = 100
+
+# Settings of the data that say where and how to read, not what: they do not change a result.
+_NEUTRAL_DATA_KEYS = ("root", "download", "batch_size")
+
+
+def main(command: str, args: Sequence[str]) -> int:
+    """Run one of the four commands and return its exit code."""
+    quieten()
+    settings = read_settings(cast(Command, command), args)
+    cli = LabCLI(cast(Command, command), settings)
+    runners: dict[str, Callable[[LabCLI], int]] = {
+        "fit": fit,
+        "validate": validate,
+        "test": test,
+        "predict": predict,
+    }
+    return runners[command](cli)
+
+
+class LabParser(LightningArgumentParser):
+    """Say what is wrong in one sentence, and what was probably meant."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise instead of printing the usage."""
+        raise ConfigError(explain_parser_error(message, self)) from ex
+
+
+class LabCLI(LightningCLI):
+    """Make trainer, task and data from a configuration, and the run directory around them.
+
+    Args:
+        command: The command that is run.
+        settings: What the command line asks for.
+
+    Attributes:
+        run_dir: The run that is written to; None where nothing is: fast_dev_run, other processes.
+        plain_config: The configuration in plain types, as config.yaml holds it.
+    """
+
+    model: Task
+    datamodule: LabDataModule
+
+    def __init__(self, command: Command, settings: Settings) -> None:
+        self.command = command
+        self.settings = settings
+        self.run = settings.run
+        self.plain_config: dict[str, Any] = {}
+        self.stopwatch = lab.Stopwatch()
+        self.overfit_check: lab.OverfitCheck | None = None
+        super().__init__(
+            model_class=Task,
+            datamodule_class=LabDataModule,
+            save_config_callback=None,
+            trainer_defaults={"max_epochs": 10, "num_sanity_val_steps": 0},
+            seed_everything_default=0,
+            parser_kwargs={"prog": f"mlp-lab {command}", "description": None},
+            parser_class=LabParser,
+            subclass_mode_model=True,
+            args=settings.arguments,
+            run=False,
+            auto_configure_optimizers=False,
+            # The task describes itself in its checkpoint, however it was made.
+            load_from_checkpoint_support=False,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the project's own flags, defaults, and the links from data to task."""
+        parser.add_argument(
+            "--experiment",
+            type=str | None,
+            default=None,
+            help="Name of the experiment; by default the first configuration file's.",
+        )
+        parser.add_argument(
+            "--runs_dir", type=Path, default=DEFAULT_RUNS_DIR, help="Directory of all runs."
+        )
+        parser.add_argument(
+            "--run_dir",
+            type=Path | None,
+            default=None,
+            help="A run: fit resumes it from last.ckpt, the others take its best.ckpt.",
+        )
+        parser.add_argument(
+            "--ckpt_path",
+            type=str | None,
+            default=None,
+            help="A checkpoint file; its run's configuration is used.",
+        )
+        parser.add_argument(
+            "--out",
+            type=Path | None,
+            default=None,
+            help="Directory for the results of validate, test and predict.",
+        )
+        parser.add_argument(
+            "--trust",
+            action="store_true",
+            help="Accept classes of any package in a configuration that a checkpoint brings along.",
+        )
+        parser.set_defaults(
+            {
+                "model": {"class_path": "mlp_lab.tasks.ClassificationTask"},
+                "data.source": {"class_path": "mlp_lab.data.KMNIST"},
+            }
+        )
+        for key in ("input_shape", "num_classes"):
+            parser.link_arguments(f"data.{key}", f"model.init_args.{key}", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse, and complete what depends on more than one setting."""
+        self.config = parser.parse_args(args)
+
+    def before_instantiate_classes(self) -> None:
+        """Fix what the run's own configuration must say, and keep it in plain types."""
+        config = self.config
+        if config.trainer.overfit_batches and not self.settings.is_typed("trainer.max_epochs"):
+            config.trainer.max_epochs = OVERFIT_MAX_EPOCHS
+        if config.experiment is None:
+            configs = self.settings.configs
+            config.experiment = Path(configs[0]).stem if configs else DEFAULT_EXPERIMENT
+        config.data.root = Path(config.data.root).absolute()
+        plain: dict[str, Any] = yaml.safe_load(self.parser.dump(config, skip_none=False))
+        for key in ("config", "ckpt_path", "run_dir", "out", "trust"):
+            plain.pop(key, None)
+        self.plain_config = plain
+
+    def instantiate_classes(self) -> None:
+        """Make the parts; a refusal by one of them comes out as it was said."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            raise next((e for e in _causes(error) if isinstance(e, MLPLabError)), error) from error
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """Make the run directory and the trainer that writes into it."""
+        settings = self.config_init.trainer
+        training = self.command == "fit"
+        if training and self.run is None and not settings.fast_dev_run and is_first_process():
+            self.run = Run.create(self.config.runs_dir, self.config.experiment)
+        user_callbacks = settings.callbacks or []
+        if not isinstance(user_callbacks, list):
+            user_callbacks = [user_callbacks]
+        kwargs["callbacks"] = [*user_callbacks, *(self._training_callbacks() if training else [])]
+        kwargs["callbacks"] += lab.progress_bars()
+        kwargs["enable_progress_bar"] = bool(lab.progress_bars()) and settings.enable_progress_bar
+        kwargs["logger"] = self._loggers(settings.logger) if training else False
+        kwargs["enable_model_summary"] = False
+        kwargs["enable_checkpointing"] = training and not settings.fast_dev_run
+        if self.run is not None:
+            kwargs["default_root_dir"] = self.run.dir
+        kwargs["plugins"] = [*(settings.plugins or []), lab.WholeFileCheckpointIO()]
+        trainer = super().instantiate_trainer(**kwargs)
+        if settings.overfit_batches:
+            trainer.limit_val_batches = 0
+        return trainer
+
+    def _training_callbacks(self) -> list[pl.Callback]:
+        """Return what every training has; the checkpoints in the order they must be written in."""
+        trainer = self.config_init.trainer
+        step_metrics = lab.StepMetrics()
+        always = [
+            lab.EpochSeed(),
+            step_metrics,
+            self.stopwatch,
+            lab.RunRecord(self.run, self.plain_config, ["mlp-lab", *sys.argv[1:]]),
+        ]
+        if trainer.fast_dev_run:
+            return always
+        # Lightning hands the first process's directory to the others.
+        checkpoints_dir = self.run.checkpoints_dir if self.run else Path("checkpoints")
+        last = lab.LastCheckpoint(checkpoints_dir)
+        best = lab.BestCheckpoint(checkpoints_dir, self.model.score, self.model.score_mode)
+        if trainer.overfit_batches:
+            self.overfit_check = lab.OverfitCheck(step_metrics)
+            return [*always, self.overfit_check, last]
+        return [*always, lab.EpochLines(step_metrics, self.stopwatch, best), best, last]
+
+    def _loggers(self, configured: bool | Logger | list[Logger] | None) -> list[Logger] | bool:
+        """Return metrics.csv and, unless others are configured or none, TensorBoard."""
+        if self.run is None:
+            return False
+        others: list[Logger]
+        match configured:
+            case False:
+                others = []
+            case True | None:
+                others = [TensorBoardLogger(self.run.dir, name="", version="tensorboard")]
+            case list():
+                others = configured
+            case _:
+                others = [configured]
+        return [CSVLogger(self.run.step_metrics_path), *others]
+
+    def results_dir(self) -> Path | None:
+        """Return where test and predict write: the run, or a place beside it for anything else."""
+        if not is_first_process():
+            return None
+        if self.config.out:
+            return Path(self.config.out)
+        if self.run is None:
+            assert self.settings.checkpoint is not None
+            return Run(self.settings.checkpoint.absolute().parent).next_test_dir()
+        return self.run.next_test_dir() if self._differs_from_run() else self.run.dir
+
+    def _differs_from_run(self) -> bool:
+        """Whether anything typed makes this another data set or model than the run's."""
+        if not (self.settings.configs or self.settings.flags):
+            return False
+        return any(
+            _without(self.plain_config[section], neutral)
+            != _without(self.settings.run_config.get(section, {}), neutral)
+            for section, neutral in (("data", _NEUTRAL_DATA_KEYS), ("model", ()))
+        )
+
+
+def fit(cli: LabCLI) -> int:
+    """Train, then test the best checkpoint, and print what came out."""
+    if not cli.run:
+        return _fit_without_run(cli)
+    print(cli.settings.origin)
+    try:
+        code = _fit(cli, cli.run)
+    except KeyboardInterrupt:
+        cli.run.end("interrupted")
+        raise
+    except BaseException:
+        cli.run.end("failed")
+        raise
+    cli.run.end("finished")
+    return code
+
+
+def _fit(cli: LabCLI, run: Run) -> int:
+    cli.trainer.fit(
+        cli.model,
+        datamodule=cli.datamodule,
+        ckpt_path=cli.settings.checkpoint,
+        weights_only=True,
+    )
+    if cli.overfit_check:
+        print(f"run: {run.dir}")
+        print(cli.overfit_check.verdict)
+        return 0 if cli.overfit_check.passed else 1
+    best = run.find_checkpoint("best")
+    metrics = lab.MetricsFile(run.metrics_path, cli.stopwatch)
+    metrics.add_training(cli.trainer, best)
+    _test(cli, metrics, best)
+    _print_summary(metrics.metrics, run)
+    print(f"run: {run.dir}")
+    return 0
+
+
+def _fit_without_run(cli: LabCLI) -> int:
+    """Train and test without a trace: fast_dev_run, and all processes but the first."""
+    cli.trainer.fit(cli.model, datamodule=cli.datamodule)
+    if not cli.overfit_check:
+        cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False)
+    return 0
+
+
+def validate(cli: LabCLI) -> int:
+    """Score a checkpoint on validation."""
+    print(cli.settings.origin)
+    figures = cli.trainer.validate(
+        cli.model,
+        datamodule=cli.datamodule,
+        ckpt_path=cli.settings.checkpoint,
+        weights_only=True,
+        verbose=False,
+    )
+    _print_table("validation", figures[0])
+    return 0
+
+
+def test(cli: LabCLI) -> int:
+    """Score a checkpoint on the test set."""
+    print(cli.settings.origin)
+    results_dir = cli.results_dir()
+    metrics = lab.MetricsFile(results_dir / "metrics.json" if results_dir else None)
+    figures = _test(cli, metrics, cli.settings.checkpoint)
+    _print_table("test", figures)
+    if metrics.path:
+        print(f"metrics: {metrics.path}")
+    return 0
+
+
+def _test(cli: LabCLI, metrics: lab.MetricsFile, checkpoint: Path | None) -> dict[str, float]:
+    cli.trainer.callbacks.append(metrics)  # type: ignore[attr-defined]  # set by a connector
+    figures = cli.trainer.test(
+        cli.model,
+        datamodule=cli.datamodule,
+        ckpt_path=checkpoint,
+        weights_only=True,
+        verbose=False,
+    )
+    return dict(figures[0])
+
+
+def predict(cli: LabCLI) -> int:
+    """Write what a checkpoint says of each sample."""
+    print(cli.settings.origin)
+    results_dir = cli.results_dir()
+    if results_dir:
+        path = results_dir / "predictions.csv"
+        cli.trainer.callbacks.append(lab.PredictionsFile(path))  # type: ignore[attr-defined]  # set by a connector
+    cli.trainer.predict(
+        cli.model,
+        datamodule=cli.datamodule,
+        ckpt_path=cli.settings.checkpoint,
+        weights_only=True,
+        return_predictions=False,
+    )
+    if results_dir:
+        print(f"predictions: {path}")
+    return 0
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes, known from the launcher's environment."""
+    return getattr(rank_zero_only, "rank", 0) == 0
+
+
+def explain_parser_error(message: str, parser: LightningArgumentParser) -> str:
+    """Turn what jsonargparse says into one sentence, with a guess at what was meant."""
+    return " ".join(message.split())
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def quieten() -> None:
+    """Keep adverts, and warnings that nobody can act on, off the console; show our own plainly."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    for advert in (
+        ".*does not have many workers.*",  # batches come from memory by one index operation
+        ".*isinstance.treespec, LeafSpec.*",  # Lightning 2.6 with torch 2.14
+        ".*Checkpoint directory .* exists and is not empty.*",  # that is what resuming means
+        ".*number of training batches .* is smaller than the logging interval.*",
+        ".*callbacks used to create the checkpoint need to be provided.*",  # a test trains nothing
+    ):
+        warnings.filterwarnings("ignore", advert)
+    format_fully = warnings.formatwarning
+
+    def format_plainly(
+        message: Warning | str, category: type[Warning], *where: Any, **line: Any
+    ) -> str:
+        if issubclass(category, MLPLabWarning):
+            return f"warning: {message}\n"
+        return format_fully(message, category, *where, **line)
+
+    warnings.formatwarning = format_plainly
+
+
+def _print_summary(metrics: dict[str, Any], run: Run) -> None:
+    manifest = run.read_manifest()
+    rows = {
+        "test accuracy": f"{metrics['test/acc']:.4f}",
+        "test loss": f"{metrics['test/loss']:.4f}",
+        "best epoch": f"{metrics['best_epoch']} of {metrics['epochs']} (by val/acc)",
+        "seconds": f"{metrics['seconds']:.1f}",
+        "images per second": f"{metrics['images_per_second']:,.0f}",
+        "parameters": f"{manifest['net']['parameters']:,}",
+    }
+    _print_table(f"{run.experiment}, {run.dir.name}", rows)
+
+
+def _print_table(title: str, rows: Mapping[str, Any]) -> None:
+    table = Table(title=title, title_justify="left", show_header=False)
+    for key, value in rows.items():
+        table.add_row(key, f"{value:.4f}" if isinstance(value, float) else str(value))
+    Console().print(table)
+
+
+def _without(config: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in keys}

@@ -1,0 +1,102 @@
+"""What every net is: logits from inputs, and a description of itself in plain types."""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Net(nn.Module, ABC):
+    """A net with one output for each class, and nothing after its last layer.
+
+    A subclass keeps every constructor argument under its own name, so that ``describe`` can say the
+    net in plain types: that description rebuilds it from a checkpoint or an inference file.
+
+    Args:
+        input_shape: Shape of one input; known from the data.
+        num_outputs: Number of outputs K; known from the data.
+
+    Shape:
+        ``(N, *input_shape)`` float32 to ``(N, K)`` float32.
+    """
+
+    def __init__(self, input_shape: tuple[int, ...], num_outputs: int) -> None:
+        super().__init__()
+        self.input_shape = tuple(input_shape)
+        self.num_outputs = num_outputs
+
+    @abstractmethod
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the logits ``(N, K)``."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return the class path and the arguments, but for the two that the data know."""
+        return {
+            "class_path": f"{type(self).__module__}.{type(self).__qualname__}",
+            "init_args": {
+                name: _plain(getattr(self, name))
+                for name in inspect.signature(type(self)).parameters
+                if name not in ("input_shape", "num_outputs")
+            },
+        }
+
+
+NetFactory = Callable[[tuple[int, ...], int], Net]
+"""A net class with its own arguments, still to be called with input shape and outputs."""
+
+
+@dataclass(frozen=True)
+class NetSize:
+    """How large a net is.
+
+    Attributes:
+        parameters: Trainable numbers, biases included.
+        neurons: Units of all layers with weights, hidden and output; inputs are not counted.
+        connections: Weighted inputs of all those units; a shared weight counts at each place it is
+            used, padding included.
+    """
+
+    parameters: int
+    neurons: int
+    connections: int
+
+
+def measure_net(net: Net) -> NetSize:
+    """Count parameters, neurons and connections by sending one input through the net.
+
+    Example:
+        >>> from mlp_lab.nets import MLP
+        >>> measure_net(MLP((1, 28, 28), 10, hidden_dims=[200]))
+        NetSize(parameters=159010, neurons=210, connections=158800)
+    """
+    neurons = connections = 0
+
+    def count(module: nn.Module, _inputs: object, outputs: Tensor) -> None:
+        nonlocal neurons, connections
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        neurons += outputs[0].numel()
+        connections += outputs[0].numel() * weight[0].numel()
+
+    layers = [m for m in net.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d)]
+    handles = [layer.register_forward_hook(count) for layer in layers]
+    was_training = net.training
+    try:
+        with torch.inference_mode():
+            net.eval()(torch.zeros(1, *net.input_shape))
+    finally:
+        net.train(was_training)
+        for handle in handles:
+            handle.remove()
+    return NetSize(
+        sum(p.numel() for p in net.parameters() if p.requires_grad), neurons, connections
+    )
+
+
+def _plain(value: object) -> object:
+    """Turn tuples into lists: what a weights-only checkpoint and YAML can both hold."""
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,199 @@
+"""A run directory: its paths, its manifest, its checkpoints. Imports no torch."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from mlp_lab.atomic import write_json
+from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
+
+Status = Literal["running", "finished", "interrupted", "failed"]
+
+_CHECKPOINTS = "checkpoints"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and everything it left behind, below ``dir``."""
+
+    dir: Path
+
+    @classmethod
+    def create(cls, runs_dir: Path, experiment: str) -> "Run":
+        """Make the directory ``runs_dir/experiment/version_<n>`` with the next free number.
+
+        Making it is what claims it: two runs that start at once get two numbers.
+
+        Raises:
+            ConfigError: The experiment's name is no plain name, or nothing can be made there.
+        """
+        if Path(experiment).name != experiment or experiment in ("", ".", ".."):
+            raise ConfigError(
+                f"experiment is {experiment!r}; it names a directory, so it must be one plain name."
+            )
+        try:
+            return cls(_make_next_dir(runs_dir / experiment, "version"))
+        except OSError as error:
+            raise ConfigError(
+                f"No run directory can be made below runs_dir {str(runs_dir)!r}: {error.strerror}. "
+                "Point --runs_dir at a directory that can be written."
+            ) from error
+
+    @classmethod
+    def open(cls, directory: Path) -> "Run":
+        """Take an existing run.
+
+        Raises:
+            RunNotFoundError: The directory holds no run.
+        """
+        run = cls(directory)
+        if not run.config_path.is_file():
+            raise RunNotFoundError(
+                f"run_dir {str(directory)!r} holds no run: there is no config.yaml in it. "
+                "Give the directory that fit printed, such as runs/base/version_0."
+            )
+        return run
+
+    @classmethod
+    def of_checkpoint(cls, checkpoint: Path) -> "Run | None":
+        """Return the run that a checkpoint lies in, if it still does."""
+        directory = checkpoint.absolute().parent
+        run = cls(directory.parent)
+        return run if directory.name == _CHECKPOINTS and run.config_path.is_file() else None
+
+    @classmethod
+    def newest_finished(cls, runs_dir: Path) -> "Run":
+        """Return the finished run that ended last.
+
+        Raises:
+            RunNotFoundError: There is none.
+        """
+        finished = [
+            (str(manifest.get("end")), run)
+            for run in cls.all_below(runs_dir)
+            if (manifest := run.read_manifest()).get("status") == "finished"
+        ]
+        if not finished:
+            raise RunNotFoundError(
+                f"No finished run below runs_dir {str(runs_dir)!r}. "
+                "Train one with mlp-lab fit, or give --ckpt_path or --run_dir."
+            )
+        return max(finished, key=lambda pair: pair[0])[1]
+
+    @classmethod
+    def all_below(cls, runs_dir: Path) -> Iterator["Run"]:
+        """Yield the runs of all experiments, by name."""
+        for manifest in sorted(runs_dir.glob("*/version_*/manifest.json")):
+            yield cls(manifest.parent)
+
+    @property
+    def experiment(self) -> str:
+        """Name of the experiment."""
+        return self.dir.absolute().parent.name
+
+    @property
+    def config_path(self) -> Path:
+        """The full configuration."""
+        return self.dir / "config.yaml"
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where the run came from and how it ended."""
+        return self.dir / "manifest.json"
+
+    @property
+    def step_metrics_path(self) -> Path:
+        """Every logged step and epoch."""
+        return self.dir / "metrics.csv"
+
+    @property
+    def metrics_path(self) -> Path:
+        """The final figures."""
+        return self.dir / "metrics.json"
+
+    @property
+    def checkpoints_dir(self) -> Path:
+        """Directory of the checkpoints."""
+        return self.dir / _CHECKPOINTS
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """The epoch of the best score."""
+        return self.checkpoints_dir / "best.ckpt"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """The last completed epoch."""
+        return self.checkpoints_dir / "last.ckpt"
+
+    def find_checkpoint(self, kind: Literal["best", "last"]) -> Path:
+        """Return the best or the last checkpoint.
+
+        Raises:
+            RunNotFoundError: The run has none yet.
+        """
+        path = self.best_checkpoint if kind == "best" else self.last_checkpoint
+        if not path.is_file():
+            raise RunNotFoundError(
+                f"The run {str(self.dir)!r} has no {path.name}. "
+                f"Train it first: mlp-lab fit --run_dir {self.dir}"
+            )
+        return path
+
+    def read_manifest(self) -> dict[str, Any]:
+        """Return the manifest, empty where there is none."""
+        return read_json(self.manifest_path)
+
+    def update_manifest(self, **entries: object) -> None:
+        """Replace some entries of the manifest."""
+        write_json(self.manifest_path, self.read_manifest() | entries)
+
+    def end(self, status: Status) -> None:
+        """Note how and when the run ended."""
+        self.update_manifest(status=status, end=now())
+
+    def next_test_dir(self) -> Path:
+        """Make the directory for a test or prediction with other data or another model."""
+        return _make_next_dir(self.dir, "test")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object, empty where there is no file.
+
+    Raises:
+        ChecksumError: The file holds something else.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ChecksumError(f"{str(path)!r} is damaged: {error}.") from error
+    if not isinstance(content, dict):
+        raise ChecksumError(f"{str(path)!r} is damaged: it holds no JSON object.")
+    return content
+
+
+def now() -> str:
+    """Return the time as ISO 8601 in UTC, to the microsecond, so that it sorts."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _make_next_dir(parent: Path, stem: str) -> Path:
+    """Make ``parent/stem_<n>`` with the smallest n above all that are there."""
+    parent.mkdir(parents=True, exist_ok=True)
+    number_of = re.compile(rf"{stem}_(\d+)")
+    taken = [int(m[1]) for p in parent.iterdir() if (m := number_of.fullmatch(p.name))]
+    number = max(taken, default=-1) + 1
+    while True:
+        directory = parent / f"{stem}_{number}"
+        try:
+            directory.mkdir()
+        except FileExistsError:  # somebody was quicker
+            number += 1
+        else:
+            return directory

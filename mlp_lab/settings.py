@@ -1,0 +1,155 @@
+"""Where a setting comes from: what is typed, and the run that a command works on.
+
+The later wins: the defaults; the run's own configuration, when a run or checkpoint is named and no
+``--config`` is typed; typed ``--config`` files; single typed flags, wherever they stand.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
+from mlp_lab.run import Run
+
+TRUSTED_PACKAGES = ("mlp_lab", "torch", "torchvision", "torchmetrics", "lightning")
+
+DEFAULT_RUNS_DIR = Path("runs")
+
+Command = Literal["fit", "validate", "test", "predict"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line asks for, before the parser sees it.
+
+    Attributes:
+        configs: Typed configuration files.
+        flags: All other words.
+        run: The run that the command works on; None for a new one, or a checkpoint without its run.
+        checkpoint: The checkpoint to start from.
+        run_config: Configuration of the run or the checkpoint.
+        run_config_origin: Where that was found.
+        resumes: Whether a fit goes on in ``run``.
+    """
+
+    configs: list[str]
+    flags: list[str]
+    run: Run | None = None
+    checkpoint: Path | None = None
+    run_config: dict[str, Any] = field(default_factory=dict)
+    run_config_origin: str = ""
+    resumes: bool = False
+
+    @property
+    def arguments(self) -> list[str]:
+        """The words for the parser, which lets a later one win."""
+        base = []
+        if self.run_config and not self.configs:
+            base = [json.dumps(self.run_config)]
+        return [*(w for c in [*base, *self.configs] for w in ("--config", c)), *self.flags]
+
+    @property
+    def origin(self) -> str:
+        """One line: what was taken from where."""
+        sources = self.configs or [self.run_config_origin or "the defaults"]
+        typed = f"; typed: {' '.join(self.flags)}" if self.flags else ""
+        return f"settings: {', '.join(sources)}{typed}"
+
+    def is_typed(self, key: str) -> bool:
+        """Whether a flag sets ``key``."""
+        return any(word.split("=")[0] == f"--{key}" for word in self.flags)
+
+
+def read_settings(command: Command, words: Sequence[str]) -> Settings:
+    """Find out from the command line what run and configuration are meant.
+
+    Raises:
+        RunNotFoundError: A named run or checkpoint is not there.
+        ConfigError: Flags that contradict each other.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("-c", "--config", action="append", default=[])
+    parser.add_argument("--ckpt_path")
+    parser.add_argument("--run_dir", type=Path)
+    parser.add_argument("--trust", action="store_true")
+    try:
+        typed, flags = parser.parse_known_args(list(words))
+    except argparse.ArgumentError as error:
+        raise ConfigError(f"{error}.") from error
+    if {"-h", "--help", "--print_config"} & {word.split("=")[0] for word in flags}:
+        return Settings(typed.config, flags)
+
+    run, checkpoint = _find_checkpoint(command, typed, _runs_dir(flags))
+    if run is None and checkpoint is None:
+        return Settings(typed.config, flags)
+    config, origin = _read_run_config(run, checkpoint)
+    if not typed.trust and not typed.config:
+        _refuse_foreign_classes(config, origin)
+    resumes = command == "fit" and typed.run_dir is not None
+    return Settings(typed.config, flags, run, checkpoint, config, origin, resumes)
+
+
+def _runs_dir(flags: list[str]) -> Path:
+    """Return where to look for runs; the flag stays one of the parser's too."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--runs_dir", type=Path, default=DEFAULT_RUNS_DIR)
+    runs_dir: Path = parser.parse_known_args(flags)[0].runs_dir
+    return runs_dir
+
+
+def _find_checkpoint(
+    command: Command, typed: argparse.Namespace, runs_dir: Path
+) -> tuple[Run | None, Path | None]:
+    run = Run.open(typed.run_dir) if typed.run_dir else None
+    if typed.ckpt_path and typed.ckpt_path not in ("best", "last"):
+        checkpoint = Path(typed.ckpt_path)
+        if not checkpoint.is_file():
+            raise RunNotFoundError(
+                f"ckpt_path {typed.ckpt_path!r} is not there. Checkpoints lie in "
+                "<runs_dir>/<experiment>/version_<n>/checkpoints."
+            )
+        return run or Run.of_checkpoint(checkpoint), checkpoint
+    if command == "fit":
+        if run is None:
+            if typed.ckpt_path:
+                raise ConfigError(f"ckpt_path {typed.ckpt_path!r} of which run? Add --run_dir DIR.")
+            return None, None
+        # A run killed before its first checkpoint starts afresh.
+        return run, run.last_checkpoint if run.last_checkpoint.is_file() else None
+    run = run or Run.newest_finished(runs_dir)
+    return run, run.find_checkpoint("last" if typed.ckpt_path == "last" else "best")
+
+
+def _read_run_config(run: Run | None, checkpoint: Path | None) -> tuple[dict[str, Any], str]:
+    """Return the configuration of the run, or of the checkpoint alone, and where it was found."""
+    if run is not None:
+        try:
+            config = yaml.safe_load(run.config_path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise ChecksumError(f"{str(run.config_path)!r} is damaged: {error}.") from error
+        return dict(config), str(run.config_path)
+    assert checkpoint is not None
+    from mlp_lab.callbacks.checkpoints import read_checkpoint  # imports torch
+
+    return dict(read_checkpoint(checkpoint)["mlp_lab"]["config"]), str(checkpoint)
+
+
+def _refuse_foreign_classes(config: object, origin: str) -> None:
+    """Let a configuration that was not typed name classes of known packages only."""
+    if isinstance(config, dict):
+        path = config.get("class_path")
+        if isinstance(path, str) and "." in path and path.split(".")[0] not in TRUSTED_PACKAGES:
+            raise ConfigError(
+                f"{origin!r} names the class {path!r}, which is not of "
+                f"{', '.join(TRUSTED_PACKAGES)}. If you trust that file, add --trust."
+            )
+        for value in config.values():
+            _refuse_foreign_classes(value, origin)
+    elif isinstance(config, list):
+        for value in config:
+            _refuse_foreign_classes(value, origin)

@@ -1,0 +1,89 @@
+"""One label out of K."""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mlp_lab.data import Batch, LabDataModule
+from mlp_lab.errors import ConfigError
+from mlp_lab.metrics import accuracy, confusion_matrix
+from mlp_lab.nets import MLP, NetFactory
+from mlp_lab.tasks.task import OptimizerFactory, Task
+
+
+class ClassificationTask(Task):
+    """Tell K classes apart by cross-entropy; the best epoch is the one of the highest val/acc.
+
+    Args:
+        input_shape: Shape of one input; known from the data.
+        num_classes: Number of classes K; known from the data.
+        net: Class of the net and its arguments.
+        optimizer: Class of the optimiser, any of torch.optim, and its arguments.
+        label_smoothing: Share of the label spread over all classes in the training loss, in [0, 1).
+
+    Raises:
+        ConfigError: Fewer than two classes, or a smoothing outside [0, 1).
+    """
+
+    score: ClassVar[str] = "val/acc"
+    score_mode: ClassVar[Literal["min", "max"]] = "max"
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        num_classes: int,
+        net: NetFactory = MLP,
+        optimizer: OptimizerFactory = torch.optim.Adam,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        if num_classes < 2:
+            raise ConfigError(
+                f"The data have {num_classes} class; ClassificationTask needs 2 or more."
+            )
+        if not 0 <= label_smoothing < 1:
+            raise ConfigError(
+                f"model.label_smoothing is {label_smoothing}; it must lie in [0, 1). Try 0.1."
+            )
+        super().__init__(net, optimizer, input_shape, num_classes)
+        self.num_classes = num_classes
+        self.label_smoothing = label_smoothing
+        self.class_weights: Tensor
+        self.register_buffer("class_weights", torch.ones(num_classes))
+
+    def take_statistics(self, data: LabDataModule) -> None:
+        """Copy the class weights too."""
+        super().take_statistics(data)
+        self.class_weights.copy_(data.training_class_weights())
+
+    def training_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Return the mean cross-entropy, weighted and smoothed as asked for."""
+        return F.cross_entropy(
+            outputs, labels, weight=self.class_weights, label_smoothing=self.label_smoothing
+        )
+
+    def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the accuracy."""
+        return {"acc": accuracy(outputs, labels)}
+
+    def batch_totals(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the confusion, and the loss without weights or smoothing, so that runs compare."""
+        return {
+            "loss": F.cross_entropy(outputs, labels, reduction="sum"),
+            "confusion": confusion_matrix(outputs.argmax(1), labels, self.num_classes),
+        }
+
+    def metrics_of(self, totals: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute loss and accuracy."""
+        confusion = totals["confusion"]
+        return {
+            "loss": totals["loss"] / confusion.sum(),
+            "acc": confusion.trace() / confusion.sum(),
+        }
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the probability of each class, ``(N, K)``."""
+        inputs, _ = batch
+        outputs: Tensor = self(inputs)
+        return outputs.softmax(1)

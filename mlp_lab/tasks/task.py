@@ -1,0 +1,191 @@
+"""What every task does: normalise, forward, one shared step, and sums that add up to metrics."""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Literal
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from mlp_lab.data import Batch, LabDataModule
+from mlp_lab.errors import ConfigError
+from mlp_lab.nets import NetFactory
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+"""An optimiser class with its own arguments, to be called with the parameters."""
+
+Stage = Literal["val", "test"]
+
+
+class Task(pl.LightningModule, ABC):
+    """Wrap a net with what it learns from and how it is scored; knows nothing of files or figures.
+
+    Training returns the metrics of each step as tensors on the device, for a callback to collect.
+    Evaluation adds up sums over samples and divides once at the epoch's end, so a last small batch
+    counts by its size, and several processes give the same result as one.
+
+    Attributes:
+        score: Metric that picks the best checkpoint, and stopping and plateau follow.
+        score_mode: Whether the score is best at its ``max`` or ``min``.
+        totals: Sums over the samples of the last evaluation, by name.
+    """
+
+    score: ClassVar[str]
+    score_mode: ClassVar[Literal["min", "max"]]
+
+    def __init__(
+        self,
+        net: NetFactory,
+        optimizer: OptimizerFactory,
+        input_shape: tuple[int, ...],
+        num_outputs: int,
+    ) -> None:
+        super().__init__()
+        self.input_shape = tuple(input_shape)
+        self.net = net(self.input_shape, num_outputs)
+        self.optimizer = optimizer
+        self._optimizer_description = describe_optimizer(optimizer)
+        self.totals: dict[str, Tensor] = {}
+        per_channel = (self.input_shape[0], *[1] * (len(self.input_shape) - 1))
+        self.mean: Tensor
+        self.register_buffer("mean", torch.zeros(per_channel))
+        self.std: Tensor
+        self.register_buffer("std", torch.ones(per_channel))
+
+    @abstractmethod
+    def training_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss to descend, a scalar."""
+
+    @abstractmethod
+    def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the metrics of a training batch besides its loss, as scalars."""
+
+    @abstractmethod
+    def batch_totals(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return sums over a batch that add up over batches and processes."""
+
+    @abstractmethod
+    def metrics_of(self, totals: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute the metrics of an evaluation from its sums."""
+
+    def normalise(self, inputs: Tensor) -> Tensor:
+        """Scale bytes to 0..1, then channels to mean 0 and variance 1 over the training images.
+
+        Shape:
+            ``(N, *input_shape)``, uint8 or floating, to the same in float32.
+        """
+        scaled = inputs.float().div_(255) if inputs.dtype == torch.uint8 else inputs
+        return (scaled - self.mean) / self.std
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the outputs of the net for raw inputs, ``(N, *input_shape)`` to ``(N, K)``."""
+        outputs: Tensor = self.net(self.normalise(inputs))
+        return outputs
+
+    def setup(self, stage: str) -> None:
+        """Take over what the data know, before training; a checkpoint brings it along otherwise."""
+        # Without a trainer, or with bare loaders, there is nobody to ask.
+        datamodule = getattr(self.trainer, "datamodule", None)
+        if stage == "fit" and isinstance(datamodule, LabDataModule):
+            self.take_statistics(datamodule)
+
+    def take_statistics(self, data: LabDataModule) -> None:
+        """Copy mean and standard deviation of the inputs; a constant channel is only shifted."""
+        self.mean.copy_(data.mean.view_as(self.mean))
+        self.std.copy_(torch.where(data.std > 0, data.std, 1.0).view_as(self.std))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Return the loss, and detached metrics under their logged names."""
+        inputs, labels = batch
+        outputs = self(inputs)
+        loss = self.training_loss(outputs, labels)
+        metrics = {"loss": loss, **self.step_metrics(outputs, labels)}
+        return {"loss": loss} | {f"train/{key}": value.detach() for key, value in metrics.items()}
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Add a batch to the sums."""
+        self._add_totals(batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Add a batch to the sums."""
+        self._add_totals(batch)
+
+    def on_validation_epoch_start(self) -> None:
+        """Start the sums anew."""
+        self.totals = {}
+
+    def on_test_epoch_start(self) -> None:
+        """Start the sums anew."""
+        self.totals = {}
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics of all validation samples."""
+        self._log_totals("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the metrics of all test samples."""
+        self._log_totals("test")
+
+    def _add_totals(self, batch: Batch) -> None:
+        inputs, labels = batch
+        for key, value in self.batch_totals(self(inputs), labels).items():
+            self.totals[key] = self.totals[key] + value if key in self.totals else value
+
+    def _log_totals(self, stage: Stage) -> None:
+        reduce = self.trainer.strategy.reduce
+        self.totals = {key: reduce(value, reduce_op="sum") for key, value in self.totals.items()}
+        metrics = self.metrics_of(self.totals)
+        self.log_dict({f"{stage}/{key}": value for key, value in metrics.items()})
+
+    def configure_optimizers(self) -> Optimizer:
+        """Return the optimiser over all trainable parameters."""
+        return self.optimizer(p for p in self.net.parameters() if p.requires_grad)
+
+    def describe(self) -> dict[str, Any]:
+        """Say the task in plain types, in the form in which Lightning's CLI writes hyperparameters.
+
+        ``load_from_checkpoint`` rebuilds the task from it, however it was made in the first place.
+        """
+        known = {"net": self.net.describe(), "optimizer": self._optimizer_description}
+        arguments = {
+            name: known.get(name, getattr(self, name))
+            for name in inspect.signature(type(self)).parameters
+        }
+        return {
+            "_instantiator": "lightning.pytorch.cli.instantiate_module",
+            "_class_path": f"{type(self).__module__}.{type(self).__qualname__}",
+            **arguments,
+            "input_shape": list(self.input_shape),
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the description into the checkpoint."""
+        checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = self.describe()
+
+
+def describe_optimizer(factory: OptimizerFactory) -> dict[str, Any]:
+    """Say an optimiser in plain types, by making one for a parameter that nobody uses.
+
+    That also finds arguments that the optimiser refuses, before anything is trained.
+
+    Raises:
+        ConfigError: The optimiser does not take its arguments.
+
+    Example:
+        >>> describe_optimizer(torch.optim.SGD)["class_path"]
+        'torch.optim.sgd.SGD'
+    """
+    try:
+        optimizer = factory([nn.Parameter(torch.zeros(1))])
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"model.optimizer cannot be made: {error}.") from error
+    cls = type(optimizer)
+    arguments = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in optimizer.defaults.items()
+        if name in inspect.signature(cls).parameters
+    }
+    return {"class_path": f"{cls.__module__}.{cls.__qualname__}", "init_args": arguments}
