@@ -1,24 +1,28 @@
 """fit, validate, test and predict: Lightning's CLI with this project's parts."""
 
+import argparse
 import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import yaml
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from rich.table import Table
+from torch.optim import Optimizer
 
 from mlp_lab import callbacks as lab
-from mlp_lab.data import LabDataModule
+from mlp_lab.data import LabDataModule, Source
 from mlp_lab.errors import ConfigError, MLPLabError, MLPLabWarning
-from mlp_lab.loggers import CSVLogger
+from mlp_lab.loggers import CSVLogger, TensorBoardEvents
+from mlp_lab.nets import Net
+from mlp_lab.parser_errors import explain_parser_error
 from mlp_lab.run import Run
 from mlp_lab.settings import DEFAULT_RUNS_DIR, Command, Settings, read_settings
 from mlp_lab.tasks import Task
@@ -28,6 +32,14 @@ OVERFIT_MAX_EPOCHS = 100
 
 # Settings of the data that say where and how to read, not what: they do not change a result.
 _NEUTRAL_DATA_KEYS = ("root", "download", "batch_size")
+
+# The settings that name a class.
+CLASS_POSITIONS: dict[str, type] = {
+    "model": Task,
+    "model.net": Net,
+    "model.optimizer": Optimizer,
+    "data.source": Source,
+}
 
 
 def main(command: str, args: Sequence[str]) -> int:
@@ -42,14 +54,6 @@ def main(command: str, args: Sequence[str]) -> int:
         "predict": predict,
     }
     return runners[command](cli)
-
-
-class LabParser(LightningArgumentParser):
-    """Say what is wrong in one sentence, and what was probably meant."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise instead of printing the usage."""
-        raise ConfigError(explain_parser_error(message, self)) from ex
 
 
 class LabCLI(LightningCLI):
@@ -80,8 +84,12 @@ class LabCLI(LightningCLI):
             save_config_callback=None,
             trainer_defaults={"max_epochs": 10, "num_sanity_val_steps": 0},
             seed_everything_default=0,
-            parser_kwargs={"prog": f"mlp-lab {command}", "description": None},
-            parser_class=LabParser,
+            parser_kwargs={
+                "prog": f"mlp-lab {command}",
+                "description": None,
+                "allow_abbrev": False,
+                "exit_on_error": False,
+            },
             subclass_mode_model=True,
             args=settings.arguments,
             run=False,
@@ -134,8 +142,13 @@ class LabCLI(LightningCLI):
             parser.link_arguments(f"data.{key}", f"model.init_args.{key}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parse, and complete what depends on more than one setting."""
-        self.config = parser.parse_args(args)
+        """Parse, and say what is wrong in one sentence."""
+        try:
+            self.config = parser.parse_args(args)
+        except argparse.ArgumentError as error:
+            options = [action.dest for action in parser._actions]
+            message = explain_parser_error(str(error), options, CLASS_POSITIONS)
+            raise ConfigError(message) from error
 
     def before_instantiate_classes(self) -> None:
         """Fix what the run's own configuration must say, and keep it in plain types."""
@@ -146,7 +159,7 @@ class LabCLI(LightningCLI):
             configs = self.settings.configs
             config.experiment = Path(configs[0]).stem if configs else DEFAULT_EXPERIMENT
         config.data.root = Path(config.data.root).absolute()
-        plain: dict[str, Any] = yaml.safe_load(self.parser.dump(config, skip_none=False))
+        plain: dict[str, Any] = yaml.safe_load(self.parser.dump(config, skip_unset=False))
         for key in ("config", "ckpt_path", "run_dir", "out", "trust"):
             plain.pop(key, None)
         self.plain_config = plain
@@ -162,8 +175,12 @@ class LabCLI(LightningCLI):
         """Make the run directory and the trainer that writes into it."""
         settings = self.config_init.trainer
         training = self.command == "fit"
-        if training and self.run is None and not settings.fast_dev_run and is_first_process():
-            self.run = Run.create(self.config.runs_dir, self.config.experiment)
+        if training and is_first_process():
+            # Data that cannot be had are found out before a run directory is made.
+            self.datamodule.prepare_data()
+            self.datamodule.setup("fit")
+            if self.run is None and not settings.fast_dev_run:
+                self.run = Run.create(self.config.runs_dir, self.config.experiment)
         user_callbacks = settings.callbacks or []
         if not isinstance(user_callbacks, list):
             user_callbacks = [user_callbacks]
@@ -211,7 +228,7 @@ class LabCLI(LightningCLI):
             case False:
                 others = []
             case True | None:
-                others = [TensorBoardLogger(self.run.dir, name="", version="tensorboard")]
+                others = [TensorBoardEvents(self.run.dir, name="", version="tensorboard")]
             case list():
                 others = configured
             case _:
@@ -270,7 +287,7 @@ def _fit(cli: LabCLI, run: Run) -> int:
         return 0 if cli.overfit_check.passed else 1
     best = run.find_checkpoint("best")
     metrics = lab.MetricsFile(run.metrics_path, cli.stopwatch)
-    metrics.add_training(cli.trainer, best)
+    metrics.add_training(cli.trainer, cli.datamodule, best)
     _test(cli, metrics, best)
     _print_summary(metrics.metrics, run)
     print(f"run: {run.dir}")
@@ -347,11 +364,6 @@ def is_first_process() -> bool:
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
-def explain_parser_error(message: str, parser: LightningArgumentParser) -> str:
-    """Turn what jsonargparse says into one sentence, with a guess at what was meant."""
-    return " ".join(message.split())
-
-
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
@@ -370,16 +382,18 @@ def quieten() -> None:
         ".*callbacks used to create the checkpoint need to be provided.*",  # a test trains nothing
     ):
         warnings.filterwarnings("ignore", advert)
-    format_fully = warnings.formatwarning
+    warnings.formatwarning = _format_plainly
 
-    def format_plainly(
-        message: Warning | str, category: type[Warning], *where: Any, **line: Any
-    ) -> str:
-        if issubclass(category, MLPLabWarning):
-            return f"warning: {message}\n"
-        return format_fully(message, category, *where, **line)
 
-    warnings.formatwarning = format_plainly
+_format_fully = warnings.formatwarning
+
+
+def _format_plainly(
+    message: Warning | str, category: type[Warning], *where: Any, **line: Any
+) -> str:
+    if issubclass(category, MLPLabWarning):
+        return f"warning: {message}\n"
+    return _format_fully(message, category, *where, **line)
 
 
 def _print_summary(metrics: dict[str, Any], run: Run) -> None:
@@ -388,6 +402,7 @@ def _print_summary(metrics: dict[str, Any], run: Run) -> None:
         "test accuracy": f"{metrics['test/acc']:.4f}",
         "test loss": f"{metrics['test/loss']:.4f}",
         "best epoch": f"{metrics['best_epoch']} of {metrics['epochs']} (by val/acc)",
+        "validation": metrics["validation"],
         "seconds": f"{metrics['seconds']:.1f}",
         "images per second": f"{metrics['images_per_second']:,.0f}",
         "parameters": f"{manifest['net']['parameters']:,}",

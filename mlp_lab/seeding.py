@@ -15,13 +15,15 @@ def derive_seed(*key: int) -> int:
     """Mix non-negative integers into one 63-bit seed.
 
     Sums of seed and epoch would make epoch 1 of seed 0 equal epoch 0 of seed 1; the hash of numpy's
-    SeedSequence keeps all of them apart.
+    SeedSequence keeps all of them apart. The length goes in, since it ignores trailing zeros.
 
     Example:
         >>> derive_seed(0, 1) == derive_seed(1, 0)
         False
     """
-    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    return int(
+        np.random.SeedSequence((len(key), *key)).generate_state(1, np.uint64)[0] >> np.uint64(1)
+    )
 
 
 def generator(*key: int) -> torch.Generator:

@@ -81,6 +81,8 @@ def read_settings(command: Command, words: Sequence[str]) -> Settings:
         typed, flags = parser.parse_known_args(list(words))
     except argparse.ArgumentError as error:
         raise ConfigError(f"{error}.") from error
+    for path in typed.config:
+        _check_config_file(Path(path))
     if {"-h", "--help", "--print_config"} & {word.split("=")[0] for word in flags}:
         return Settings(typed.config, flags)
 
@@ -92,6 +94,18 @@ def read_settings(command: Command, words: Sequence[str]) -> Settings:
         _refuse_foreign_classes(config, origin)
     resumes = command == "fit" and typed.run_dir is not None
     return Settings(typed.config, flags, run, checkpoint, config, origin, resumes)
+
+
+def _check_config_file(path: Path) -> None:
+    """Refuse a file that is not there or is no YAML; the parser would not say which or where."""
+    try:
+        yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"config {str(path)!r} cannot be read: {error.strerror}.") from error
+    except yaml.MarkedYAMLError as error:
+        place = error.problem_mark
+        where = f", line {place.line + 1}, column {place.column + 1}" if place else ""
+        raise ConfigError(f"config {str(path)!r} is no YAML{where}: {error.problem}.") from error
 
 
 def _runs_dir(flags: list[str]) -> Path:

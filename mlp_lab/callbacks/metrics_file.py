@@ -31,7 +31,7 @@ class MetricsFile(pl.Callback):
         self.stopwatch = stopwatch
         self.metrics: dict[str, Any] = read_json(path) if path else {}
 
-    def add_training(self, trainer: pl.Trainer, best_checkpoint: Path) -> None:
+    def add_training(self, trainer: pl.Trainer, data: LabDataModule, best_checkpoint: Path) -> None:
         """Take the figures of a finished training and of its best epoch."""
         assert self.stopwatch is not None
         best = read_checkpoint(best_checkpoint)
@@ -39,6 +39,7 @@ class MetricsFile(pl.Callback):
             {
                 "best_epoch": best["epoch"] + 1,
                 "epochs": trainer.current_epoch,
+                "validation": data.validation_origin,
                 **best["mlp_lab"]["metrics"],
                 "seconds": self.stopwatch.seconds,
                 "images_per_second": self.stopwatch.images_per_second,

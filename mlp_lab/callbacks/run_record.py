@@ -96,12 +96,11 @@ class RunRecord(pl.Callback):
 
 def describe_data(data: LabDataModule) -> dict[str, Any]:
     """Say what trains, validates and tests: source, classes and their counts in each split."""
-    own = "the source's own part" if "val" in data.source.parts else "held out of train"
     return {
         "source": data.source.name,
         "input_shape": list(data.input_shape),
         "class_names": list(data.class_names),
-        "validation": "test set" if data.validate_on == "test" else own,
+        "validation": data.validation_origin,
         "counts": {
             part: dict(
                 zip(

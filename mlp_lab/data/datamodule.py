@@ -132,9 +132,17 @@ class LabDataModule(pl.LightningDataModule):
         """Names of the classes in the order of their labels."""
         return self.source.class_names
 
+    @property
+    def validation_origin(self) -> str:
+        """What the validation samples are, for console, files and figures."""
+        if self.validate_on == "test":
+            return "test set"
+        return "own part" if "val" in self.source.parts else "held out of train"
+
     def prepare_data(self) -> None:
         """Download what is missing. What was read on the way is kept, so that it is read once."""
-        self._loaded = self.source.load(self.root, download=self.download)
+        if not self.subsets:
+            self._loaded = self.source.load(self.root, download=self.download)
 
     def setup(self, stage: str) -> None:
         """Load and split; for training also compute the statistics of the training split.

@@ -45,8 +45,8 @@ def class_weights(labels: Tensor, num_classes: int) -> Tensor:
     counts = class_counts(labels, num_classes)
     if empty := (counts == 0).nonzero().flatten().tolist():
         raise EmptyClassError(
-            f"data.class_weights is 'balanced', but class {empty[0]} has no training "
-            "sample, so its weight would be infinite. Give the weights as a list, or leave them out."
+            f"data.class_weights is 'balanced', but class {empty[0]} has no training sample, "
+            "so its weight would be infinite. Give the weights as a list, or leave them out."
         )
     return (len(labels) / (num_classes * counts.double())).float()
 

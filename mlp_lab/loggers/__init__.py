@@ -1,5 +1,6 @@
 """Where metrics go."""
 
 from mlp_lab.loggers.csv import CSVLogger
+from mlp_lab.loggers.tensorboard import TensorBoardEvents
 
-__all__ = ["CSVLogger"]
+__all__ = ["CSVLogger", "TensorBoardEvents"]

@@ -105,4 +105,7 @@ def find_activation(name: str) -> type[nn.Module]:
 
 def _needs_no_arguments(cls: type) -> bool:
     parameters = inspect.signature(cls).parameters.values()
-    return all(p.default is not p.empty for p in parameters)
+    # Tanh and its like, without options, show the (*args, **kwargs) of Module.
+    return all(
+        p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters
+    )

@@ -1,0 +1,68 @@
+"""Turn what the parser of jsonargparse says into one sentence, with a guess at what was meant."""
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+
+from mlp_lab.suggest import did_you_mean
+
+
+def explain_parser_error(
+    message: str, options: Iterable[str], positions: Mapping[str, type]
+) -> str:
+    """Say which setting is wrong, what came and what is allowed.
+
+    Args:
+        message: What the parser says.
+        options: All settings that the parser knows, such as ``data.batch_size``.
+        positions: The settings that name a class, and the base class of what they may name.
+    """
+    text = " ".join(message.split())
+    key = ".".join(re.findall(r'Parser key "([^"]+)"', text))
+    if found := re.search(r"[Uu]nrecognized arguments: (\S+)", text):
+        word = found[1]
+        if not word.startswith("--"):
+            return f"{word!r} stands alone; settings are typed as --key value."
+        return _unknown_setting(word[2:].split("=")[0], options)
+    if found := re.search(r"Group '([^']+)' does not accept option '([^']+)'", text):
+        return _unknown_setting(f"{found[1]}.{found[2]}", options)
+    if found := re.search(r"Option '([^']+)' is not accepted", text):
+        known = _arguments_at(positions, key)
+        return f"{key} has no {found[1]!r}. {did_you_mean(found[1].split('.')[0], known)}"
+    if key in positions and (found := re.search(r"Expected a dot import path string: (\S+)", text)):
+        known = [cls.__name__ for cls in _subclasses(positions[key])]
+        return f"There is no {found[1]!r} for {key}. {did_you_mean(found[1], known)}"
+    if found := re.search(r"Expected a (.+?)\. Got value: (.*?)(?: - Expected|$)", text):
+        return f"{key} is {found[2]!r}; it must be {_name_type(found[1])}."
+    if found := re.search(r"Given value: (.*)$", text):
+        types = re.findall(r"Expected a (.+?)(?= - Expected| Given value)", text)
+        allowed = " or ".join(_name_type(type_) for type_ in types)
+        return f"{key} is {found[1]!r}; it must be {allowed}."
+    return text if text.endswith(".") else f"{text}."
+
+
+def _unknown_setting(name: str, options: Iterable[str]) -> str:
+    return f"There is no setting {name!r}. {did_you_mean(name, options)}"
+
+
+def _name_type(type_: str) -> str:
+    """Say a type as a user would."""
+    if found := re.fullmatch(r"typing\.Literal\[(.+)\]", type_):
+        return f"one of {found[1]}"
+    if found := re.fullmatch(r"<class '(?:.*\.)?(\w+)'>", type_):
+        return "null" if found[1] == "NoneType" else f"of type {found[1].lower()}"
+    return type_
+
+
+def _arguments_at(positions: Mapping[str, type], key: str) -> list[str]:
+    """List the constructor arguments of all classes that ``key`` may name."""
+    classes = _subclasses(positions[key]) if key in positions else []
+    names = (name for cls in classes for name in inspect.signature(cls).parameters)
+    return sorted(set(names) - {"input_shape", "num_outputs", "num_classes", "params"})
+
+
+def _subclasses(base: type) -> list[type]:
+    """List the public classes below ``base``, itself left out."""
+    children: list[type] = base.__subclasses__()
+    below = [cls for child in children for cls in (child, *_subclasses(child))]
+    return [cls for cls in below if not cls.__name__.startswith("_")]

@@ -1,0 +1,98 @@
+"""What every test stands on: fake data on disk, one thread, no network, no leaked settings."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mlp_lab.cli import main
+from tests.helpers.fake_data import write_cifar, write_idx_set
+
+QUICK = ["--trainer.max_epochs=3", "--data.batch_size=16"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small nets are quickest on one thread, and results do not depend on the machine's cores."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Refuse the network, but for loopback; forget the seed that a test left."""
+    connect = socket.socket.connect
+
+    def connect_locally(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "localhost", "::1"):
+            raise OSError(f"a test must not reach {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_locally)
+    yield
+    os.environ.pop("PL_GLOBAL_SEED", None)
+    os.environ.pop("PL_SEED_WORKERS", None)
+
+
+@pytest.fixture(scope="session")
+def fake_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data root with a tiny form of every data set that is downloaded otherwise."""
+    root = tmp_path_factory.mktemp("data")
+    for name in ("MNIST", "FashionMNIST", "KMNIST"):
+        write_idx_set(root, name)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in ("CIFAR10", "CIFAR100"):
+            write_cifar(root, name, monkeypatch)
+        yield root
+
+
+@dataclass
+class Outcome:
+    """What a command printed and returned."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def last_line(self) -> str:
+        return self.out.strip().splitlines()[-1]
+
+    @property
+    def run_dir(self) -> Path:
+        """The run that the last line names."""
+        return Path(self.last_line.removeprefix("run: "))
+
+
+CommandLine = Callable[..., Outcome]
+
+
+@pytest.fixture
+def mlp_lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> CommandLine:
+    """Run ``mlp-lab`` in this process, in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> Outcome:
+        monkeypatch.setattr("sys.argv", ["mlp-lab", *map(str, words)])
+        code = main()
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on the digits, to be read and copied, never written to."""
+    runs_dir = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        words = ["fit", "--data.source=Digits", f"--runs_dir={runs_dir}", *QUICK]
+        monkeypatch.setattr("sys.argv", ["mlp-lab", *words])
+        assert main() == 0
+    return runs_dir / "base" / "version_0"

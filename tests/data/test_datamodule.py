@@ -1,0 +1,202 @@
+"""One contract for every source behind the DataModule."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import pytest
+import torch
+
+from mlp_lab.data import (
+    CIFAR10,
+    CIFAR100,
+    KMNIST,
+    MNIST,
+    Digits,
+    FashionMNIST,
+    LabDataModule,
+    Part,
+    Samples,
+    SampleSubset,
+    Source,
+)
+from mlp_lab.errors import ConfigError, EmptyClassError
+
+pytestmark = pytest.mark.filterwarnings("ignore::mlp_lab.errors.MLPLabWarning")
+
+
+PARTS: tuple[Part, ...] = ("train", "val", "test")
+
+
+def make(source: Source, root: Path, **settings: Any) -> LabDataModule:
+    data = LabDataModule(source, root=root, download=False, **settings)
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
+def rows(subset: SampleSubset) -> set[int]:
+    return set(subset.indices.tolist())
+
+
+@pytest.mark.parametrize("source", [MNIST, FashionMNIST, KMNIST, CIFAR10, CIFAR100, Digits])
+class TestContract:
+    def test_shapes_are_known_before_setup(self, source: type[Source], fake_root: Path) -> None:
+        data = LabDataModule(source(), root=fake_root)
+        assert (data.num_classes, len(data.class_names)) == (len(source.class_names),) * 2
+        data.prepare_data()
+        data.setup("fit")
+        assert data.subsets["train"][0][0].shape == data.input_shape
+
+    def test_splits_are_disjoint_and_stratified(
+        self, source: type[Source], fake_root: Path
+    ) -> None:
+        data = make(source(), fake_root, val_fraction=0.25)
+        train, val, test = (data.subsets[part] for part in PARTS)
+        assert not rows(train) & rows(val)
+        shares = torch.bincount(val.labels) - 0.25 * torch.bincount(
+            torch.cat([train.labels, val.labels])
+        )
+        assert shares.abs().max() < 1
+        if "test" in source.parts:
+            assert test.samples is not train.samples
+            assert rows(test) == set(range(len(test.samples)))
+            assert len(train) + len(val) == len(train.samples)
+        else:
+            assert not rows(test) & (rows(train) | rows(val))
+            assert len(train) + len(val) + len(test) == len(train.samples)
+
+    def test_split_follows_split_seed_alone(self, source: type[Source], fake_root: Path) -> None:
+        pl.seed_everything(1)
+        first = make(source(), fake_root, val_fraction=0.25)
+        pl.seed_everything(2)
+        again = make(source(), fake_root, val_fraction=0.25)
+        other = make(source(), fake_root, val_fraction=0.25, split_seed=1)
+        assert torch.equal(first.subsets["val"].indices, again.subsets["val"].indices)
+        assert rows(first.subsets["val"]) != rows(other.subsets["val"])
+
+    def test_statistics_come_from_training_images(
+        self, source: type[Source], fake_root: Path
+    ) -> None:
+        data = make(source(), fake_root, val_fraction=0.25)
+        train = data.subsets["train"]
+        images = train.samples.inputs[train.indices].numpy().astype(np.float64) / 255
+        np.testing.assert_allclose(data.mean, images.mean((0, 2, 3)), rtol=0, atol=1e-6)
+        np.testing.assert_allclose(data.std, images.std((0, 2, 3)), rtol=0, atol=1e-6)
+
+    def test_batches_hold_every_sample_once(self, source: type[Source], fake_root: Path) -> None:
+        data = make(source(), fake_root, val_fraction=0.25, batch_size=7)
+        for part, loader in zip(
+            PARTS,
+            (data.train_dataloader(), data.val_dataloader(), data.test_dataloader()),
+            strict=True,
+        ):
+            subset = data.subsets[part]
+            batches = list(loader)
+            assert {len(labels) for _, labels in batches[:-1]} == {7}
+            assert sum(len(labels) for _, labels in batches) == len(subset)
+            labels = torch.cat([labels for _, labels in batches])
+            inputs = torch.cat([inputs for inputs, _ in batches])
+            assert inputs.dtype == torch.uint8
+            if part != "train":
+                assert torch.equal(labels, subset.labels)
+                assert torch.equal(inputs, subset.samples.inputs[subset.indices])
+            else:
+                assert not torch.equal(labels, subset.labels)
+                assert torch.equal(labels.sort().values, subset.labels.sort().values)
+
+
+def test_defaults_hold_out_a_tenth_and_a_fifth(fake_root: Path) -> None:
+    digits = make(Digits(), fake_root)
+    sizes = [len(digits.subsets[part]) for part in ("train", "val", "test")]
+    assert sizes == [1294, 144, 359]
+
+
+def test_validate_on_test_trains_on_everything(fake_root: Path) -> None:
+    data = make(KMNIST(), fake_root, validate_on="test")
+    assert len(data.subsets["train"]) == 120
+    assert data.subsets["val"] is data.subsets["test"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"batch_size": 0}, "data.batch_size is 0; it must be at least 1"),
+        ({"val_fraction": 1.5}, r"data.val_fraction is 1.5; it must lie strictly between 0 and 1"),
+        ({"val_fraction": 0.0}, "data.val_fraction is 0.0; it must lie strictly"),
+        ({"test_fraction": 0.2}, "KMNIST has a test part of its own"),
+        ({"split_seed": -1}, "data.split_seed is -1"),
+        ({"val_fraction": 0.1, "validate_on": "test"}, "data.validate_on is 'test'"),
+        ({"class_weights": [1.0, 2.0]}, "KMNIST needs 10 weights"),
+    ],
+)
+def test_contradictions_are_refused_at_construction(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        LabDataModule(KMNIST(), **settings)
+
+
+def test_a_split_that_empties_a_class_is_refused(fake_root: Path) -> None:
+    with pytest.raises(EmptyClassError, match=r"class 'su', which has 12 samples, without a val"):
+        make(KMNIST(), fake_root, val_fraction=0.02)
+
+
+class Own(Source):
+    """A source with a validation part of its own."""
+
+    input_shape = (2,)
+    class_names = ("left", "right")
+    parts = frozenset({"train", "val", "test"})
+
+    def load(self, root: Path, *, download: bool) -> dict[Part, Samples]:
+        inputs = torch.arange(20.0).reshape(10, 2)
+        labels = torch.tensor([0] * 8 + [1] * 2)
+        return {
+            "train": Samples(inputs, labels),
+            "val": Samples(inputs + 100, labels),
+            "test": Samples(inputs + 200, labels),
+        }
+
+
+def test_own_validation_part_is_used(tmp_path: Path) -> None:
+    data = make(Own(), tmp_path)
+    assert data.subsets["val"].samples.inputs[0, 0] == 100
+    assert len(data.subsets["train"]) == 10
+    with pytest.raises(ConfigError, match="validation part of its own"):
+        LabDataModule(Own(), val_fraction=0.1)
+
+
+def test_class_weights_come_from_training_labels(tmp_path: Path) -> None:
+    assert make(Own(), tmp_path).training_class_weights().tolist() == [1, 1]
+    balanced = make(Own(), tmp_path, class_weights="balanced")
+    assert balanced.training_class_weights().tolist() == [0.625, 2.5]
+    given = make(Own(), tmp_path, class_weights=[1.0, 3.0])
+    assert given.training_class_weights().tolist() == [1, 3]
+
+
+def test_predict_runs_over_the_part_asked_for(tmp_path: Path) -> None:
+    for split, first, num in (
+        ("train", 0, 10),
+        ("val", 100, 10),
+        ("test", 200, 10),
+        ("all", 0, 30),
+    ):
+        loader = make(Own(), tmp_path, predict_split=split, batch_size=4).predict_dataloader()
+        inputs = torch.cat([inputs for inputs, _ in loader])
+        assert (inputs[0, 0].item(), len(inputs)) == (first, num)
+
+
+def test_one_sample_can_be_had_alone(tmp_path: Path) -> None:
+    inputs, label = make(Own(), tmp_path).subsets["test"][9]
+    assert inputs.tolist() == [218, 219]
+    assert label == 1
+
+
+def test_fingerprints_follow_data_and_split(tmp_path: Path, fake_root: Path) -> None:
+    first = make(KMNIST(), fake_root).fingerprints()
+    other_split = make(KMNIST(), fake_root, split_seed=1).fingerprints()
+    other_data = make(MNIST(), fake_root, validate_on="test").fingerprints()
+    assert first == make(KMNIST(), fake_root).fingerprints()
+    assert first["data"] == other_split["data"] == other_data["data"]  # the fakes are alike
+    assert first["split"] != other_split["split"]
+    assert make(Own(), tmp_path).fingerprints()["data"] != first["data"]

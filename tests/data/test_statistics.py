@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+import torch
+
+from mlp_lab.data.statistics import channel_mean_std, class_counts, class_weights, sha256
+from mlp_lab.errors import EmptyClassError
+
+
+@pytest.mark.parametrize("shape", [(20_000, 1, 5, 4), (500, 3, 7, 6)])
+def test_mean_std_of_images_equal_numpys(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, shape, dtype=torch.uint8)
+    indices = torch.randperm(len(images))[: len(images) // 2]
+    mean, std = channel_mean_std(images, indices)
+    scaled = images[indices].numpy().astype(np.float64) / 255
+    np.testing.assert_allclose(mean, scaled.mean((0, 2, 3)), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(std, scaled.std((0, 2, 3)), rtol=0, atol=1e-6)
+
+
+def test_mean_std_of_features_equal_numpys() -> None:
+    inputs = torch.randn(300, 2, generator=torch.Generator().manual_seed(0)) * 3 + 1
+    indices = torch.arange(0, 300, 2)
+    mean, std = channel_mean_std(inputs, indices)
+    np.testing.assert_allclose(mean, inputs[::2].double().mean(0), atol=1e-6)
+    np.testing.assert_allclose(std, inputs[::2].double().numpy().std(0), atol=1e-6)
+
+
+def test_counts_include_classes_without_samples() -> None:
+    assert class_counts(torch.tensor([2, 0, 2]), 4).tolist() == [1, 0, 2, 0]
+
+
+def test_weights_average_to_one_over_the_samples() -> None:
+    labels = torch.tensor([0] * 90 + [1] * 9 + [2])
+    weights = class_weights(labels, 3)
+    assert weights[labels].mean().item() == pytest.approx(1)
+    assert weights.tolist() == pytest.approx([100 / 270, 100 / 27, 100 / 3])
+
+
+def test_weights_refuse_an_empty_class() -> None:
+    with pytest.raises(EmptyClassError, match="class 1 has no training sample"):
+        class_weights(torch.tensor([0, 0, 2]), 3)
+
+
+def test_hash_tells_content_shape_and_type_apart() -> None:
+    tensor = torch.arange(6, dtype=torch.uint8)
+    hashes = {sha256(tensor), sha256(tensor.view(2, 3)), sha256(tensor.char()), sha256(tensor + 1)}
+    assert len(hashes) == 4
+    assert sha256(tensor) == sha256(tensor.clone())

@@ -1,0 +1,100 @@
+import pytest
+import torch
+from torch import nn
+
+from mlp_lab.errors import ConfigError
+from mlp_lab.nets import MLP, NetSize, measure_net
+from mlp_lab.nets.mlp import find_activation
+
+VARIANTS = [
+    {},
+    {"hidden_dims": []},
+    {"hidden_dims": [5, 4, 3], "activation": "Tanh", "init": "xavier_normal"},
+    {"hidden_dims": [6], "dropout": 0.5, "batch_norm": True},
+    {"hidden_dims": [6], "bias": False, "init": "orthogonal"},
+]
+
+
+@pytest.mark.parametrize("arguments", VARIANTS)
+class TestContract:
+    """What holds for every net."""
+
+    def make(self, arguments: dict[str, object]) -> MLP:
+        torch.manual_seed(0)
+        return MLP((2, 3, 4), 5, **arguments)  # type: ignore[arg-type]
+
+    def test_logits_have_one_column_a_class_and_both_signs(
+        self, arguments: dict[str, object]
+    ) -> None:
+        net = self.make(arguments).eval()
+        assert net(torch.randn(1, 2, 3, 4)).shape == (1, 5)
+        logits = net(torch.randn(200, 2, 3, 4))
+        assert logits.shape == (200, 5)
+        assert logits.min() < 0 < logits.max()
+
+    def test_gradients_reach_every_parameter(self, arguments: dict[str, object]) -> None:
+        net = self.make(arguments)
+        loss = nn.functional.cross_entropy(net(torch.randn(64, 2, 3, 4)), torch.arange(64) % 5)
+        torch.autograd.backward(loss)
+        for name, parameter in net.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().sum() > 0, name
+
+    def test_description_rebuilds_the_net(self, arguments: dict[str, object]) -> None:
+        net = self.make(arguments).eval()
+        description = net.describe()
+        assert description["class_path"] == "mlp_lab.nets.mlp.MLP"
+        twin = MLP((2, 3, 4), 5, **description["init_args"]).eval()
+        twin.load_state_dict(net.state_dict())
+        inputs = torch.randn(3, 2, 3, 4)
+        assert torch.equal(net(inputs), twin(inputs))
+
+
+def test_layers_are_what_was_asked_for() -> None:
+    net = MLP((4, 4), 3, hidden_dims=[8, 6], activation="GELU", dropout=0.1, batch_norm=True)
+    kinds = [type(layer).__name__ for layer in net.layers]
+    hidden = ["Linear", "BatchNorm1d", "GELU", "Dropout"]
+    assert kinds == ["Flatten", *hidden, *hidden, "Linear"]
+    linears = [layer for layer in net.layers if isinstance(layer, nn.Linear)]
+    assert [(x.in_features, x.out_features) for x in linears] == [(16, 8), (8, 6), (6, 3)]
+    assert [x.bias is not None for x in linears] == [False, False, True]
+
+
+def test_each_layer_has_its_own_activation() -> None:
+    net = MLP((4,), 2, hidden_dims=[3, 3], activation="PReLU")
+    first, second = (layer for layer in net.layers if isinstance(layer, nn.PReLU))
+    assert first is not second
+
+
+@pytest.mark.parametrize(
+    ("hidden_dims", "size"),
+    [
+        ([200], NetSize(159_010, 210, 158_800)),
+        ([], NetSize(7_850, 10, 7_840)),
+        ([30, 20], NetSize(784 * 30 + 30 + 30 * 20 + 20 + 20 * 10 + 10, 60, 784 * 30 + 600 + 200)),
+    ],
+)
+def test_size_is_counted_by_hand(hidden_dims: list[int], size: NetSize) -> None:
+    net = MLP((1, 28, 28), 10, hidden_dims=hidden_dims)
+    assert measure_net(net) == size
+    assert net.training
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"hidden_dims": [10, 0]}, r"model.net.hidden_dims is \[10, 0\]; each width must be"),
+        ({"dropout": 1.0}, "model.net.dropout is 1.0"),
+        ({"activation": "Relu"}, "'Relu', which torch.nn does not have. Did you mean 'ReLU'?"),
+        ({"activation": "Linear"}, "model.net.activation is 'Linear'"),
+    ],
+)
+def test_impossible_arguments_are_refused(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
+        MLP((4,), 2, **arguments)  # type: ignore[arg-type]
+
+
+def test_activations_that_need_arguments_are_not_offered() -> None:
+    assert find_activation("SiLU") is nn.SiLU
+    with pytest.raises(ConfigError, match="MultiheadAttention"):
+        find_activation("MultiheadAttention")

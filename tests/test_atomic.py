@@ -1,0 +1,36 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from mlp_lab.atomic import replacing, write_json, write_text
+
+
+def test_content_replaces_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file.txt"
+    write_text(path, "old")
+    write_text(path, "neu: ö\n")
+    assert path.read_bytes() == b"neu: \xc3\xb6\n"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    write_text(path, "old")
+
+    def write_half() -> None:
+        with replacing(path) as part:
+            part.write_text("ne")
+            raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError, match="half-way"):
+        write_half()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_keeps_the_order_and_the_letters(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", {"b": "ハ", "a": [1]})
+    text = (tmp_path / "x.json").read_text(encoding="utf-8")
+    assert list(json.loads(text)) == ["b", "a"]
+    assert "ハ" in text

@@ -1,0 +1,81 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mlp_lab import __version__
+from mlp_lab.cli import COMMANDS
+from tests.conftest import CommandLine
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_help_and_version_take_under_half_a_second(flag: str) -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "mlp_lab", flag], check=True, capture_output=True)
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(3)) < 0.5
+
+
+def test_one_help_lists_every_command(
+    mlp_lab: CommandLine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        mlp_lab("--help")
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {name} " in text for name in COMMANDS)
+
+
+def test_version_is_the_packages(mlp_lab: CommandLine, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        mlp_lab("--version")
+    assert capsys.readouterr().out == f"mlp-lab {__version__}\n"
+
+
+def test_nothing_typed_shows_the_help(mlp_lab: CommandLine) -> None:
+    outcome = mlp_lab()
+    assert outcome.code == 2
+    assert "usage: mlp-lab" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fitt"], "There is no command 'fitt'. Did you mean 'fit'?"),
+        (["test", "--ckpt_path", "no.ckpt"], "ckpt_path 'no.ckpt' is not there"),
+        (["test", "--run_dir", "nowhere"], "run_dir 'nowhere' holds no run"),
+        (["test"], "No finished run below runs_dir 'runs'"),
+        (["predict", "--runs_dir=other"], "No finished run below runs_dir 'other'"),
+        (["fit", "--ckpt_path=best"], "ckpt_path 'best' of which run? Add --run_dir DIR."),
+        (["fit", "--config=no.yaml"], "no.yaml"),
+        (["fit", "--model.net.hidden_dim=[3]"], "model.net has no 'hidden_dim'. Did you mean"),
+        (["fit", "--data.batchsize=3"], "Did you mean 'data.batch_size'?"),
+        (["fit", "--trainer.max_epoch=3"], "Did you mean 'trainer.max_epochs'?"),
+        (["fit", "--data.source=KMNISTT"], "There is no 'KMNISTT' for data.source. Did you mean"),
+        (["fit", "--data.batch_size=many"], "data.batch_size"),
+        (["fit", "--data.source=Digits", "--model.net.activation=Relu"], "Did you mean 'ReLU'?"),
+        (["fit", "--data.source=Digits", "--data.val_fraction=2"], "data.val_fraction is 2.0"),
+        (["fit", "--data.download=false"], "No KMNIST files in"),
+        (["fit", "--data.source=Digits", "--experiment=a/b"], "experiment is 'a/b'"),
+    ],
+)
+def test_mistakes_get_one_sentence_and_leave_nothing(
+    mlp_lab: CommandLine, words: list[str], message: str, tmp_path: Path
+) -> None:
+    outcome = mlp_lab(*words)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert outcome.err.startswith("mlp-lab: error: ")
+    assert len(outcome.err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verbose_shows_the_traceback(mlp_lab: CommandLine) -> None:
+    outcome = mlp_lab("--verbose", "test", "--run_dir", "nowhere")
+    assert outcome.code == 2
+    assert "Traceback" in outcome.err
+    assert "RunNotFoundError" in outcome.err

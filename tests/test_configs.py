@@ -1,0 +1,62 @@
+"""Every file below configs/ is used as its header says, on tiny data in their true form."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import CommandLine
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+FILES = sorted(CONFIGS.rglob("*.yaml"))
+OVERLAYS = {"data", "model", "preset"}
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(CONFIGS))
+
+
+def words_for(path: Path) -> list[str]:
+    base = ["--config", str(CONFIGS / "base.yaml")] if path.parent.name in OVERLAYS else []
+    return [*base, "--config", str(path)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+@pytest.mark.filterwarnings("ignore::mlp_lab.errors.MLPLabWarning")
+def test_config_trains_and_tests(path: Path, mlp_lab: CommandLine, fake_root: Path) -> None:
+    outcome = mlp_lab(
+        "fit", *words_for(path), f"--data.root={fake_root}", "--trainer.fast_dev_run=1"
+    )
+    assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_header_says_purpose_and_command(path: Path) -> None:
+    header = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    assert len(header) >= 2
+    words = " ".join(
+        f"--config configs/{name_of(p)}"
+        for p in [CONFIGS / "base.yaml", path][path.parent.name not in OVERLAYS :]
+    )
+    assert f"#   mlp-lab fit {words}" in header
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_overlay_has_one_section(path: Path) -> None:
+    sections = set(yaml.safe_load(path.read_text()))
+    if path.parent.name in {"data", "model"}:
+        assert sections == {path.parent.name}
+    else:
+        assert "seed_everything" in sections
+
+
+def test_base_is_what_the_defaults_say(
+    mlp_lab: CommandLine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = []
+    for words in ([], ["--config", CONFIGS / "base.yaml"]):
+        with pytest.raises(SystemExit) as stop:
+            mlp_lab("fit", *words, "--print_config")
+        assert stop.value.code == 0
+        printed.append(yaml.safe_load(capsys.readouterr().out))
+    assert printed[0] == printed[1]

@@ -1,0 +1,323 @@
+"""The whole thing: train, test, predict, in the way a user types it."""
+
+import csv
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from torchvision import datasets
+
+from mlp_lab.callbacks import StepMetrics
+from mlp_lab.callbacks.checkpoints import read_checkpoint
+from mlp_lab.loggers.csv import read_rows
+from tests.conftest import QUICK, CommandLine
+
+pytestmark = pytest.mark.filterwarnings("ignore::mlp_lab.errors.MLPLabWarning")
+
+DIGITS = ["--data.source=Digits", *QUICK]
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def same_tensors(first: Any, second: Any) -> bool:
+    """Whether two nests of tensors and plain types are equal bit by bit."""
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(
+            same_tensors(first[k], second[k]) for k in first
+        )
+    if isinstance(first, list | tuple):
+        return all(same_tensors(a, b) for a, b in zip(first, second, strict=True))
+    return bool(first == second)
+
+
+def assert_same_training(first: Path, second: Path) -> None:
+    assert (first / "metrics.csv").read_bytes() == (second / "metrics.csv").read_bytes()
+    for name in ("best.ckpt", "last.ckpt"):
+        one, two = (read_checkpoint(run / "checkpoints" / name) for run in (first, second))
+        for key in ("epoch", "global_step", "state_dict", "optimizer_states"):
+            assert same_tensors(one[key], two[key]), (name, key)
+
+
+class TestRunDirectory:
+    def test_everything_is_there_and_nothing_else(self, digits_run: Path) -> None:
+        files = {str(p.relative_to(digits_run)) for p in digits_run.rglob("*") if p.is_file()}
+        events = {name for name in files if "events.out.tfevents" in name}
+        assert events
+        assert files - events == {
+            "config.yaml",
+            "manifest.json",
+            "metrics.csv",
+            "metrics.json",
+            "checkpoints/best.ckpt",
+            "checkpoints/last.ckpt",
+        }
+
+    def test_steps_and_epochs_are_logged(self, digits_run: Path) -> None:
+        rows = read_rows(digits_run / "metrics.csv")
+        assert set(rows[0]) == {
+            *("epoch", "step", "lr"),
+            *("train/loss", "train/acc", "val/loss", "val/acc"),
+        }
+        steps = [row for row in rows if row["train/loss"]]
+        assert [int(row["step"]) for row in steps] == list(range(1, 3 * 81 + 1))
+        assert {row["lr"] for row in steps} == {"0.001"}
+        assert all(row["train/acc"] for row in steps)
+        epochs = [row for row in rows if row["val/acc"]]
+        assert [(row["epoch"], row["step"]) for row in epochs] == [
+            ("1", "81"),
+            ("2", "162"),
+            ("3", "243"),
+        ]
+
+    def test_metrics_agree_with_checkpoint_and_log(self, digits_run: Path) -> None:
+        metrics = read(digits_run / "metrics.json")
+        best = read_checkpoint(digits_run / "checkpoints" / "best.ckpt")
+        epochs = [row for row in read_rows(digits_run / "metrics.csv") if row["val/acc"]]
+        scores = [float(row["val/acc"]) for row in epochs]
+        assert metrics["best_epoch"] == best["epoch"] + 1 == scores.index(max(scores)) + 1
+        assert metrics["val/acc"] == max(scores)
+        assert metrics["test/acc"] > 0.85
+        confusion = torch.tensor(metrics["test/confusion"])
+        assert confusion.sum() == 359
+        assert metrics["test/acc"] == pytest.approx((confusion.trace() / 359).item())
+        recall = [float(c["recall"]) for c in metrics["test/classes"].values()]
+        expected = (confusion.diagonal() / confusion.sum(1)).tolist()
+        assert recall == pytest.approx(expected)
+        assert metrics["seconds"] > 0
+        assert metrics["images_per_second"] > 0
+
+    def test_manifest_tells_where_the_run_came_from(self, digits_run: Path) -> None:
+        manifest = read(digits_run / "manifest.json")
+        assert manifest["status"] == "finished"
+        assert manifest["start"] < manifest["end"]
+        assert manifest["command"][:2] == ["mlp-lab", "fit"]
+        assert manifest["seed"] == 0
+        assert manifest["versions"]["torch"] == torch.__version__.split("+")[0]
+        assert manifest["net"] == {
+            **{"class": "MLP", "parameters": 64 * 200 + 200 + 2000 + 10},
+            **{"neurons": 210, "connections": 14_800},
+        }
+        counts = {part: sum(n.values()) for part, n in manifest["data"]["counts"].items()}
+        assert counts == {"train": 1294, "val": 144, "test": 359}
+        assert all(len(digest) == 64 for digest in manifest["data"]["sha256"].values())
+
+    def test_config_repeats_the_run(self, digits_run: Path, mlp_lab: CommandLine) -> None:
+        outcome = mlp_lab("fit", "--config", digits_run / "config.yaml", "--runs_dir=again")
+        assert outcome.run_dir == Path("again/base/version_0")
+        assert_same_training(digits_run, outcome.run_dir)
+        first, second = (
+            yaml.safe_load((run / "config.yaml").read_text())
+            for run in (digits_run, outcome.run_dir)
+        )
+        assert {**first, "runs_dir": 0} == {**second, "runs_dir": 0}
+        assert not {"ckpt_path", "run_dir", "config", "out"} & set(first)
+
+    def test_checkpoints_hold_plain_types_and_the_configuration(self, digits_run: Path) -> None:
+        for name in ("best.ckpt", "last.ckpt"):
+            checkpoint = read_checkpoint(digits_run / "checkpoints" / name)
+            config = yaml.safe_load((digits_run / "config.yaml").read_text())
+            assert checkpoint["mlp_lab"]["config"] == config
+            assert checkpoint["hyper_parameters"]["net"]["init_args"]["hidden_dims"] == [200]
+
+
+class TestConsole:
+    def test_a_file_gets_one_plain_line_for_each_epoch(self, mlp_lab: CommandLine) -> None:
+        outcome = mlp_lab("fit", *DIGITS)
+        lines = outcome.out.splitlines()
+        epochs = [line for line in lines if line.startswith("epoch ")]
+        assert [line[:10].strip() for line in epochs] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+        assert all("train: loss" in line and "val: loss" in line for line in epochs)
+        assert epochs[0].endswith("best")
+        for row in ("test accuracy", "test loss", "best epoch", "seconds", "images per second"):
+            assert any(row in line for line in lines)
+        assert "15,010" in outcome.out
+        assert outcome.last_line == "run: runs/base/version_0"
+        assert outcome.err == ""
+        assert "\x1b" not in outcome.out
+        assert "Tip" not in outcome.out
+
+    def test_origin_of_settings_is_said(self, mlp_lab: CommandLine, digits_run: Path) -> None:
+        outcome = mlp_lab("validate", f"--run_dir={digits_run}", "--data.batch_size=7")
+        expected = f"settings: {digits_run / 'config.yaml'}; typed: --data.batch_size=7"
+        assert outcome.out.splitlines()[0] == expected
+
+
+@pytest.fixture
+def own_run(digits_run: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run that a test may write to, at another place."""
+    return Path(shutil.copytree(digits_run, tmp_path / "moved" / "base" / "version_0"))
+
+
+class TestResults:
+    def test_a_checkpoint_alone_finds_model_and_data(
+        self, mlp_lab: CommandLine, own_run: Path
+    ) -> None:
+        before = read(own_run / "metrics.json")
+        (own_run / "metrics.json").write_text("{}")
+        outcome = mlp_lab("test", "--ckpt_path", own_run / "checkpoints" / "best.ckpt")
+        assert outcome.code == 0
+        after = read(own_run / "metrics.json")
+        assert after == {key: value for key, value in before.items() if key.startswith("test/")}
+        assert outcome.last_line == f"metrics: {own_run / 'metrics.json'}"
+
+    def test_predictions_are_a_table(self, mlp_lab: CommandLine, own_run: Path) -> None:
+        outcome = mlp_lab("predict", f"--run_dir={own_run}")
+        path = own_run / "predictions.csv"
+        assert outcome.last_line == f"predictions: {path}"
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        names = [str(k) for k in range(10)]
+        assert list(rows[0]) == ["index", "label", "predicted", "confidence", *names]
+        assert len(rows) == 359
+        right = sum(row["label"] == row["predicted"] for row in rows) / len(rows)
+        assert right == pytest.approx(read(own_run / "metrics.json")["test/acc"])
+        for row in rows:
+            probabilities = {name: float(row[name]) for name in names}
+            assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
+            assert float(row["confidence"]) == max(probabilities.values())
+            assert probabilities[row["predicted"]] == max(probabilities.values())
+        assert len({row["index"] for row in rows}) == 359
+
+    def test_neither_run_nor_checkpoint_takes_the_newest_finished(
+        self, mlp_lab: CommandLine, own_run: Path
+    ) -> None:
+        outcome = mlp_lab("validate", f"--runs_dir={own_run.parent.parent}")
+        assert outcome.out.startswith(f"settings: {own_run / 'config.yaml'}")
+        assert f"{read(own_run / 'metrics.json')['val/acc']:.4f}" in outcome.out
+
+    def test_other_data_leave_the_run_alone(self, mlp_lab: CommandLine, own_run: Path) -> None:
+        before = (own_run / "metrics.json").read_bytes()
+        mlp_lab("test", f"--run_dir={own_run}", "--data.split_seed=5")
+        mlp_lab("predict", f"--run_dir={own_run}", "--data.predict_split=val")
+        assert (own_run / "metrics.json").read_bytes() == before
+        assert (own_run / "test_0" / "metrics.json").is_file()
+        assert (own_run / "test_1" / "predictions.csv").is_file()
+
+    def test_where_to_read_is_no_other_data(self, mlp_lab: CommandLine, own_run: Path) -> None:
+        mlp_lab("test", f"--run_dir={own_run}", "--data.root=elsewhere", "--data.batch_size=50")
+        assert not (own_run / "test_0").exists()
+
+    def test_out_names_the_place(self, mlp_lab: CommandLine, own_run: Path, tmp_path: Path) -> None:
+        before = (own_run / "metrics.json").read_bytes()
+        mlp_lab("test", f"--run_dir={own_run}", "--out=results")
+        assert (own_run / "metrics.json").read_bytes() == before
+        assert read(tmp_path / "results" / "metrics.json")["test/acc"] > 0.85
+
+    def test_a_checkpoint_copied_away_still_tests(
+        self, mlp_lab: CommandLine, own_run: Path, tmp_path: Path
+    ) -> None:
+        shutil.copy(own_run / "checkpoints" / "best.ckpt", tmp_path / "model.ckpt")
+        expected = read(own_run / "metrics.json")["test/acc"]
+        shutil.rmtree(own_run)
+        assert mlp_lab("test", "--ckpt_path=model.ckpt").code == 0
+        assert read(tmp_path / "test_0" / "metrics.json")["test/acc"] == expected
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+    def test_a_read_only_run_still_tests(self, mlp_lab: CommandLine, own_run: Path) -> None:
+        own_run.chmod(0o555)
+        assert mlp_lab("test", f"--run_dir={own_run}").code == 0
+
+
+class TestOverfitCheck:
+    def test_one_batch_is_learnt_by_heart(self, mlp_lab: CommandLine, fake_root: Path) -> None:
+        outcome = mlp_lab("fit", f"--data.root={fake_root}", "--trainer.overfit_batches=1")
+        assert outcome.code == 0
+        assert outcome.last_line.startswith("overfit check passed: train loss 0.0")
+        assert "train accuracy 1.0000" in outcome.last_line
+        assert "after 100 epochs" in outcome.last_line
+        assert "val:" not in outcome.out
+        assert not (Path("runs") / "base" / "version_0" / "metrics.json").exists()
+
+    def test_a_net_that_cannot_learn_fails(self, mlp_lab: CommandLine) -> None:
+        words = [
+            "--model.optimizer.lr=1e-9",
+            "--trainer.max_epochs=2",
+            "--trainer.overfit_batches=1",
+        ]
+        outcome = mlp_lab("fit", *DIGITS[:1], *words)
+        assert outcome.code == 1
+        assert outcome.last_line.startswith("overfit check failed: train loss 2.")
+        assert "after 2 epochs" in outcome.last_line
+
+    def test_dropout_is_off(self, mlp_lab: CommandLine) -> None:
+        words = ["--data.source=Digits", "--trainer.overfit_batches=1", "--model.net.dropout=0.9"]
+        assert mlp_lab("fit", *words).last_line.startswith("overfit check passed")
+
+
+class TestExactness:
+    ARGUMENTS = (
+        "--model.net.dropout=0.3",
+        "--model.net.batch_norm=true",
+        "--model.optimizer=SGD",
+        "--model.optimizer.momentum=0.9",
+    )
+
+    def test_a_killed_run_goes_on_bit_by_bit_even_when_moved(
+        self, mlp_lab: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        whole = mlp_lab("fit", *DIGITS, *self.ARGUMENTS).run_dir
+        start_batch = StepMetrics.on_train_batch_start
+
+        class Killed(BaseException):
+            pass
+
+        def kill_in_second_epoch(self: StepMetrics, trainer: Any, *rest: Any) -> None:
+            if trainer.global_step == 100:
+                raise Killed
+            start_batch(self, trainer, *rest)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(StepMetrics, "on_train_batch_start", kill_in_second_epoch)
+            with pytest.raises(Killed):
+                mlp_lab("fit", *DIGITS, *self.ARGUMENTS)
+        killed = Path("runs/base/version_1").rename(tmp_path / "moved")
+        assert read(killed / "manifest.json")["status"] == "failed"
+        outcome = mlp_lab("fit", f"--run_dir={killed}")
+        assert outcome.run_dir == killed
+        assert read(killed / "manifest.json")["status"] == "finished"
+        assert_same_training(whole, killed)
+
+    def test_other_seed_other_weights_same_split(self, mlp_lab: CommandLine) -> None:
+        runs = [mlp_lab("fit", *DIGITS, f"--seed_everything={n}").run_dir for n in (0, 1)]
+        manifests = [read(run / "manifest.json") for run in runs]
+        assert manifests[0]["data"]["sha256"] == manifests[1]["data"]["sha256"]
+        logs = [(run / "metrics.csv").read_bytes() for run in runs]
+        assert logs[0] != logs[1]
+
+
+def test_kmnist_trains_as_base_says(mlp_lab: CommandLine, fake_root: Path, tmp_path: Path) -> None:
+    config = Path(__file__).parent.parent / "configs" / "base.yaml"
+    outcome = mlp_lab(
+        "fit", f"--config={config}", f"--data.root={fake_root}", "--data.batch_size=8"
+    )
+    metrics = read(outcome.run_dir / "metrics.json")
+    assert metrics["epochs"] == 10
+    assert metrics["test/acc"] > 0.95
+    assert set(metrics["test/classes"]) == set(datasets.KMNIST.classes)
+    assert len(read(outcome.run_dir / "manifest.json")["data"]["notes"]) == 2
+
+
+def test_validation_on_the_test_set_says_so(mlp_lab: CommandLine, fake_root: Path) -> None:
+    config = Path(__file__).parent.parent / "configs" / "recipe" / "kmnist_course.yaml"
+    outcome = mlp_lab("fit", f"--config={config}", f"--data.root={fake_root}")
+    assert "validation = test set" in outcome.out
+    metrics = read(outcome.run_dir / "metrics.json")
+    assert metrics["val/acc"] == metrics["test/acc"]
+    assert metrics["validation"] == "test set"
+    assert outcome.run_dir.parent.name == "kmnist_course"
+
+
+def test_class_weights_reach_the_loss(mlp_lab: CommandLine) -> None:
+    weights = [1.0] * 9 + [5.0]
+    run = mlp_lab("fit", *DIGITS, f"--data.class_weights={weights}").run_dir
+    state = read_checkpoint(run / "checkpoints" / "last.ckpt")["state_dict"]
+    assert state["class_weights"].tolist() == weights

@@ -1,0 +1,80 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from mlp_lab.errors import ChecksumError, ConfigError
+from mlp_lab.run import Run
+from mlp_lab.settings import read_settings
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    run = Run.create(tmp_path, "base")
+    run.config_path.write_text("data:\n  batch_size: 8\n")
+    run.checkpoints_dir.mkdir()
+    run.best_checkpoint.write_bytes(b"best")
+    run.last_checkpoint.write_bytes(b"last")
+    run.end("finished")
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text("{}")
+
+
+def test_flags_come_after_configs_wherever_they_stand() -> None:
+    settings = read_settings("fit", ["--data.batch_size=3", "--config", "a.yaml", "-c", "b.yaml"])
+    assert settings.arguments == ["--config", "a.yaml", "--config", "b.yaml", "--data.batch_size=3"]
+    assert settings.origin == "settings: a.yaml, b.yaml; typed: --data.batch_size=3"
+    assert settings.is_typed("data.batch_size")
+    assert not settings.is_typed("data.batch")
+
+
+def test_a_checkpoint_brings_its_runs_configuration(run: Run) -> None:
+    settings = read_settings("test", [f"--ckpt_path={run.best_checkpoint}", "--out=x"])
+    assert (settings.run, settings.checkpoint) == (run, run.best_checkpoint)
+    assert settings.arguments == ["--config", '{"data": {"batch_size": 8}}', "--out=x"]
+    assert settings.origin == f"settings: {run.config_path}; typed: --out=x"
+
+
+def test_a_typed_config_replaces_the_runs_wholly(run: Run) -> None:
+    settings = read_settings("test", ["--run_dir", str(run.dir), "--config", "a.yaml"])
+    assert settings.arguments == ["--config", "a.yaml"]
+    assert settings.checkpoint == run.best_checkpoint
+
+
+def test_a_run_means_best_for_all_but_fit(run: Run) -> None:
+    words = ["--run_dir", str(run.dir)]
+    assert read_settings("predict", words).checkpoint == run.best_checkpoint
+    assert read_settings("test", [*words, "--ckpt_path=last"]).checkpoint == run.last_checkpoint
+    fit = read_settings("fit", words)
+    assert (fit.checkpoint, fit.resumes) == (run.last_checkpoint, True)
+    run.last_checkpoint.unlink()
+    assert read_settings("fit", words).checkpoint is None
+
+
+def test_neither_means_the_newest_finished_run(run: Run) -> None:
+    settings = read_settings("test", ["--runs_dir", str(run.dir.parent.parent)])
+    assert settings.checkpoint == run.best_checkpoint
+    assert read_settings("fit", []).checkpoint is None
+
+
+def test_classes_of_other_packages_need_trust(run: Run) -> None:
+    config = {"model": {"init_args": {"nets": [{"class_path": "os.system"}]}}}
+    run.config_path.write_text(json.dumps(config))
+    words = ["--run_dir", str(run.dir)]
+    with pytest.raises(ConfigError, match=r"names the class 'os.system', .* add --trust"):
+        read_settings("test", words)
+    assert read_settings("test", [*words, "--trust"]).run_config == config
+    # A typed configuration replaces it, and is the user's own.
+    assert read_settings("test", [*words, "--config=a.yaml"]).arguments == ["--config", "a.yaml"]
+
+
+def test_a_damaged_configuration_is_named(run: Run) -> None:
+    run.config_path.write_text("data: [")
+    with pytest.raises(ChecksumError, match=r"config.yaml' is damaged"):
+        read_settings("test", ["--run_dir", str(run.dir)])
