@@ -1,0 +1,63 @@
+"""What the documents tell a reader to type works, and what they list is there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mlp_lab.cli import COMMANDS
+from tests.conftest import CommandLine
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+
+
+def shell_lines() -> list[str]:
+    """Return the lines of all shell blocks, comments removed."""
+    blocks = [
+        block
+        for document in DOCUMENTS
+        for block in re.findall(r"```bash\n(.*?)```", document.read_text(), re.DOTALL)
+    ]
+    lines = (line.split("#")[0].strip() for block in blocks for line in block.splitlines())
+    return [line for line in lines if line]
+
+
+@pytest.mark.parametrize("line", [line for line in shell_lines() if line.startswith("mlp-lab")])
+def test_command_parses(line: str, mlp_lab: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = shlex.split(line)[1:]
+    assert words[0] in COMMANDS
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit) as stop:
+        mlp_lab(*words, "--print_config")
+    assert stop.value.code == 0
+
+
+@pytest.mark.parametrize("line", [line for line in shell_lines() if line.startswith("make")])
+def test_make_target_is_there(line: str) -> None:
+    target = line.split()[1]
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names: dict[str, object] = {}
+    exec(code, names)
+    trainer = names["trainer"]
+    assert trainer.callback_metrics["test/acc"] > 0.85  # type: ignore[attr-defined]
+
+
+def test_links_lead_somewhere() -> None:
+    for document in DOCUMENTS:
+        links = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text())
+        assert all((ROOT / link).exists() for link in links)
+
+
+def test_docker_copies_what_is_there() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    assert compose["services"]["mlp-lab"]["build"] == "."
+    for copied in re.findall(r"^COPY (.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE):
+        assert all((ROOT / name).exists() for name in copied.split())
