@@ -213,7 +213,7 @@ def seconds_table(rounds: Sequence[Round]) -> list[str]:
         "hand-written loop": [r.hand_written for r in rounds],
     }
     return [
-        f"| seconds an epoch, {len(rounds)} rounds | min | median | max |",
+        "| seconds an epoch | min | median | max |",
         "|---|---:|---:|---:|",
         *(
             f"| {name} | {min(values):.3f} | {median(values):.3f} | {max(values):.3f} |"

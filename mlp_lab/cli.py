@@ -24,12 +24,10 @@ class Command:
 
 
 COMMANDS = {
-    "fit": Command("train, then test the best checkpoint", "mlp_lab.lightning_cli"),
-    "validate": Command("score a run's checkpoint on validation", "mlp_lab.lightning_cli"),
-    "test": Command("score a run's checkpoint on the test set", "mlp_lab.lightning_cli"),
-    "predict": Command(
-        "write what a run's checkpoint says of each sample", "mlp_lab.lightning_cli"
-    ),
+    "fit": Command("train, then test the best checkpoint", "mlp_lab.commands"),
+    "validate": Command("score a run's checkpoint on validation", "mlp_lab.commands"),
+    "test": Command("score a run's checkpoint on the test set", "mlp_lab.commands"),
+    "predict": Command("write what a run's checkpoint says of each sample", "mlp_lab.commands"),
 }
 
 

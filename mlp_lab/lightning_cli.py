@@ -4,17 +4,15 @@ import argparse
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import lightning.pytorch as pl
 import yaml
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
-from rich.console import Console
-from rich.table import Table
 from torch.optim import Optimizer
 
 from mlp_lab import callbacks as lab
@@ -24,7 +22,7 @@ from mlp_lab.loggers import CSVLogger, TensorBoardEvents
 from mlp_lab.nets import Net
 from mlp_lab.parser_errors import explain_parser_error
 from mlp_lab.run import Run
-from mlp_lab.settings import DEFAULT_RUNS_DIR, Command, Settings, read_settings
+from mlp_lab.settings import DEFAULT_RUNS_DIR, Command, Settings
 from mlp_lab.tasks import Task
 
 DEFAULT_EXPERIMENT = "base"
@@ -42,20 +40,6 @@ CLASS_POSITIONS: dict[str, type] = {
 }
 
 
-def main(command: str, args: Sequence[str]) -> int:
-    """Run one of the four commands and return its exit code."""
-    quieten()
-    settings = read_settings(cast(Command, command), args)
-    cli = LabCLI(cast(Command, command), settings)
-    runners: dict[str, Callable[[LabCLI], int]] = {
-        "fit": fit,
-        "validate": validate,
-        "test": test,
-        "predict": predict,
-    }
-    return runners[command](cli)
-
-
 class LabCLI(LightningCLI):
     """Make trainer, task and data from a configuration, and the run directory around them.
 
@@ -64,8 +48,12 @@ class LabCLI(LightningCLI):
         settings: What the command line asks for.
 
     Attributes:
-        run_dir: The run that is written to; None where nothing is: fast_dev_run, other processes.
+        run: The run that is written to, or that the checkpoint lies in; None where nothing is
+            written: in fast_dev_run, and in all processes but the first.
         plain_config: The configuration in plain types, as config.yaml holds it.
+        stopwatch: Times the training.
+        best_checkpoint: Keeps the best epoch; None in fast_dev_run and the overfit check.
+        overfit_check: Judges an overfit check; None in any other training.
     """
 
     model: Task
@@ -74,9 +62,11 @@ class LabCLI(LightningCLI):
     def __init__(self, command: Command, settings: Settings) -> None:
         self.command = command
         self.settings = settings
-        self.run = settings.run
+        new_run = command == "fit" and not settings.resumes
+        self.run = settings.run if is_first_process() and not new_run else None
         self.plain_config: dict[str, Any] = {}
         self.stopwatch = lab.Stopwatch()
+        self.best_checkpoint: lab.BestCheckpoint | None = None
         self.overfit_check: lab.OverfitCheck | None = None
         super().__init__(
             model_class=Task,
@@ -125,7 +115,7 @@ class LabCLI(LightningCLI):
             "--out",
             type=Path | None,
             default=None,
-            help="Directory for the results of validate, test and predict.",
+            help="Directory for the results of test and predict.",
         )
         parser.add_argument(
             "--trust",
@@ -192,6 +182,8 @@ class LabCLI(LightningCLI):
         kwargs["enable_checkpointing"] = training and not settings.fast_dev_run
         if self.run is not None:
             kwargs["default_root_dir"] = self.run.dir
+        if self.command == "predict":  # one table, in the order of the samples
+            kwargs |= {"devices": 1, "num_nodes": 1, "strategy": "auto"}
         kwargs["plugins"] = [*(settings.plugins or []), lab.WholeFileCheckpointIO()]
         trainer = super().instantiate_trainer(**kwargs)
         if settings.overfit_batches:
@@ -213,10 +205,11 @@ class LabCLI(LightningCLI):
         # Lightning hands the first process's directory to the others.
         checkpoints_dir = self.run.checkpoints_dir if self.run else Path("checkpoints")
         last = lab.LastCheckpoint(checkpoints_dir)
-        best = lab.BestCheckpoint(checkpoints_dir, self.model.score, self.model.score_mode)
         if trainer.overfit_batches:
             self.overfit_check = lab.OverfitCheck(step_metrics)
             return [*always, self.overfit_check, last]
+        best = lab.BestCheckpoint(checkpoints_dir, self.model.score, self.model.score_mode)
+        self.best_checkpoint = best
         return [*always, lab.EpochLines(step_metrics, self.stopwatch, best), best, last]
 
     def _loggers(self, configured: bool | Logger | list[Logger] | None) -> list[Logger] | bool:
@@ -257,117 +250,9 @@ class LabCLI(LightningCLI):
         )
 
 
-def fit(cli: LabCLI) -> int:
-    """Train, then test the best checkpoint, and print what came out."""
-    if not cli.run:
-        return _fit_without_run(cli)
-    print(cli.settings.origin)
-    try:
-        code = _fit(cli, cli.run)
-    except KeyboardInterrupt:
-        cli.run.end("interrupted")
-        raise
-    except BaseException:
-        cli.run.end("failed")
-        raise
-    cli.run.end("finished")
-    return code
-
-
-def _fit(cli: LabCLI, run: Run) -> int:
-    cli.trainer.fit(
-        cli.model,
-        datamodule=cli.datamodule,
-        ckpt_path=cli.settings.checkpoint,
-        weights_only=True,
-    )
-    if cli.overfit_check:
-        print(f"run: {run.dir}")
-        print(cli.overfit_check.verdict)
-        return 0 if cli.overfit_check.passed else 1
-    best = run.find_checkpoint("best")
-    metrics = lab.MetricsFile(run.metrics_path, cli.stopwatch)
-    metrics.add_training(cli.trainer, cli.datamodule, best)
-    _test(cli, metrics, best)
-    _print_summary(metrics.metrics, run)
-    print(f"run: {run.dir}")
-    return 0
-
-
-def _fit_without_run(cli: LabCLI) -> int:
-    """Train and test without a trace: fast_dev_run, and all processes but the first."""
-    cli.trainer.fit(cli.model, datamodule=cli.datamodule)
-    if not cli.overfit_check:
-        cli.trainer.test(cli.model, datamodule=cli.datamodule, verbose=False)
-    return 0
-
-
-def validate(cli: LabCLI) -> int:
-    """Score a checkpoint on validation."""
-    print(cli.settings.origin)
-    figures = cli.trainer.validate(
-        cli.model,
-        datamodule=cli.datamodule,
-        ckpt_path=cli.settings.checkpoint,
-        weights_only=True,
-        verbose=False,
-    )
-    _print_table("validation", figures[0])
-    return 0
-
-
-def test(cli: LabCLI) -> int:
-    """Score a checkpoint on the test set."""
-    print(cli.settings.origin)
-    results_dir = cli.results_dir()
-    metrics = lab.MetricsFile(results_dir / "metrics.json" if results_dir else None)
-    figures = _test(cli, metrics, cli.settings.checkpoint)
-    _print_table("test", figures)
-    if metrics.path:
-        print(f"metrics: {metrics.path}")
-    return 0
-
-
-def _test(cli: LabCLI, metrics: lab.MetricsFile, checkpoint: Path | None) -> dict[str, float]:
-    cli.trainer.callbacks.append(metrics)  # type: ignore[attr-defined]  # set by a connector
-    figures = cli.trainer.test(
-        cli.model,
-        datamodule=cli.datamodule,
-        ckpt_path=checkpoint,
-        weights_only=True,
-        verbose=False,
-    )
-    return dict(figures[0])
-
-
-def predict(cli: LabCLI) -> int:
-    """Write what a checkpoint says of each sample."""
-    print(cli.settings.origin)
-    results_dir = cli.results_dir()
-    if results_dir:
-        path = results_dir / "predictions.csv"
-        cli.trainer.callbacks.append(lab.PredictionsFile(path))  # type: ignore[attr-defined]  # set by a connector
-    cli.trainer.predict(
-        cli.model,
-        datamodule=cli.datamodule,
-        ckpt_path=cli.settings.checkpoint,
-        weights_only=True,
-        return_predictions=False,
-    )
-    if results_dir:
-        print(f"predictions: {path}")
-    return 0
-
-
 def is_first_process() -> bool:
     """Whether this process is the one that writes, known from the launcher's environment."""
     return getattr(rank_zero_only, "rank", 0) == 0
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def quieten() -> None:
@@ -379,6 +264,7 @@ def quieten() -> None:
         ".*isinstance.treespec, LeafSpec.*",  # Lightning 2.6 with torch 2.14
         ".*Checkpoint directory .* exists and is not empty.*",  # that is what resuming means
         ".*number of training batches .* is smaller than the logging interval.*",
+        ".*It is recommended to use .self.log.*sync_dist=True.*",  # the task sums before it logs
         ".*callbacks used to create the checkpoint need to be provided.*",  # a test trains nothing
     ):
         warnings.filterwarnings("ignore", advert)
@@ -396,25 +282,10 @@ def _format_plainly(
     return _format_fully(message, category, *where, **line)
 
 
-def _print_summary(metrics: dict[str, Any], run: Run) -> None:
-    manifest = run.read_manifest()
-    rows = {
-        "test accuracy": f"{metrics['test/acc']:.4f}",
-        "test loss": f"{metrics['test/loss']:.4f}",
-        "best epoch": f"{metrics['best_epoch']} of {metrics['epochs']} (by val/acc)",
-        "validation": metrics["validation"],
-        "seconds": f"{metrics['seconds']:.1f}",
-        "images per second": f"{metrics['images_per_second']:,.0f}",
-        "parameters": f"{manifest['net']['parameters']:,}",
-    }
-    _print_table(f"{run.experiment}, {run.dir.name}", rows)
-
-
-def _print_table(title: str, rows: Mapping[str, Any]) -> None:
-    table = Table(title=title, title_justify="left", show_header=False)
-    for key, value in rows.items():
-        table.add_row(key, f"{value:.4f}" if isinstance(value, float) else str(value))
-    Console().print(table)
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _without(config: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:

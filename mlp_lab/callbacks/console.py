@@ -30,13 +30,14 @@ class EpochLines(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print epoch, metrics, seconds, and whether the score is the best so far."""
+        score = trainer.callback_metrics.get(self.best.monitor or "")
+        # All processes must ask, since they decide together.
+        is_best = score is not None and self.best.check_monitor_top_k(trainer, score)
         if not trainer.is_global_zero:
             return
         width = len(str(trainer.max_epochs))
         train = _metrics_text(self.step_metrics.epoch_means, "train")
         val = _metrics_text({k: float(v) for k, v in trainer.callback_metrics.items()}, "val")
-        score = trainer.callback_metrics.get(self.best.monitor or "")
-        is_best = score is not None and self.best.check_monitor_top_k(trainer, score)
         print(
             f"epoch {trainer.current_epoch + 1:>{width}}/{trainer.max_epochs}  {train}  {val}"
             f"  {self.stopwatch.epoch_seconds:5.1f} s{'  best' if is_best else ''}",
@@ -44,11 +45,26 @@ class EpochLines(pl.Callback):
         )
 
 
+class EpochBar(RichProgressBar):
+    """Lightning's bar, counting epochs from 1 as everything else here does."""
+
+    def get_metrics(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        """Leave out the version, which the last line of the command says."""
+        metrics = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)
+        return metrics
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return f"epoch {current_epoch + 1}/{self.trainer.max_epochs}"
+
+
 def progress_bars() -> list[pl.Callback]:
     """Return the live progress bar for a terminal, none where the output is a file."""
     if not sys.stdout.isatty():
         return []
-    return [RichProgressBar(refresh_rate=_BATCHES_BETWEEN_REFRESHES)]
+    return [EpochBar(refresh_rate=_BATCHES_BETWEEN_REFRESHES)]
 
 
 def _metrics_text(metrics: dict[str, float], stage: str) -> str:

@@ -18,7 +18,8 @@ class StepMetrics(pl.Callback):
 
     Reading a number off the device waits for the device; logging each step the usual way makes a
     small net's step twice as long. Every key of the step's result that starts with ``train/`` is
-    collected. metrics.csv gets every step, other loggers every ``log_every_n_steps``-th.
+    collected. metrics.csv gets every step, other loggers every ``log_every_n_steps``-th. With
+    several processes the steps are the first one's, on its share of each batch.
 
     Attributes:
         epoch_means: Mean over the steps of the epoch so far, by key; a small last batch counts like

@@ -1,0 +1,147 @@
+"""What fit, validate, test and predict do and print."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from rich.console import Console
+from rich.table import Table
+
+from mlp_lab.callbacks import MetricsFile, PredictionsFile
+from mlp_lab.lightning_cli import LabCLI, is_first_process, quieten
+from mlp_lab.run import Run
+from mlp_lab.settings import Command, read_settings
+
+
+def main(command: str, args: Sequence[str]) -> int:
+    """Run one of the four commands and return its exit code."""
+    quieten()
+    settings = read_settings(cast(Command, command), args)
+    cli = LabCLI(cast(Command, command), settings)
+    if is_first_process():
+        print(settings.origin)
+    runners: dict[str, Callable[[LabCLI], int]] = {
+        "fit": fit,
+        "validate": validate,
+        "test": test,
+        "predict": predict,
+    }
+    return runners[command](cli)
+
+
+def fit(cli: LabCLI) -> int:
+    """Train, then test the best checkpoint, and print what came out."""
+    if cli.run is None:
+        return _train_and_test(cli)
+    try:
+        code = _train_and_test(cli)
+    except KeyboardInterrupt:
+        cli.run.end("interrupted")
+        raise
+    except BaseException:
+        cli.run.end("failed")
+        raise
+    cli.run.end("finished")
+    return code
+
+
+def _train_and_test(cli: LabCLI) -> int:
+    """Do what every process does; the first one prints."""
+    cli.trainer.fit(
+        cli.model,
+        datamodule=cli.datamodule,
+        ckpt_path=cli.settings.checkpoint,
+        weights_only=True,
+    )
+    run = cli.run
+    if cli.overfit_check:
+        if run:
+            print(f"run: {run.dir}")
+            print(cli.overfit_check.verdict)
+        return 0 if cli.overfit_check.passed else 1
+    metrics = MetricsFile(run.metrics_path if run else None, cli.stopwatch)
+    best = Path(cli.best_checkpoint.best_model_path) if cli.best_checkpoint else None
+    if run and best:
+        metrics.add_training(cli.trainer, cli.datamodule, best)
+    _test(cli, metrics, best)
+    if run:
+        _print_summary(metrics.metrics, run)
+        print(f"run: {run.dir}")
+    return 0
+
+
+def validate(cli: LabCLI) -> int:
+    """Score a checkpoint on validation."""
+    figures = cli.trainer.validate(
+        cli.model,
+        datamodule=cli.datamodule,
+        ckpt_path=cli.settings.checkpoint,
+        weights_only=True,
+        verbose=False,
+    )
+    if is_first_process():
+        _print_table("validation", figures[0])
+    return 0
+
+
+def test(cli: LabCLI) -> int:
+    """Score a checkpoint on the test set."""
+    results_dir = cli.results_dir()
+    metrics = MetricsFile(results_dir / "metrics.json" if results_dir else None)
+    figures = _test(cli, metrics, cli.settings.checkpoint)
+    if metrics.path:
+        _print_table("test", figures)
+        print(f"metrics: {metrics.path}")
+    return 0
+
+
+def _test(cli: LabCLI, metrics: MetricsFile, checkpoint: Path | None) -> Mapping[str, float]:
+    """Test a checkpoint, or the weights of the moment."""
+    cli.trainer.callbacks.append(metrics)  # type: ignore[attr-defined]  # set by a connector
+    figures: list[Mapping[str, float]] = cli.trainer.test(
+        cli.model,
+        datamodule=cli.datamodule,
+        ckpt_path=checkpoint,
+        weights_only=True,
+        verbose=False,
+    )
+    return figures[0]
+
+
+def predict(cli: LabCLI) -> int:
+    """Write what a checkpoint says of each sample."""
+    results_dir = cli.results_dir()
+    if results_dir:
+        path = results_dir / "predictions.csv"
+        cli.trainer.callbacks.append(PredictionsFile(path))  # type: ignore[attr-defined]  # set by a connector
+    cli.trainer.predict(
+        cli.model,
+        datamodule=cli.datamodule,
+        ckpt_path=cli.settings.checkpoint,
+        weights_only=True,
+        return_predictions=False,
+    )
+    if results_dir:
+        print(f"predictions: {path}")
+    return 0
+
+
+def _print_summary(metrics: dict[str, Any], run: Run) -> None:
+    manifest = run.read_manifest()
+    rows = {
+        "test accuracy": f"{metrics['test/acc']:.4f}",
+        "test loss": f"{metrics['test/loss']:.4f}",
+        "best epoch": f"{metrics['best_epoch']} of {metrics['epochs']} (by val/acc)",
+        "validation": metrics["validation"],
+        "seconds": f"{metrics['seconds']:.1f}",
+        "images per second": f"{metrics['images_per_second']:,.0f}",
+        "parameters": f"{manifest['net']['parameters']:,}",
+    }
+    _print_table(f"{run.experiment}, {run.dir.name}", rows)
+
+
+def _print_table(title: str, rows: Mapping[str, Any]) -> None:
+    table = Table(title=title, title_justify="left", show_header=False)
+    for key, value in rows.items():
+        table.add_row(key, f"{value:.4f}" if isinstance(value, float) else str(value))
+    Console().print(table)

@@ -1,0 +1,68 @@
+"""Commands in processes of their own, as a user has them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from mlp_lab.loggers.csv import read_rows
+
+DIGITS = ["--data.source=Digits", "--data.batch_size=16", "--trainer.max_epochs=3"]
+
+
+def start(*words: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mlp_lab", *words],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(*words: str, cwd: Path, **environment: str) -> tuple[str, str]:
+    """Run a command to its end, which must come within two minutes, and return what it printed."""
+    process = start(*words, cwd=cwd, **environment)
+    killer = threading.Timer(120, os.killpg, (process.pid, signal.SIGKILL))
+    killer.start()
+    out, err = process.communicate()
+    killer.cancel()
+    assert process.returncode == 0, err
+    return out, err
+
+
+def test_train_here_test_there(tmp_path: Path) -> None:
+    """A run is found from another directory, in a new process, with nothing else on the line."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    out, err = run("fit", *DIGITS, cwd=tmp_path / "here")
+    assert err == ""
+    run_dir = tmp_path / "here" / out.strip().splitlines()[-1].removeprefix("run: ")
+    before = json.loads((run_dir / "metrics.json").read_text())
+    checkpoint = run_dir / "checkpoints" / "best.ckpt"
+    out, err = run("test", "--ckpt_path", str(checkpoint), cwd=tmp_path / "there")
+    assert err == ""
+    assert json.loads((run_dir / "metrics.json").read_text()) == before
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(tmp_path: Path) -> None:
+    ddp = ["--trainer.accelerator=cpu", "--trainer.devices=2", "--trainer.strategy=ddp"]
+    out, err = run("fit", *DIGITS, *ddp, cwd=tmp_path)
+    assert err == ""
+    runs = list((tmp_path / "runs" / "base").iterdir())
+    assert [run_dir.name for run_dir in runs] == ["version_0"]
+    assert out.count("epoch 1/3") == 1
+    metrics = json.loads((runs[0] / "metrics.json").read_text())
+    assert sum(map(sum, metrics["test/confusion"])) == 359
+    assert metrics["test/acc"] > 0.85
+    rows = read_rows(runs[0] / "metrics.csv")
+    assert sum(bool(row["train/loss"]) for row in rows) == 3 * 41  # 647 samples each, 16 a batch
