@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -188,6 +189,9 @@ class LabCLI(LightningCLI):
         trainer = super().instantiate_trainer(**kwargs)
         if settings.overfit_batches:
             trainer.limit_val_batches = 0
+        if trainer.strategy.root_device.type == "cpu":
+            # Lightning sets it at import; Adam then looks for a GPU driver at each step, 30 us.
+            os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
         return trainer
 
     def _training_callbacks(self) -> list[pl.Callback]:
