@@ -6,6 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlp_lab.errors import WriteError
+
+_PART = ".part"
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -13,24 +17,66 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Readers see the old content or the new one, never a part. The neighbour carries the process
     number, so that two writers do not share it.
+
+    Raises:
+        WriteError: The disk is full, or the place cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.replace(path)
+    except OSError as error:
+        raise _write_error(path, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a directory that cannot be written holds no part
+            part.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write ``content``, whole or not at all."""
+    with replacing(path) as part:
+        part.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8, whole or not at all."""
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, content: object) -> None:
     """Write ``content`` as indented JSON, whole or not at all; keys keep their order."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add ``text`` to the end of a file, whole or not at all, unless the process is killed in it.
+
+    Raises:
+        WriteError: The disk is full, or the file cannot be written.
+    """
+    try:
+        with path.open("ab", buffering=0) as file:
+            size = file.tell()
+            try:
+                written = 0
+                content = text.encode()
+                while written < len(content):
+                    written += file.write(content[written:]) or 0
+            except BaseException:
+                file.truncate(size)
+                raise
+    except OSError as error:
+        raise _write_error(path, error) from error
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove what writers that were killed have left below ``directory``."""
+    for part in directory.rglob(f".*{_PART}"):
+        part.unlink(missing_ok=True)
+
+
+def _write_error(path: Path, error: OSError) -> WriteError:
+    return WriteError(f"{str(path)!r} could not be written: {error.strerror or error}.")

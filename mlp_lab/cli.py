@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 from mlp_lab import __version__
 from mlp_lab.errors import MLPLabError
+from mlp_lab.interruption import Interrupted, exit_code
 from mlp_lab.suggest import did_you_mean
 
 USAGE_ERROR = 2
@@ -58,16 +60,20 @@ def main(args: Sequence[str] | None = None) -> int:
     except MLPLabError as error:
         if verbose:
             traceback.print_exc()
-        return _report(str(error))
+        return _report(str(error), error.exit_code)
+    except Interrupted as stop:
+        return stop.exit_code
+    except KeyboardInterrupt:  # while modules were still loading
+        return exit_code(signal.SIGINT)
     except BrokenPipeError:  # somebody like head stopped reading
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code
 
 
-def _report(message: str) -> int:
+def _report(message: str, code: int = USAGE_ERROR) -> int:
     print(f"mlp-lab: error: {message}", file=sys.stderr)
-    return USAGE_ERROR
+    return code
 
 
 def _make_parser() -> argparse.ArgumentParser:

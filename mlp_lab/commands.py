@@ -1,5 +1,6 @@
 """What fit, validate, test and predict do and print."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -8,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mlp_lab.callbacks import MetricsFile, PredictionsFile
+from mlp_lab.interruption import Interrupted, raise_on_signals
 from mlp_lab.lightning_cli import LabCLI, is_first_process, quieten
 from mlp_lab.run import Run
 from mlp_lab.settings import Command, read_settings
@@ -16,6 +18,7 @@ from mlp_lab.settings import Command, read_settings
 def main(command: str, args: Sequence[str]) -> int:
     """Run one of the four commands and return its exit code."""
     quieten()
+    raise_on_signals()
     settings = read_settings(cast(Command, command), args)
     cli = LabCLI(cast(Command, command), settings)
     if is_first_process():
@@ -35,8 +38,9 @@ def fit(cli: LabCLI) -> int:
         return _train_and_test(cli)
     try:
         code = _train_and_test(cli)
-    except KeyboardInterrupt:
+    except Interrupted:
         cli.run.end("interrupted")
+        print(f"interrupted; go on with: mlp-lab fit --run_dir {cli.run.dir}", file=sys.stderr)
         raise
     except BaseException:
         cli.run.end("failed")

@@ -1,8 +1,17 @@
 """The exception tree: every error that a user can mend derives from MLPLabError."""
 
+from typing import ClassVar
+
 
 class MLPLabError(Exception):
-    """Say in one or two sentences which setting, what came, what is allowed and what to do."""
+    """Say in one or two sentences which setting, what came, what is allowed and what to do.
+
+    Attributes:
+        exit_code: What the command line ends with: 2 for what is to be mended in the command or its
+            files beforehand, 1 for what went wrong on the way.
+    """
+
+    exit_code: ClassVar[int] = 2
 
 
 class ConfigError(MLPLabError, ValueError):
@@ -27,6 +36,18 @@ class MissingExtraError(MLPLabError, ImportError):
 
 class RunNotFoundError(MLPLabError, FileNotFoundError):
     """A run directory or checkpoint that is not there."""
+
+
+class DivergenceError(MLPLabError, ArithmeticError):
+    """A training whose numbers are no longer finite."""
+
+    exit_code = 1
+
+
+class WriteError(MLPLabError, OSError):
+    """A file that could not be written; what it held before is still there."""
+
+    exit_code = 1
 
 
 class MLPLabWarning(UserWarning):

@@ -14,9 +14,11 @@ import yaml
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.optim import Optimizer
 
 from mlp_lab import callbacks as lab
+from mlp_lab.atomic import remove_leftovers, write_text
 from mlp_lab.data import LabDataModule, Source
 from mlp_lab.errors import ConfigError, MLPLabError, MLPLabWarning
 from mlp_lab.loggers import CSVLogger, TensorBoardEvents
@@ -166,12 +168,13 @@ class LabCLI(LightningCLI):
         """Make the run directory and the trainer that writes into it."""
         settings = self.config_init.trainer
         training = self.command == "fit"
+        if not training and self.settings.checkpoint:
+            lab.check_fits(self.settings.checkpoint, self.model)
         if training and is_first_process():
             # Data that cannot be had are found out before a run directory is made.
             self.datamodule.prepare_data()
             self.datamodule.setup("fit")
-            if self.run is None and not settings.fast_dev_run:
-                self.run = Run.create(self.config.runs_dir, self.config.experiment)
+            self._open_run_dir()
         user_callbacks = settings.callbacks or []
         if not isinstance(user_callbacks, list):
             user_callbacks = [user_callbacks]
@@ -186,13 +189,29 @@ class LabCLI(LightningCLI):
         if self.command == "predict":  # one table, in the order of the samples
             kwargs |= {"devices": 1, "num_nodes": 1, "strategy": "auto"}
         kwargs["plugins"] = [*(settings.plugins or []), lab.WholeFileCheckpointIO()]
-        trainer = super().instantiate_trainer(**kwargs)
+        try:
+            trainer = super().instantiate_trainer(**kwargs)
+        except (MisconfigurationException, ValueError, TypeError) as error:
+            if self.run is not None and not self.settings.resumes and training:
+                self.run.discard()
+            raise ConfigError(f"The settings of trainer cannot work: {error}") from error
         if settings.overfit_batches:
             trainer.limit_val_batches = 0
         if trainer.strategy.root_device.type == "cpu":
             # Lightning sets it at import; Adam then looks for a GPU driver at each step, 30 us.
             os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
         return trainer
+
+    def _open_run_dir(self) -> None:
+        """Make the directory of a new run, or take that of a resumed one over."""
+        if self.settings.checkpoint:
+            lab.check_fits(self.settings.checkpoint, self.model)
+        config = yaml.safe_dump(self.plain_config, sort_keys=False, allow_unicode=True, width=100)
+        if self.run is not None:
+            remove_leftovers(self.run.dir)
+            write_text(self.run.config_path, config)
+        elif not self.config_init.trainer.fast_dev_run:
+            self.run = Run.create(self.config.runs_dir, self.config.experiment, config)
 
     def _training_callbacks(self) -> list[pl.Callback]:
         """Return what every training has; the checkpoints in the order they must be written in."""
@@ -201,6 +220,7 @@ class LabCLI(LightningCLI):
         always = [
             lab.EpochSeed(),
             step_metrics,
+            lab.FiniteCheck(),
             self.stopwatch,
             lab.RunRecord(self.run, self.plain_config, ["mlp-lab", *sys.argv[1:]]),
         ]

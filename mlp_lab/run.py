@@ -1,7 +1,12 @@
 """A run directory: its paths, its manifest, its checkpoints. Imports no torch."""
 
+import contextlib
+import itertools
 import json
+import os
 import re
+import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +19,7 @@ from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
 Status = Literal["running", "finished", "interrupted", "failed"]
 
 _CHECKPOINTS = "checkpoints"
+_CONFIG = "config.yaml"
 
 
 @dataclass(frozen=True)
@@ -23,10 +29,16 @@ class Run:
     dir: Path
 
     @classmethod
-    def create(cls, runs_dir: Path, experiment: str) -> "Run":
+    def create(cls, runs_dir: Path, experiment: str, config: str = "{}\n") -> "Run":
         """Make the directory ``runs_dir/experiment/version_<n>`` with the next free number.
 
-        Making it is what claims it: two runs that start at once get two numbers.
+        It appears at once with its configuration, which claims it: two runs that start together get
+        two numbers, and a run that is killed at once can still be resumed.
+
+        Args:
+            runs_dir: Directory of all runs.
+            experiment: Name of the experiment.
+            config: What config.yaml shall hold.
 
         Raises:
             ConfigError: The experiment's name is no plain name, or nothing can be made there.
@@ -36,12 +48,28 @@ class Run:
                 f"experiment is {experiment!r}; it names a directory, so it must be one plain name."
             )
         try:
-            return cls(_make_next_dir(runs_dir / experiment, "version"))
+            return cls._claim(runs_dir / experiment, config)
         except OSError as error:
             raise ConfigError(
                 f"No run directory can be made below runs_dir {str(runs_dir)!r}: {error.strerror}. "
                 "Point --runs_dir at a directory that can be written."
             ) from error
+
+    @classmethod
+    def _claim(cls, parent: Path, config: str) -> "Run":
+        draft = parent / f".version.{os.getpid()}.{threading.get_ident()}.part"
+        draft.mkdir(parents=True)
+        try:
+            cls(draft).config_path.write_text(config, encoding="utf-8")
+            for directory in _next_dirs(parent, "version"):
+                try:
+                    return cls(draft.rename(directory))
+                except OSError:
+                    if not directory.exists():  # else somebody was quicker
+                        raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        raise AssertionError("numbers do not end")
 
     @classmethod
     def open(cls, directory: Path) -> "Run":
@@ -90,6 +118,13 @@ class Run:
         for manifest in sorted(runs_dir.glob("*/version_*/manifest.json")):
             yield cls(manifest.parent)
 
+    def discard(self) -> None:
+        """Remove the run, and the directories above it that hold nothing else."""
+        shutil.rmtree(self.dir)
+        with contextlib.suppress(OSError):  # other runs are there
+            self.dir.parent.rmdir()
+            self.dir.parent.parent.rmdir()
+
     @property
     def experiment(self) -> str:
         """Name of the experiment."""
@@ -98,7 +133,7 @@ class Run:
     @property
     def config_path(self) -> Path:
         """The full configuration."""
-        return self.dir / "config.yaml"
+        return self.dir / _CONFIG
 
     @property
     def manifest_path(self) -> Path:
@@ -158,7 +193,11 @@ class Run:
 
     def next_test_dir(self) -> Path:
         """Make the directory for a test or prediction with other data or another model."""
-        return _make_next_dir(self.dir, "test")
+        for directory in _next_dirs(self.dir, "test"):
+            with contextlib.suppress(FileExistsError):  # somebody was quicker
+                directory.mkdir()
+                return directory
+        raise AssertionError("numbers do not end")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -183,17 +222,9 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _make_next_dir(parent: Path, stem: str) -> Path:
-    """Make ``parent/stem_<n>`` with the smallest n above all that are there."""
-    parent.mkdir(parents=True, exist_ok=True)
+def _next_dirs(parent: Path, stem: str) -> Iterator[Path]:
+    """Yield ``parent/stem_<n>`` from the smallest n above all that are there."""
     number_of = re.compile(rf"{stem}_(\d+)")
     taken = [int(m[1]) for p in parent.iterdir() if (m := number_of.fullmatch(p.name))]
-    number = max(taken, default=-1) + 1
-    while True:
-        directory = parent / f"{stem}_{number}"
-        try:
-            directory.mkdir()
-        except FileExistsError:  # somebody was quicker
-            number += 1
-        else:
-            return directory
+    for number in itertools.count(max(taken, default=-1) + 1):
+        yield parent / f"{stem}_{number}"

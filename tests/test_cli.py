@@ -59,6 +59,8 @@ def test_nothing_typed_shows_the_help(mlp_lab: CommandLine) -> None:
         (["fit", "--data.batch_size=many"], "data.batch_size"),
         (["fit", "--data.source=Digits", "--model.net.activation=Relu"], "Did you mean 'ReLU'?"),
         (["fit", "--data.source=Digits", "--data.val_fraction=2"], "data.val_fraction is 2.0"),
+        (["fit", "--data.source=Digits", "--trainer.accelerator=abacus"], "accelerator='abacus'"),
+        (["fit", "--data.source=Digits", "--trainer.max_epochs=-3"], "max_epochs"),
         (["fit", "--data.download=false"], "No KMNIST files in"),
         (["fit", "--data.source=Digits", "--experiment=a/b"], "experiment is 'a/b'"),
     ],

@@ -16,6 +16,7 @@ from mlp_lab.callbacks import StepMetrics
 from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.loggers.csv import read_rows
 from tests.conftest import QUICK, CommandLine
+from tests.helpers.training import assert_same_training
 
 pytestmark = pytest.mark.filterwarnings("ignore::mlp_lab.errors.MLPLabWarning")
 
@@ -24,27 +25,6 @@ DIGITS = ["--data.source=Digits", *QUICK]
 
 def read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def same_tensors(first: Any, second: Any) -> bool:
-    """Whether two nests of tensors and plain types are equal bit by bit."""
-    if isinstance(first, torch.Tensor):
-        return torch.equal(first, second)
-    if isinstance(first, dict):
-        return first.keys() == second.keys() and all(
-            same_tensors(first[k], second[k]) for k in first
-        )
-    if isinstance(first, list | tuple):
-        return all(same_tensors(a, b) for a, b in zip(first, second, strict=True))
-    return bool(first == second)
-
-
-def assert_same_training(first: Path, second: Path) -> None:
-    assert (first / "metrics.csv").read_bytes() == (second / "metrics.csv").read_bytes()
-    for name in ("best.ckpt", "last.ckpt"):
-        one, two = (read_checkpoint(run / "checkpoints" / name) for run in (first, second))
-        for key in ("epoch", "global_step", "state_dict", "optimizer_states"):
-            assert same_tensors(one[key], two[key]), (name, key)
 
 
 class TestRunDirectory:

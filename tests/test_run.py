@@ -1,4 +1,5 @@
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,9 +19,16 @@ def make_run(runs_dir: Path, experiment: str, **manifest: object) -> Run:
 def test_each_run_gets_the_next_number(tmp_path: Path) -> None:
     names = [Run.create(tmp_path, "base").dir.name for _ in range(3)]
     assert names == ["version_0", "version_1", "version_2"]
-    (tmp_path / "base" / "version_1").rmdir()
+    shutil.rmtree(tmp_path / "base" / "version_1")
     assert Run.create(tmp_path, "base").dir.name == "version_3"
     assert Run.create(tmp_path, "other").dir.name == "version_0"
+
+
+def test_a_run_is_born_with_its_configuration(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, "base", "data: 1\n")
+    assert run.config_path.read_text() == "data: 1\n"
+    assert [p.name for p in run.dir.parent.iterdir()] == ["version_0"]
+    assert run.dir.stat().st_mode & 0o777 == run.dir.parent.stat().st_mode & 0o777
 
 
 def test_runs_started_at_once_never_share_a_directory(tmp_path: Path) -> None:

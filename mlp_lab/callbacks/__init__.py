@@ -1,8 +1,14 @@
 """One file for each thing that training produces."""
 
-from mlp_lab.callbacks.checkpoints import BestCheckpoint, LastCheckpoint, WholeFileCheckpointIO
+from mlp_lab.callbacks.checkpoints import (
+    BestCheckpoint,
+    LastCheckpoint,
+    WholeFileCheckpointIO,
+    check_fits,
+)
 from mlp_lab.callbacks.console import EpochLines, progress_bars
 from mlp_lab.callbacks.epoch_seed import EpochSeed
+from mlp_lab.callbacks.finite_check import FiniteCheck
 from mlp_lab.callbacks.metrics_file import MetricsFile
 from mlp_lab.callbacks.overfit_check import OverfitCheck
 from mlp_lab.callbacks.predictions_file import PredictionsFile
@@ -14,6 +20,7 @@ __all__ = [
     "BestCheckpoint",
     "EpochLines",
     "EpochSeed",
+    "FiniteCheck",
     "LastCheckpoint",
     "MetricsFile",
     "OverfitCheck",
@@ -22,5 +29,6 @@ __all__ = [
     "StepMetrics",
     "Stopwatch",
     "WholeFileCheckpointIO",
+    "check_fits",
     "progress_bars",
 ]

@@ -1,5 +1,8 @@
 """best.ckpt and last.ckpt, each written whole or not at all."""
 
+import io
+import pickle
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,7 +11,10 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from mlp_lab.atomic import replacing
+from mlp_lab import __version__
+from mlp_lab.atomic import write_bytes
+from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning, RunNotFoundError
+from mlp_lab.tasks import Task
 
 
 class WholeFileCheckpointIO(TorchCheckpointIO):
@@ -21,8 +27,10 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
         storage_options: object = None,
     ) -> None:
         """Write to ``path``, whole or not at all."""
-        with replacing(Path(path)) as part:
-            torch.save(checkpoint, part)
+        # Writing to a file itself, PyTorch tells of a full disk in no way that can be relied on.
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_bytes(Path(path), buffer.getbuffer())
 
 
 class _RunCheckpoint(ModelCheckpoint):
@@ -101,6 +109,48 @@ class LastCheckpoint(_RunCheckpoint):
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU, without unpickling anything but tensors and plain types."""
-    checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    """Read a checkpoint onto the CPU, without unpickling anything but tensors and plain types.
+
+    Raises:
+        RunNotFoundError: There is no such file.
+        ChecksumError: The file is torn, no checkpoint of this project, or holds pickled objects.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise RunNotFoundError(f"ckpt_path {str(path)!r} is not there.") from error
+    except pickle.UnpicklingError as error:
+        raise ChecksumError(
+            f"{str(path)!r} is no checkpoint of tensors and plain types alone; what else it holds "
+            "could run any code, so it was not loaded."
+        ) from error
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+        raise ChecksumError(f"{str(path)!r} is torn, or no checkpoint at all.") from error
+    if not isinstance(checkpoint, dict) or not {"mlp_lab", "state_dict"} <= checkpoint.keys():
+        raise ChecksumError(f"{str(path)!r} is no checkpoint of mlp_lab.")
     return checkpoint
+
+
+def check_fits(checkpoint_path: Path, task: Task) -> None:
+    """Refuse a checkpoint whose tensors are not those of the task; say if its version is another.
+
+    Raises:
+        ConfigError: It is of another net.
+    """
+    checkpoint = read_checkpoint(checkpoint_path)
+    version = checkpoint["mlp_lab"]["version"]
+    if version != __version__:
+        warnings.warn(
+            f"{str(checkpoint_path)!r} was written by mlp_lab {version}; this is {__version__}.",
+            MLPLabWarning,
+            stacklevel=2,
+        )
+    theirs = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
+    ours = {name: tuple(tensor.shape) for name, tensor in task.state_dict().items()}
+    if different := sorted(name for name in theirs | ours if theirs.get(name) != ours.get(name)):
+        name = different[0]
+        there, here = theirs.get(name, "not there"), ours.get(name, "not there")
+        raise ConfigError(
+            f"{str(checkpoint_path)!r} is of another net: {name} is {there} in it and {here} "
+            "in the configuration."
+        )

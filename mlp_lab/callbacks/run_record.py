@@ -1,4 +1,4 @@
-"""config.yaml and manifest.json: what was asked, and where and with what it ran."""
+"""manifest.json: what was asked, and where and with what it ran."""
 
 import importlib.metadata
 import platform
@@ -9,10 +9,8 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-import yaml
 
 import mlp_lab
-from mlp_lab.atomic import write_text
 from mlp_lab.data import LabDataModule
 from mlp_lab.data.statistics import class_counts
 from mlp_lab.nets import measure_net
@@ -37,10 +35,9 @@ class RunRecord(pl.Callback):
         self.command = command
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Write the configuration, and the manifest's first half."""
+        """Write the manifest's first half."""
         if stage != "fit" or self.run is None:
             return
-        write_text(self.run.config_path, dump_yaml(self.config))
         known = self.run.read_manifest()
         self.run.update_manifest(
             status="running",
@@ -115,12 +112,6 @@ def describe_data(data: LabDataModule) -> dict[str, Any]:
         "std": data.std.tolist(),
         "notes": data.source.notes,
     }
-
-
-def dump_yaml(config: Mapping[str, Any]) -> str:
-    """Write a configuration in the order it has."""
-    text: str = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100)
-    return text
 
 
 def git_state() -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
+from mlp_lab.callbacks.finite_check import require_finite_steps
 from mlp_lab.loggers import CSVLogger
 
 _SECONDS_BETWEEN_FLUSHES = 5.0
@@ -93,8 +94,10 @@ class StepMetrics(pl.Callback):
 
         columns["lr"] = self._learning_rates
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        self._log(trainer, dict(zip(self._steps, rows, strict=True)))
+        rows_by_step = dict(zip(self._steps, rows, strict=True))
         self._steps, self._learning_rates, self._values = [], [], {}
+        self._log(trainer, rows_by_step)
+        require_finite_steps(rows_by_step)
 
     def _log(self, trainer: pl.Trainer, rows: Mapping[int, Mapping[str, float]]) -> None:
         for logger in trainer.loggers:

@@ -10,7 +10,7 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from mlp_lab.atomic import write_text
+from mlp_lab.atomic import append_text, write_text
 
 Row = Mapping[str, float]
 
@@ -81,8 +81,7 @@ class CSVLogger(Logger):
             self._columns = columns
             write_text(self.path, _to_csv(columns, [*old, *self._pending], header=True))
         else:
-            with self.path.open("a", encoding="utf-8", newline="") as file:
-                file.write(_to_csv(columns, self._pending, header=False))
+            append_text(self.path, _to_csv(columns, self._pending, header=False))
         self._pending = []
 
     @rank_zero_only

@@ -1,8 +1,10 @@
 """The multilayer perceptron."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
+import torch
 from torch import Tensor, nn
 
 from mlp_lab.errors import ConfigError
@@ -79,33 +81,37 @@ class MLP(Net):
         return logits
 
 
-def find_activation(name: str) -> type[nn.Module]:
-    """Return the activation class of torch.nn called ``name``.
+def find_activation(name: str) -> Callable[[], nn.Module]:
+    """Return what makes the activation of torch.nn called ``name``.
 
     Raises:
-        ConfigError: There is none that works without further arguments.
+        ConfigError: There is none that needs no arguments and keeps the shape.
 
     Example:
         >>> find_activation("GELU")()
         GELU(approximate='none')
     """
-    known = {
+    classes = {
         key: cls
         for key, cls in vars(nn.modules.activation).items()
-        if key in nn.modules.activation.__all__ and _needs_no_arguments(cls)
+        if key in nn.modules.activation.__all__
     }
-    if name not in known:
+    if name not in classes:
         raise ConfigError(
             f"model.net.activation is {name!r}, which torch.nn does not have. "
-            f"{did_you_mean(name, known)}"
+            f"{did_you_mean(name, classes)}"
         )
-    activation: type[nn.Module] = known[name]
-    return activation
-
-
-def _needs_no_arguments(cls: type) -> bool:
-    parameters = inspect.signature(cls).parameters.values()
-    # Tanh and its like, without options, show the (*args, **kwargs) of Module.
-    return all(
-        p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters
-    )
+    cls: Callable[..., nn.Module] = classes[name]
+    over_features = {"dim": -1} if "dim" in inspect.signature(cls).parameters else {}  # softmax
+    make = partial(cls, **over_features)
+    features = torch.zeros(1, 2)
+    try:
+        keeps_shape = make()(features).shape == features.shape
+    except (TypeError, ValueError, AssertionError):
+        keeps_shape = False
+    if not keeps_shape:
+        raise ConfigError(
+            f"model.net.activation is {name!r}, which cannot stand after a linear layer: it needs "
+            "arguments or changes the number of features. Try ReLU, GELU, SiLU or Tanh."
+        )
+    return make

@@ -4,9 +4,10 @@ from torch import nn
 
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets import MLP, NetSize, measure_net
-from mlp_lab.nets.mlp import find_activation
 
-VARIANTS = [
+UNFIT = {"GLU", "MultiheadAttention", "Softmax2d", "Threshold"}
+
+VARIANTS: list[dict[str, object]] = [
     {},
     {"hidden_dims": []},
     {"hidden_dims": [5, 4, 3], "activation": "Tanh", "init": "xavier_normal"},
@@ -87,6 +88,9 @@ def test_size_is_counted_by_hand(hidden_dims: list[int], size: NetSize) -> None:
         ({"dropout": 1.0}, "model.net.dropout is 1.0"),
         ({"activation": "Relu"}, "'Relu', which torch.nn does not have. Did you mean 'ReLU'?"),
         ({"activation": "Linear"}, "model.net.activation is 'Linear'"),
+        ({"activation": "GLU"}, "'GLU', which cannot stand after a linear layer"),
+        ({"activation": "Softmax2d"}, "'Softmax2d', which cannot stand"),
+        ({"activation": "MultiheadAttention"}, "'MultiheadAttention', which cannot stand"),
     ],
 )
 def test_impossible_arguments_are_refused(arguments: dict[str, object], message: str) -> None:
@@ -94,7 +98,8 @@ def test_impossible_arguments_are_refused(arguments: dict[str, object], message:
         MLP((4,), 2, **arguments)  # type: ignore[arg-type]
 
 
-def test_activations_that_need_arguments_are_not_offered() -> None:
-    assert find_activation("SiLU") is nn.SiLU
-    with pytest.raises(ConfigError, match="MultiheadAttention"):
-        find_activation("MultiheadAttention")
+@pytest.mark.parametrize("name", sorted(set(nn.modules.activation.__all__) - UNFIT))
+def test_any_other_activation_of_torch_does(name: str) -> None:
+    net = MLP((4,), 3, hidden_dims=[6, 5], activation=name)
+    assert net(torch.randn(8, 4)).shape == (8, 3)
+    assert type(net.layers[2]) is getattr(nn, name)

@@ -1,0 +1,57 @@
+"""What tests of training share."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+
+from mlp_lab.callbacks.checkpoints import read_checkpoint
+
+
+def same_tensors(first: Any, second: Any) -> bool:
+    """Whether two nests of tensors and plain types are equal bit by bit."""
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(
+            same_tensors(first[key], second[key]) for key in first
+        )
+    if isinstance(first, list | tuple):
+        return all(same_tensors(a, b) for a, b in zip(first, second, strict=True))
+    return bool(first == second)
+
+
+def assert_same_training(first: Path, second: Path) -> None:
+    """Compare two runs bit by bit: metrics, weights, optimiser, best score."""
+    assert (first / "metrics.csv").read_bytes() == (second / "metrics.csv").read_bytes()
+    for name in ("best.ckpt", "last.ckpt"):
+        one, two = (read_checkpoint(run / "checkpoints" / name) for run in (first, second))
+        for key in ("epoch", "global_step", "state_dict", "optimizer_states", "lr_schedulers"):
+            assert same_tensors(one[key], two[key]), (name, key)
+        scores = [
+            state["best_model_score"]
+            for checkpoint in (one, two)
+            for key, state in checkpoint["callbacks"].items()
+            if key.startswith("BestCheckpoint")
+        ]
+        assert scores[0] == scores[1]
+
+
+class SlowGoodbye(pl.Callback):
+    """Takes its time when a training is interrupted."""
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        Path("goodbye").touch()
+        time.sleep(60)  # the test's second Ctrl-C ends it
+
+
+class RuinWeights(pl.Callback):
+    """Spoils the weights after the last step of an epoch."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        with torch.no_grad():
+            next(pl_module.parameters()).fill_(float("inf"))
