@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,12 @@ from mlp_lab.tasks import Task
 
 DEFAULT_EXPERIMENT = "base"
 OVERFIT_MAX_EPOCHS = 100
+MAX_SEED = 2**32 - 1  # numpy takes no more
 
-# Settings of the data that say where and how to read, not what: they do not change a result.
-_NEUTRAL_DATA_KEYS = ("root", "download", "batch_size")
+# Settings that say where to read and what for, and do not change a training.
+_UNIMPORTANT_IN_TRAINING = ("data.root", "data.download", "data.predict_split")
+# Settings that do not change the result of a test or prediction.
+_UNIMPORTANT_IN_TEST = ("data.root", "data.download", "data.batch_size", "seed_everything")
 
 # The settings that name a class.
 CLASS_POSITIONS: dict[str, type] = {
@@ -142,6 +145,9 @@ class LabCLI(LightningCLI):
             options = [action.dest for action in parser._actions]
             message = explain_parser_error(str(error), options, CLASS_POSITIONS)
             raise ConfigError(message) from error
+        seed = self.config.seed_everything
+        if not 0 <= seed <= MAX_SEED:
+            raise ConfigError(f"seed_everything is {seed}; it must lie in 0..{MAX_SEED}.")
 
     def before_instantiate_classes(self) -> None:
         """Fix what the run's own configuration must say, and keep it in plain types."""
@@ -208,6 +214,12 @@ class LabCLI(LightningCLI):
             lab.check_fits(self.settings.checkpoint, self.model)
         config = yaml.safe_dump(self.plain_config, sort_keys=False, allow_unicode=True, width=100)
         if self.run is not None:
+            if changed := self._changed_settings(_UNIMPORTANT_IN_TRAINING):
+                raise ConfigError(
+                    f"{changed[0]} is not what the run began with, so going on would be no run of "
+                    "either setting. Leave it out, or begin a new run: "
+                    f"mlp-lab fit --config {self.run.config_path} {' '.join(self.settings.flags)}"
+                )
             remove_leftovers(self.run.dir)
             write_text(self.run.config_path, config)
         elif not self.config_init.trainer.fast_dev_run:
@@ -261,17 +273,21 @@ class LabCLI(LightningCLI):
         if self.run is None:
             assert self.settings.checkpoint is not None
             return Run(self.settings.checkpoint.absolute().parent).next_test_dir()
-        return self.run.next_test_dir() if self._differs_from_run() else self.run.dir
+        changed = self._changed_settings(_UNIMPORTANT_IN_TEST)
+        return self.run.next_test_dir() if changed else self.run.dir
 
-    def _differs_from_run(self) -> bool:
-        """Whether anything typed makes this another data set or model than the run's."""
+    def _changed_settings(self, unimportant: Collection[str]) -> list[str]:
+        """List the settings of data, model and seed that are typed otherwise than in the run."""
         if not (self.settings.configs or self.settings.flags):
-            return False
-        return any(
-            _without(self.plain_config[section], neutral)
-            != _without(self.settings.run_config.get(section, {}), neutral)
-            for section, neutral in (("data", _NEUTRAL_DATA_KEYS), ("model", ()))
-        )
+            return []
+        ours, runs = (_flatten(config) for config in (self.plain_config, self.settings.run_config))
+        return [
+            key
+            for key in sorted(ours | runs)
+            if key.startswith(("data.", "model.", "seed_everything"))
+            and key not in unimportant
+            and ours.get(key) != runs.get(key)
+        ]
 
 
 def is_first_process() -> bool:
@@ -312,5 +328,13 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _without(config: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if key not in keys}
+def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Name each value by its dotted key, as it is typed."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            inner = prefix if key == "init_args" else f"{prefix}{key}."
+            flat |= _flatten(value, inner)
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -76,6 +76,16 @@ def test_mistakes_get_one_sentence_and_leave_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_resumed_run_keeps_its_data_and_model(mlp_lab: CommandLine, digits_run: Path) -> None:
+    before = (digits_run / "config.yaml").read_bytes()
+    for flag in ("--data.batch_size=9", "--model.optimizer.lr=0.5", "--seed_everything=3"):
+        outcome = mlp_lab("fit", f"--run_dir={digits_run}", flag)
+        assert outcome.code == 2
+        key = flag[2:].split("=")[0]
+        assert f"{key} is not what the run began with" in outcome.err
+    assert (digits_run / "config.yaml").read_bytes() == before
+
+
 def test_verbose_shows_the_traceback(mlp_lab: CommandLine) -> None:
     outcome = mlp_lab("--verbose", "test", "--run_dir", "nowhere")
     assert outcome.code == 2

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlp_lab.loggers.csv import read_rows
+from tests.helpers.training import assert_same_training
 
 DIGITS = ["--data.source=Digits", "--data.batch_size=16", "--trainer.max_epochs=3"]
 
@@ -51,6 +52,20 @@ def test_train_here_test_there(tmp_path: Path) -> None:
     assert err == ""
     assert json.loads((run_dir / "metrics.json").read_text()) == before
     assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_surroundings_change_nothing(tmp_path: Path) -> None:
+    """Two runs are equal bit by bit, whatever the directory, locale, time zone and hash seed."""
+    surroundings: list[dict[str, str]] = [
+        {"PYTHONHASHSEED": "1", "TZ": "UTC", "LC_ALL": "C"},
+        {"PYTHONHASHSEED": "2", "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8"},
+    ]
+    runs = []
+    for name, environment in zip(("one", "zwei ö"), surroundings, strict=True):
+        (tmp_path / name).mkdir()
+        run("fit", *DIGITS, "--model.net.dropout=0.2", cwd=tmp_path / name, **environment)
+        runs.append(tmp_path / name / "runs" / "base" / "version_0")
+    assert_same_training(*runs)
 
 
 @pytest.mark.slow

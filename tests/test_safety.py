@@ -44,6 +44,15 @@ def assert_nothing_is_torn(run_dir: Path) -> None:
             assert len({len(row) for row in read_rows(path)}) == 1
 
 
+def wait_for(condition: Callable[[], bool], process: Any) -> None:
+    """Wait until something has happened in a process that still runs."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.is_alive()
+        assert time.monotonic() < deadline
+        process.join(0.02)
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     """A run that nothing happened to, and how long it took."""
@@ -57,9 +66,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
 def kill_and_resume(undisturbed: tuple[Path, float], cwd: Path, seed: int) -> bool:
     """Kill a fit at a random moment and resume it; return whether there was a run to resume."""
     whole, seconds = undisturbed
-    with started(*FIT, cwd=cwd) as process:
-        process.join(random.Random(seed).uniform(0, seconds))
     run_dir = cwd / "runs" / "base" / "version_0"
+    moment = random.Random(seed).uniform(0, seconds)
+    with started(*FIT, cwd=cwd) as process:
+        if seed % 4:  # else during start-up too
+            wait_for(run_dir.exists, process)
+        process.join(moment)
     if not run_dir.exists():
         return False
     for checkpoint in run_dir.rglob("*.ckpt"):
@@ -105,15 +117,6 @@ def test_killed_before_a_file_was_there(
     assert finish("fit", f"--run_dir={copy}", cwd=tmp_path) == 0
     assert_same_training(undisturbed[0], copy)
     assert_nothing_is_torn(copy)
-
-
-def wait_for(condition: Callable[[], bool], process: Any) -> None:
-    """Wait until something has happened in a process that still runs."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert process.is_alive()
-        assert time.monotonic() < deadline
-        process.join(0.02)
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
