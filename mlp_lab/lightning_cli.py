@@ -26,7 +26,7 @@ from mlp_lab.nets import Net
 from mlp_lab.parser_errors import explain_parser_error
 from mlp_lab.run import Run
 from mlp_lab.settings import DEFAULT_RUNS_DIR, Command, Settings
-from mlp_lab.tasks import Task
+from mlp_lab.tasks import Schedule, Task
 
 DEFAULT_EXPERIMENT = "base"
 OVERFIT_MAX_EPOCHS = 100
@@ -42,6 +42,7 @@ CLASS_POSITIONS: dict[str, type] = {
     "model": Task,
     "model.net": Net,
     "model.optimizer": Optimizer,
+    "model.schedule": Schedule,
     "data.source": Source,
 }
 
@@ -220,10 +221,26 @@ class LabCLI(LightningCLI):
                     "either setting. Leave it out, or begin a new run: "
                     f"mlp-lab fit --config {self.run.config_path} {' '.join(self.settings.flags)}"
                 )
+            self._check_horizon()
             remove_leftovers(self.run.dir)
             write_text(self.run.config_path, config)
         elif not self.config_init.trainer.fast_dev_run:
             self.run = Run.create(self.config.runs_dir, self.config.experiment, config)
+
+    def _check_horizon(self) -> None:
+        """Refuse another number of epochs for a resumed run whose schedule stretches over them."""
+        schedule = self.model.schedule
+        if schedule is None or not schedule.has_horizon:
+            return
+        for key in ("max_epochs", "max_steps"):
+            before, now = (c["trainer"][key] for c in (self.settings.run_config, self.plain_config))
+            if before != now:
+                raise ConfigError(
+                    f"trainer.{key} is {now}, but the run began with {before}, and its schedule "
+                    f"{type(schedule).__name__} stretches over all of it. Leave it out, or begin a "
+                    f"new run: mlp-lab fit --config {self.settings.run_config_origin} "
+                    f"--trainer.{key} {now}"
+                )
 
     def _training_callbacks(self) -> list[pl.Callback]:
         """Return what every training has; the checkpoints in the order they must be written in."""

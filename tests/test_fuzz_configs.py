@@ -27,6 +27,7 @@ valid = st.fixed_dictionaries(
         "model.net.bias": st.booleans(),
         "model.optimizer": st.sampled_from(["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam"]),
         "model.optimizer.lr": st.floats(1e-5, 1e-2),
+        "model.schedule": st.sampled_from([None, "Constant", "StepDecay"]),
         "model.label_smoothing": st.floats(0, 0.5),
         "data.batch_size": st.integers(2, 64),
         "data.val_fraction": st.floats(0.05, 0.5),

@@ -1,6 +1,5 @@
 """What every net is: logits from inputs, and a description of itself in plain types."""
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from mlp_lab.describe import describe
 
 
 class Net(nn.Module, ABC):
@@ -35,14 +36,7 @@ class Net(nn.Module, ABC):
 
     def describe(self) -> dict[str, Any]:
         """Return the class path and the arguments, but for the two that the data know."""
-        return {
-            "class_path": f"{type(self).__module__}.{type(self).__qualname__}",
-            "init_args": {
-                name: _plain(getattr(self, name))
-                for name in inspect.signature(type(self)).parameters
-                if name not in ("input_shape", "num_outputs")
-            },
-        }
+        return describe(self, leave_out=("input_shape", "num_outputs"))
 
 
 NetFactory = Callable[[tuple[int, ...], int], Net]
@@ -95,8 +89,3 @@ def measure_net(net: Net) -> NetSize:
     return NetSize(
         sum(p.numel() for p in net.parameters() if p.requires_grad), neurons, connections
     )
-
-
-def _plain(value: object) -> object:
-    """Turn tuples into lists: what a weights-only checkpoint and YAML can both hold."""
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -10,6 +10,7 @@ from mlp_lab.data import Batch, LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.metrics import accuracy, confusion_matrix
 from mlp_lab.nets import MLP, NetFactory
+from mlp_lab.tasks.schedule import Schedule
 from mlp_lab.tasks.task import OptimizerFactory, Task
 
 
@@ -21,6 +22,8 @@ class ClassificationTask(Task):
         num_classes: Number of classes K; known from the data.
         net: Class of the net and its arguments.
         optimizer: Class of the optimiser, any of torch.optim, and its arguments.
+        schedule: How the learning rate changes: Constant, StepDecay, MultiStepDecay, Linear, Cosine
+            or OneCycle and their arguments; by default not at all.
         label_smoothing: Share of the label spread over all classes in the training loss, in [0, 1).
 
     Raises:
@@ -36,6 +39,7 @@ class ClassificationTask(Task):
         num_classes: int,
         net: NetFactory = MLP,
         optimizer: OptimizerFactory = torch.optim.Adam,
+        schedule: Schedule | None = None,
         label_smoothing: float = 0.0,
     ) -> None:
         if num_classes < 2:
@@ -46,7 +50,7 @@ class ClassificationTask(Task):
             raise ConfigError(
                 f"model.label_smoothing is {label_smoothing}; it must lie in [0, 1). Try 0.1."
             )
-        super().__init__(net, optimizer, input_shape, num_classes)
+        super().__init__(net, optimizer, schedule, input_shape, num_classes)
         self.num_classes = num_classes
         self.label_smoothing = label_smoothing
         self.class_weights: Tensor

@@ -1,18 +1,22 @@
 """What every task does: normalise, forward, one shared step, and sums that add up to metrics."""
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mlp_lab.data import Batch, LabDataModule
+from mlp_lab.describe import class_path, describe, plain
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets import NetFactory
+from mlp_lab.tasks.schedule import Schedule
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 """An optimiser class with its own arguments, to be called with the parameters."""
@@ -40,10 +44,12 @@ class Task(pl.LightningModule, ABC):
         self,
         net: NetFactory,
         optimizer: OptimizerFactory,
+        schedule: Schedule | None,
         input_shape: tuple[int, ...],
         num_outputs: int,
     ) -> None:
         super().__init__()
+        self.schedule = schedule
         self.input_shape = tuple(input_shape)
         self.net = net(self.input_shape, num_outputs)
         self.optimizer = optimizer
@@ -140,25 +146,39 @@ class Task(pl.LightningModule, ABC):
         metrics = self.metrics_of(self.totals)
         self.log_dict({f"{stage}/{key}": value for key, value in metrics.items()})
 
-    def configure_optimizers(self) -> Optimizer:
-        """Return the optimiser over all trainable parameters."""
-        return self.optimizer(p for p in self.net.parameters() if p.requires_grad)
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return the optimiser over all trainable parameters, and what changes its rate."""
+        optimizer = self.optimizer(p for p in self.net.parameters() if p.requires_grad)
+        if self.schedule is None:
+            return optimizer
+        trainer = self.trainer
+        num_steps = trainer.estimated_stepping_batches
+        if math.isinf(num_steps):
+            raise ConfigError("model.schedule needs an end: set --trainer.max_epochs or max_steps.")
+        # Asking for the number of all steps has set the number of an epoch's batches.
+        batches = int(trainer.num_training_batches)
+        steps_per_epoch = math.ceil(batches / trainer.accumulate_grad_batches)
+        factor = self.schedule.factor_of_step(steps_per_epoch, int(num_steps))
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
 
     def describe(self) -> dict[str, Any]:
         """Say the task in plain types, in the form in which Lightning's CLI writes hyperparameters.
 
         ``load_from_checkpoint`` rebuilds the task from it, however it was made in the first place.
         """
-        known = {"net": self.net.describe(), "optimizer": self._optimizer_description}
-        arguments = {
-            name: known.get(name, getattr(self, name))
-            for name in inspect.signature(type(self)).parameters
-        }
+        parts = {"net": self.net.describe(), "optimizer": self._optimizer_description}
+        if self.schedule is not None:
+            parts["schedule"] = describe(self.schedule)
+        own = describe(self, leave_out=parts)
         return {
             "_instantiator": "lightning.pytorch.cli.instantiate_module",
-            "_class_path": f"{type(self).__module__}.{type(self).__qualname__}",
-            **arguments,
-            "input_shape": list(self.input_shape),
+            "_class_path": own["class_path"],
+            **own["init_args"],
+            **parts,
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -184,8 +204,8 @@ def describe_optimizer(factory: OptimizerFactory) -> dict[str, Any]:
         raise ConfigError(f"model.optimizer cannot be made: {error}.") from error
     cls = type(optimizer)
     arguments = {
-        name: list(value) if isinstance(value, tuple) else value
+        name: plain(value)
         for name, value in optimizer.defaults.items()
         if name in inspect.signature(cls).parameters
     }
-    return {"class_path": f"{cls.__module__}.{cls.__qualname__}", "init_args": arguments}
+    return {"class_path": class_path(cls), "init_args": arguments}

@@ -144,4 +144,4 @@ def test_optimizer_is_described_in_plain_types() -> None:
 
 def test_task_itself_is_abstract() -> None:
     with pytest.raises(TypeError, match="abstract"):
-        Task(MLP, torch.optim.Adam, (2,), 2)  # type: ignore[abstract]
+        Task(MLP, torch.optim.Adam, None, (2,), 2)  # type: ignore[abstract]

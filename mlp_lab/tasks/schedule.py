@@ -1,0 +1,223 @@
+"""How the learning rate changes over a training: pure functions of where the training stands."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal
+
+from mlp_lab.errors import ConfigError
+
+Interval = Literal["step", "epoch"]
+
+
+class Schedule(ABC):
+    """Multiply the optimiser's learning rate by a factor that depends on the epoch, counted from 0.
+
+    Being a function and no state, it says the same in a resumed run as in an undisturbed one.
+
+    Attributes:
+        has_horizon: Whether it stretches over all epochs, so that their number cannot change later.
+
+    Args:
+        by: Whether the rate changes at every ``step`` or stays the same for an ``epoch``.
+        warmup_epochs: Epochs, or parts of one, in which the rate rises from 0 beforehand.
+
+    Raises:
+        ConfigError: A negative warm-up.
+    """
+
+    has_horizon: ClassVar[bool]
+
+    def __init__(self, by: Interval = "step", warmup_epochs: float = 0.0) -> None:
+        if warmup_epochs < 0:
+            raise ConfigError(
+                f"model.schedule.warmup_epochs is {warmup_epochs}; it must not be negative."
+            )
+        self.by = by
+        self.warmup_epochs = warmup_epochs
+
+    @abstractmethod
+    def factor(self, epoch: float, num_epochs: float) -> float:
+        """Return the factor after the warm-up.
+
+        Args:
+            epoch: Epochs since the warm-up, fractions included.
+            num_epochs: Epochs from the warm-up to the end.
+        """
+
+    def factor_of_step(self, steps_per_epoch: int, num_steps: int) -> Callable[[int], float]:
+        """Return the factor as a function of the number of steps done."""
+
+        def factor(step: int) -> float:
+            if self.by == "epoch":
+                step -= step % steps_per_epoch
+            epoch = step / steps_per_epoch
+            if epoch < self.warmup_epochs:
+                # The first step already learns.
+                return min(1.0, (epoch + 1 / steps_per_epoch) / self.warmup_epochs)
+            num_epochs = num_steps / steps_per_epoch - self.warmup_epochs
+            return self.factor(epoch - self.warmup_epochs, num_epochs)
+
+        return factor
+
+
+class Constant(Schedule):
+    """Keep the rate as it is, after a warm-up."""
+
+    has_horizon = False
+
+    def factor(self, epoch: float, num_epochs: float) -> float:
+        """Return 1."""
+        return 1.0
+
+
+class StepDecay(Schedule):
+    """Multiply the rate by gamma every so many epochs.
+
+    Args:
+        every_epochs: Epochs between two changes, at least 1.
+        gamma: The factor, positive.
+        by: Whether the rate changes at every ``step`` or stays the same for an ``epoch``.
+        warmup_epochs: Epochs, or parts of one, in which the rate rises from 0 beforehand.
+    """
+
+    has_horizon = False
+
+    def __init__(
+        self,
+        every_epochs: int = 10,
+        gamma: float = 0.1,
+        by: Interval = "step",
+        warmup_epochs: float = 0.0,
+    ) -> None:
+        super().__init__(by, warmup_epochs)
+        if every_epochs < 1:
+            raise ConfigError(
+                f"model.schedule.every_epochs is {every_epochs}; it must be at least 1."
+            )
+        self.every_epochs = every_epochs
+        self.gamma = gamma
+
+    def factor(self, epoch: float, num_epochs: float) -> float:
+        """Return gamma to the number of changes so far."""
+        return math.pow(self.gamma, epoch // self.every_epochs)
+
+
+class MultiStepDecay(Schedule):
+    """Multiply the rate by gamma at given epochs.
+
+    Args:
+        milestones: The epochs after which the rate changes.
+        gamma: The factor, positive.
+        by: Whether the rate changes at every ``step`` or stays the same for an ``epoch``.
+        warmup_epochs: Epochs, or parts of one, in which the rate rises from 0 beforehand.
+    """
+
+    has_horizon = False
+
+    def __init__(
+        self,
+        milestones: Sequence[float],
+        gamma: float = 0.1,
+        by: Interval = "step",
+        warmup_epochs: float = 0.0,
+    ) -> None:
+        super().__init__(by, warmup_epochs)
+        self.milestones = tuple(milestones)
+        self.gamma = gamma
+
+    def factor(self, epoch: float, num_epochs: float) -> float:
+        """Return gamma to the number of milestones passed."""
+        return math.pow(self.gamma, sum(epoch >= milestone for milestone in self.milestones))
+
+
+class Linear(Schedule):
+    """Change the rate evenly until the end.
+
+    Args:
+        final: The factor at the end.
+        by: Whether the rate changes at every ``step`` or stays the same for an ``epoch``.
+        warmup_epochs: Epochs, or parts of one, in which the rate rises from 0 beforehand.
+    """
+
+    has_horizon = True
+
+    def __init__(
+        self, final: float = 0.0, by: Interval = "step", warmup_epochs: float = 0.0
+    ) -> None:
+        super().__init__(by, warmup_epochs)
+        self.final = final
+
+    def factor(self, epoch: float, num_epochs: float) -> float:
+        """Return the point on the straight line from 1 to ``final``."""
+        return 1 + (self.final - 1) * epoch / num_epochs
+
+
+class Cosine(Schedule):
+    """Lower the rate along half a cosine until the end.
+
+    Args:
+        final: The factor at the end.
+        by: Whether the rate changes at every ``step`` or stays the same for an ``epoch``.
+        warmup_epochs: Epochs, or parts of one, in which the rate rises from 0 beforehand.
+
+    Reference:
+        Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
+        https://arxiv.org/abs/1608.03983.
+    """
+
+    has_horizon = True
+
+    def __init__(
+        self, final: float = 0.0, by: Interval = "step", warmup_epochs: float = 0.0
+    ) -> None:
+        super().__init__(by, warmup_epochs)
+        self.final = final
+
+    def factor(self, epoch: float, num_epochs: float) -> float:
+        """Return the point on the half cosine from 1 to ``final``."""
+        return _half_cosine(1.0, self.final, epoch / num_epochs)
+
+
+class OneCycle(Schedule):
+    """Raise the rate to the optimiser's own, then lower it far below its start, on half cosines.
+
+    Args:
+        peak_at: Share of the training after which the rate is highest, in (0, 1).
+        start: The factor at the start.
+        final: The factor at the end.
+        by: Whether the rate changes at every ``step`` or stays the same for an ``epoch``.
+        warmup_epochs: Epochs, or parts of one, in which the rate rises from 0 beforehand.
+
+    Reference:
+        Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large
+        Learning Rates", 2018, https://arxiv.org/abs/1708.07120.
+    """
+
+    has_horizon = True
+
+    def __init__(
+        self,
+        peak_at: float = 0.3,
+        start: float = 0.04,
+        final: float = 4e-6,
+        by: Interval = "step",
+        warmup_epochs: float = 0.0,
+    ) -> None:
+        super().__init__(by, warmup_epochs)
+        if not 0 < peak_at < 1:
+            raise ConfigError(f"model.schedule.peak_at is {peak_at}; it must lie in (0, 1).")
+        self.peak_at = peak_at
+        self.start = start
+        self.final = final
+
+    def factor(self, epoch: float, num_epochs: float) -> float:
+        """Return the point on the rising or the falling half cosine."""
+        progress = epoch / num_epochs
+        if progress < self.peak_at:
+            return _half_cosine(self.start, 1.0, progress / self.peak_at)
+        return _half_cosine(1.0, self.final, (progress - self.peak_at) / (1 - self.peak_at))
+
+
+def _half_cosine(start: float, end: float, progress: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
