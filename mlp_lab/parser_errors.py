@@ -29,6 +29,9 @@ def explain_parser_error(
     if found := re.search(r"Option '([^']+)' is not accepted", text):
         known = _arguments_at(positions, key)
         return f"{key} has no {found[1]!r}. {did_you_mean(found[1].split('.')[0], known)}"
+    if found := re.search(r"following arguments are required: ([\w.]+)", text):
+        prefix = f"{key}." if key else ""
+        return f"{prefix}{found[1]} is missing; add --{prefix}{found[1]}."
     if key in positions and (found := re.search(r"Expected a dot import path string: (\S+)", text)):
         known = [cls.__name__ for cls in _subclasses(positions[key])]
         return f"There is no {found[1]!r} for {key}. {did_you_mean(found[1], known)}"

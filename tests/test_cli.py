@@ -56,6 +56,10 @@ def test_nothing_typed_shows_the_help(mlp_lab: CommandLine) -> None:
         (["fit", "--data.batchsize=3"], "Did you mean 'data.batch_size'?"),
         (["fit", "--trainer.max_epoch=3"], "Did you mean 'trainer.max_epochs'?"),
         (["fit", "--data.source=KMNISTT"], "There is no 'KMNISTT' for data.source. Did you mean"),
+        (
+            ["fit", "--model.schedule=MultiStepDecay"],
+            "model.schedule.milestones is missing; add --",
+        ),
         (["fit", "--data.batch_size=many"], "data.batch_size"),
         (["fit", "--data.source=Digits", "--model.net.activation=Relu"], "Did you mean 'ReLU'?"),
         (["fit", "--data.source=Digits", "--data.val_fraction=2"], "data.val_fraction is 2.0"),

@@ -56,6 +56,8 @@ class Schedule(ABC):
                 # The first step already learns.
                 return min(1.0, (epoch + 1 / steps_per_epoch) / self.warmup_epochs)
             num_epochs = num_steps / steps_per_epoch - self.warmup_epochs
+            if num_epochs <= 0:  # asked for after the last step, when all of it was warm-up
+                return 1.0
             return self.factor(epoch - self.warmup_epochs, num_epochs)
 
         return factor

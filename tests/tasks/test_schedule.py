@@ -81,6 +81,11 @@ def test_warmup_rises_evenly_and_the_rest_follows() -> None:
     assert sorted(set(by_epoch)) == pytest.approx([0.05, 0.55, 1.0])
 
 
+def test_warmup_may_take_the_whole_training() -> None:
+    factor = Cosine(warmup_epochs=2).factor_of_step(10, 20)
+    assert [factor(0), factor(19), factor(20)] == pytest.approx([0.05, 1.0, 1.0])
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
