@@ -5,9 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from rich.console import Console
-from rich.table import Table
-
 from mlp_lab.callbacks import MetricsFile, PredictionsFile
 from mlp_lab.interruption import Interrupted, raise_on_signals
 from mlp_lab.lightning_cli import LabCLI, is_first_process, quieten
@@ -45,8 +42,11 @@ def fit(cli: LabCLI) -> int:
     except BaseException:
         cli.run.end("failed")
         raise
-    cli.run.end("finished")
-    return code
+    else:
+        cli.run.end("finished")
+        return code
+    finally:
+        cli.release_run()
 
 
 def _train_and_test(cli: LabCLI) -> int:
@@ -64,13 +64,15 @@ def _train_and_test(cli: LabCLI) -> int:
             print(cli.overfit_check.verdict)
         return 0 if cli.overfit_check.passed else 1
     metrics = MetricsFile(run.metrics_path if run else None, cli.stopwatch)
-    best = Path(cli.best_checkpoint.best_model_path) if cli.best_checkpoint else None
+    best = cli.best_or_last_checkpoint()
     if run and best:
         metrics.add_training(cli.trainer, cli.datamodule, best)
     _test(cli, metrics, best)
     if run:
         _print_summary(metrics.metrics, run)
         print(f"run: {run.dir}")
+    elif is_first_process():
+        print("fast_dev_run: a few batches of training, validation and test went through")
     return 0
 
 
@@ -109,7 +111,7 @@ def _test(cli: LabCLI, metrics: MetricsFile, checkpoint: Path | None) -> Mapping
         weights_only=True,
         verbose=False,
     )
-    return figures[0]
+    return figures[0] if figures else {}
 
 
 def predict(cli: LabCLI) -> int:
@@ -133,8 +135,8 @@ def predict(cli: LabCLI) -> int:
 def _print_summary(metrics: dict[str, Any], run: Run) -> None:
     manifest = run.read_manifest()
     rows = {
-        "test accuracy": f"{metrics['test/acc']:.4f}",
-        "test loss": f"{metrics['test/loss']:.4f}",
+        "test accuracy": _number(metrics.get("test/acc")),
+        "test loss": _number(metrics.get("test/loss")),
         "best epoch": f"{metrics['best_epoch']} of {metrics['epochs']} (by val/acc)",
         "validation": metrics["validation"],
         "seconds": f"{metrics['seconds']:.1f}",
@@ -144,7 +146,16 @@ def _print_summary(metrics: dict[str, Any], run: Run) -> None:
     _print_table(f"{run.experiment}, {run.dir.name}", rows)
 
 
+def _number(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.4f}"
+
+
 def _print_table(title: str, rows: Mapping[str, Any]) -> None:
+    # Imported before Lightning, rich would be first to say Optional[Union[float, int]]; Python then
+    # gives Lightning's Optional[Union[int, float]] the same object, and the parser reads 1 as 1.0.
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", show_header=False)
     for key, value in rows.items():
         table.add_row(key, f"{value:.4f}" if isinstance(value, float) else str(value))

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import secrets
 import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping
@@ -32,6 +33,12 @@ DEFAULT_EXPERIMENT = "base"
 OVERFIT_MAX_EPOCHS = 100
 MAX_SEED = 2**32 - 1  # numpy takes no more
 
+# Settings that change a result; of the trainer's those that no resumed run may change either.
+_IMPORTANT = (
+    *("data.", "model.", "seed_everything"),
+    *("trainer.precision", "trainer.limit_", "trainer.accumulate_grad_batches"),
+    *("trainer.gradient_clip_", "trainer.overfit_batches"),
+)
 # Settings that say where to read and what for, and do not change a training.
 _UNIMPORTANT_IN_TRAINING = ("data.root", "data.download", "data.predict_split")
 # Settings that do not change the result of a test or prediction.
@@ -60,6 +67,7 @@ class LabCLI(LightningCLI):
         plain_config: The configuration in plain types, as config.yaml holds it.
         stopwatch: Times the training.
         best_checkpoint: Keeps the best epoch; None in fast_dev_run and the overfit check.
+        last_checkpoint: Keeps the last epoch; None in fast_dev_run.
         overfit_check: Judges an overfit check; None in any other training.
     """
 
@@ -72,8 +80,10 @@ class LabCLI(LightningCLI):
         new_run = command == "fit" and not settings.resumes
         self.run = settings.run if is_first_process() and not new_run else None
         self.plain_config: dict[str, Any] = {}
+        self._lock: int | None = None
         self.stopwatch = lab.Stopwatch()
         self.best_checkpoint: lab.BestCheckpoint | None = None
+        self.last_checkpoint: lab.LastCheckpoint | None = None
         self.overfit_check: lab.OverfitCheck | None = None
         super().__init__(
             model_class=Task,
@@ -146,6 +156,11 @@ class LabCLI(LightningCLI):
             options = [action.dest for action in parser._actions]
             message = explain_parser_error(str(error), options, CLASS_POSITIONS)
             raise ConfigError(message) from error
+        for key in ("trainer", "data", "model", "runs_dir"):
+            if self.config.get(key) is None:
+                raise ConfigError(f"{key} is null; leave it out for its defaults.")
+        if self.config.seed_everything is True:
+            self.config.seed_everything = secrets.randbelow(MAX_SEED + 1)
         seed = self.config.seed_everything
         if not 0 <= seed <= MAX_SEED:
             raise ConfigError(f"seed_everything is {seed}; it must lie in 0..{MAX_SEED}.")
@@ -153,6 +168,13 @@ class LabCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Fix what the run's own configuration must say, and keep it in plain types."""
         config = self.config
+        if config.trainer.max_epochs == 0 or config.trainer.max_steps == 0:
+            raise ConfigError("trainer.max_epochs or max_steps is 0; there would be no training.")
+        if config.trainer.overfit_batches and self.settings.resumes:
+            raise ConfigError(
+                f"{self.settings.run_config_origin!r} is of an overfit check, which is not "
+                "resumed. Begin it anew without --run_dir."
+            )
         if config.trainer.overfit_batches and not self.settings.is_typed("trainer.max_epochs"):
             config.trainer.max_epochs = OVERFIT_MAX_EPOCHS
         if config.experiment is None:
@@ -181,6 +203,7 @@ class LabCLI(LightningCLI):
             # Data that cannot be had are found out before a run directory is made.
             self.datamodule.prepare_data()
             self.datamodule.setup("fit")
+            self.model.take_statistics(self.datamodule)
             self._open_run_dir()
         user_callbacks = settings.callbacks or []
         if not isinstance(user_callbacks, list):
@@ -189,8 +212,9 @@ class LabCLI(LightningCLI):
         kwargs["callbacks"] += lab.progress_bars()
         kwargs["enable_progress_bar"] = bool(lab.progress_bars()) and settings.enable_progress_bar
         kwargs["logger"] = self._loggers(settings.logger) if training else False
-        kwargs["enable_model_summary"] = False
-        kwargs["enable_checkpointing"] = training and not settings.fast_dev_run
+        kwargs["enable_model_summary"] = bool(settings.enable_model_summary)
+        if not training or settings.fast_dev_run:
+            kwargs["enable_checkpointing"] = False
         if self.run is not None:
             kwargs["default_root_dir"] = self.run.dir
         if self.command == "predict":  # one table, in the order of the samples
@@ -200,6 +224,7 @@ class LabCLI(LightningCLI):
             trainer = super().instantiate_trainer(**kwargs)
         except (MisconfigurationException, ValueError, TypeError) as error:
             if self.run is not None and not self.settings.resumes and training:
+                self.release_run()
                 self.run.discard()
             raise ConfigError(f"The settings of trainer cannot work: {error}") from error
         if settings.overfit_batches:
@@ -212,7 +237,12 @@ class LabCLI(LightningCLI):
     def _open_run_dir(self) -> None:
         """Make the directory of a new run, or take that of a resumed one over."""
         if self.settings.checkpoint:
-            lab.check_fits(self.settings.checkpoint, self.model)
+            epochs_done = lab.check_fits(self.settings.checkpoint, self.model)
+            if 0 < self.config.trainer.max_epochs < epochs_done:
+                raise ConfigError(
+                    f"trainer.max_epochs is {self.config.trainer.max_epochs}, but "
+                    f"{str(self.settings.checkpoint)!r} has {epochs_done} epochs already."
+                )
         config = yaml.safe_dump(self.plain_config, sort_keys=False, allow_unicode=True, width=100)
         if self.run is not None:
             if changed := self._changed_settings(_UNIMPORTANT_IN_TRAINING):
@@ -222,10 +252,12 @@ class LabCLI(LightningCLI):
                     f"mlp-lab fit --config {self.run.config_path} {' '.join(self.settings.flags)}"
                 )
             self._check_horizon()
+            self._lock = self.run.lock()
             remove_leftovers(self.run.dir)
             write_text(self.run.config_path, config)
         elif not self.config_init.trainer.fast_dev_run:
             self.run = Run.create(self.config.runs_dir, self.config.experiment, config)
+            self._lock = self.run.lock()
 
     def _check_horizon(self) -> None:
         """Refuse another number of epochs for a resumed run whose schedule stretches over them."""
@@ -257,7 +289,7 @@ class LabCLI(LightningCLI):
             return always
         # Lightning hands the first process's directory to the others.
         checkpoints_dir = self.run.checkpoints_dir if self.run else Path("checkpoints")
-        last = lab.LastCheckpoint(checkpoints_dir)
+        last = self.last_checkpoint = lab.LastCheckpoint(checkpoints_dir)
         if trainer.overfit_batches:
             self.overfit_check = lab.OverfitCheck(step_metrics)
             return [*always, self.overfit_check, last]
@@ -281,6 +313,19 @@ class LabCLI(LightningCLI):
                 others = [configured]
         return [CSVLogger(self.run.step_metrics_path), *others]
 
+    def release_run(self) -> None:
+        """Let other processes work on the run."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def best_or_last_checkpoint(self) -> Path | None:
+        """Return the best checkpoint of the training, or its last where nothing was validated."""
+        for checkpoint in (self.best_checkpoint, self.last_checkpoint):
+            if checkpoint is not None and checkpoint.best_model_path:
+                return Path(checkpoint.best_model_path)
+        return None
+
     def results_dir(self) -> Path | None:
         """Return where test and predict write: the run, or a place beside it for anything else."""
         if not is_first_process():
@@ -290,18 +335,20 @@ class LabCLI(LightningCLI):
         if self.run is None:
             assert self.settings.checkpoint is not None
             return Run(self.settings.checkpoint.absolute().parent).next_test_dir()
-        changed = self._changed_settings(_UNIMPORTANT_IN_TEST)
-        return self.run.next_test_dir() if changed else self.run.dir
+        own = self.settings.checkpoint == self.run.best_checkpoint and not self._changed_settings(
+            _UNIMPORTANT_IN_TEST
+        )
+        return self.run.dir if own else self.run.next_test_dir()
 
     def _changed_settings(self, unimportant: Collection[str]) -> list[str]:
-        """List the settings of data, model and seed that are typed otherwise than in the run."""
+        """List the settings that are typed otherwise than in the run and change a result."""
         if not (self.settings.configs or self.settings.flags):
             return []
         ours, runs = (_flatten(config) for config in (self.plain_config, self.settings.run_config))
         return [
             key
             for key in sorted(ours | runs)
-            if key.startswith(("data.", "model.", "seed_everything"))
+            if key.startswith(_IMPORTANT)
             and key not in unimportant
             and ours.get(key) != runs.get(key)
         ]
@@ -314,14 +361,16 @@ def is_first_process() -> bool:
 
 def quieten() -> None:
     """Keep adverts, and warnings that nobody can act on, off the console; show our own plainly."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # somebody asked for it
     for advert in (
         ".*does not have many workers.*",  # batches come from memory by one index operation
         ".*isinstance.treespec, LeafSpec.*",  # Lightning 2.6 with torch 2.14
         ".*Checkpoint directory .* exists and is not empty.*",  # that is what resuming means
         ".*number of training batches .* is smaller than the logging interval.*",
         ".*It is recommended to use .self.log.*sync_dist=True.*",  # the task sums before it logs
+        ".*could not find the monitored key.*",  # not every training validates, or each epoch
         ".*callbacks used to create the checkpoint need to be provided.*",  # a test trains nothing
     ):
         warnings.filterwarnings("ignore", advert)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from mlp_lab.suggest import did_you_mean
 
+_WRONG_TYPE = r"Expected a (.+?)\. Got value: (.*?)(?=\. Got value| - Expected| Given value|$)"
+
 
 def explain_parser_error(
     message: str, options: Iterable[str], positions: Mapping[str, type]
@@ -27,15 +29,22 @@ def explain_parser_error(
     if found := re.search(r"Group '([^']+)' does not accept option '([^']+)'", text):
         return _unknown_setting(f"{found[1]}.{found[2]}", options)
     if found := re.search(r"Option '([^']+)' is not accepted", text):
+        name = found[1].split(".")[0]
+        if not key:
+            return _unknown_setting(name, options)
         known = _arguments_at(positions, key)
-        return f"{key} has no {found[1]!r}. {did_you_mean(found[1].split('.')[0], known)}"
+        if name in known:
+            return f"{key} has {name!r} in other classes than the one chosen."
+        return f"{key} has no {name!r}. {did_you_mean(name, known)}"
     if found := re.search(r"following arguments are required: ([\w.]+)", text):
         prefix = f"{key}." if key else ""
         return f"{prefix}{found[1]} is missing; add --{prefix}{found[1]}."
     if key in positions and (found := re.search(r"Expected a dot import path string: (\S+)", text)):
         known = [cls.__name__ for cls in _subclasses(positions[key])]
         return f"There is no {found[1]!r} for {key}. {did_you_mean(found[1], known)}"
-    if found := re.search(r"Expected a (.+?)\. Got value: (.*?)(?: - Expected|$)", text):
+    if found := re.search(r"Subtypes: .*<class 'float'>.* Given value: (\S+)\. Got value", text):
+        return f"{key} is {found[1]!r}; it must be of type float."
+    if found := re.search(_WRONG_TYPE, text):
         return f"{key} is {found[2]!r}; it must be {_name_type(found[1])}."
     if found := re.search(r"Given value: (.*)$", text):
         types = re.findall(r"Expected a (.+?)(?= - Expected| Given value)", text)
@@ -45,7 +54,12 @@ def explain_parser_error(
 
 
 def _unknown_setting(name: str, options: Iterable[str]) -> str:
-    return f"There is no setting {name!r}. {did_you_mean(name, options)}"
+    known = {option for option in options if not option.endswith("help")}
+    known |= {".".join(option.split(".")[:n]) for option in known for n in (1, 2)}
+    parts = name.split(".")
+    prefixes = [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
+    unknown = next((prefix for prefix in prefixes if prefix not in known), name)
+    return f"There is no setting {unknown!r}. {did_you_mean(unknown, known)}"
 
 
 def _name_type(type_: str) -> str:

@@ -1,6 +1,7 @@
 """A run directory: its paths, its manifest, its checkpoints. Imports no torch."""
 
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -104,6 +105,7 @@ class Run:
             (str(manifest.get("end")), run)
             for run in cls.all_below(runs_dir)
             if (manifest := run.read_manifest()).get("status") == "finished"
+            and run.best_checkpoint.is_file()  # an overfit check has none
         ]
         if not finished:
             raise RunNotFoundError(
@@ -117,6 +119,23 @@ class Run:
         """Yield the runs of all experiments, by name."""
         for manifest in sorted(runs_dir.glob("*/version_*/manifest.json")):
             yield cls(manifest.parent)
+
+    def lock(self) -> int:
+        """Keep the run for this process.
+
+        Returns:
+            A handle that gives the run free when it is closed, or when the process ends, however.
+
+        Raises:
+            ConfigError: Another process trains it.
+        """
+        handle = os.open(self.dir, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(handle)
+            raise ConfigError(f"run_dir {str(self.dir)!r} is in use by another fit.") from error
+        return handle
 
     def discard(self) -> None:
         """Remove the run, and the directories above it that hold nothing else."""

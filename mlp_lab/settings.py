@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import yaml
 
-from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
+from mlp_lab.errors import ConfigError, RunNotFoundError
 from mlp_lab.run import Run
 
 TRUSTED_PACKAGES = ("mlp_lab", "torch", "torchvision", "torchmetrics", "lightning")
@@ -58,7 +58,8 @@ class Settings:
         """One line: what was taken from where."""
         sources = self.configs or [self.run_config_origin or "the defaults"]
         typed = f"; typed: {' '.join(self.flags)}" if self.flags else ""
-        return f"settings: {', '.join(sources)}{typed}"
+        start = f"; checkpoint: {self.checkpoint}" if self.checkpoint else ""
+        return f"settings: {', '.join(sources)}{typed}{start}"
 
     def is_typed(self, key: str) -> bool:
         """Whether a flag sets ``key``."""
@@ -82,7 +83,7 @@ def read_settings(command: Command, words: Sequence[str]) -> Settings:
     except argparse.ArgumentError as error:
         raise ConfigError(f"{error}.") from error
     for path in typed.config:
-        _check_config_file(Path(path))
+        _read_yaml(Path(path))
     if {"-h", "--help", "--print_config"} & {word.split("=")[0] for word in flags}:
         return Settings(typed.config, flags)
 
@@ -96,16 +97,24 @@ def read_settings(command: Command, words: Sequence[str]) -> Settings:
     return Settings(typed.config, flags, run, checkpoint, config, origin, resumes)
 
 
-def _check_config_file(path: Path) -> None:
-    """Refuse a file that is not there or is no YAML; the parser would not say which or where."""
+def _read_yaml(path: Path) -> dict[str, Any]:
+    """Read settings; the parser would not say which file is wrong, or where."""
     try:
-        yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"config {str(path)!r} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"config {str(path)!r} is no text in UTF-8.") from error
     except yaml.MarkedYAMLError as error:
         place = error.problem_mark
         where = f", line {place.line + 1}, column {place.column + 1}" if place else ""
         raise ConfigError(f"config {str(path)!r} is no YAML{where}: {error.problem}.") from error
+    if not isinstance(content, dict) or not content:
+        raise ConfigError(f"config {str(path)!r} holds no settings of the form key: value.")
+    for key in ("run_dir", "ckpt_path"):
+        if key in content:
+            raise ConfigError(f"config {str(path)!r} sets {key}; that is typed as --{key}.")
+    return content
 
 
 def _runs_dir(flags: list[str]) -> Path:
@@ -142,11 +151,7 @@ def _find_checkpoint(
 def _read_run_config(run: Run | None, checkpoint: Path | None) -> tuple[dict[str, Any], str]:
     """Return the configuration of the run, or of the checkpoint alone, and where it was found."""
     if run is not None:
-        try:
-            config = yaml.safe_load(run.config_path.read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            raise ChecksumError(f"{str(run.config_path)!r} is damaged: {error}.") from error
-        return dict(config), str(run.config_path)
+        return _read_yaml(run.config_path), str(run.config_path)
     assert checkpoint is not None
     from mlp_lab.callbacks.checkpoints import read_checkpoint  # imports torch
 

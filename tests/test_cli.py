@@ -63,6 +63,17 @@ def test_nothing_typed_shows_the_help(mlp_lab: CommandLine) -> None:
         (["fit", "--data.batch_size=many"], "data.batch_size"),
         (["fit", "--data.source=Digits", "--model.net.activation=Relu"], "Did you mean 'ReLU'?"),
         (["fit", "--data.source=Digits", "--data.val_fraction=2"], "data.val_fraction is 2.0"),
+        (
+            ["fit", "--model.net.hidden_dims=200"],
+            "hidden_dims is '200'; it must be of",
+        ),
+        (["fit", "--model.optimizer.lr=abc"], "model.optimizer.lr is 'abc'; it must be of type fl"),
+        (
+            ["fit", "--model.optimizer.momentum=1"],
+            "has 'momentum' in other classes",
+        ),
+        (["fit", "--data.sourse.class_path=x"], "no setting 'data.sourse'. Did you mean 'data.so"),
+        (["fit", "--data.source=Digits", "--trainer.max_epochs=0"], "there would be no training"),
         (["fit", "--data.source=Digits", "--trainer.accelerator=abacus"], "accelerator='abacus'"),
         (["fit", "--data.source=Digits", "--trainer.max_epochs=-3"], "max_epochs"),
         (["fit", "--data.download=false"], "No KMNIST files in"),
@@ -88,6 +99,15 @@ def test_a_resumed_run_keeps_its_data_and_model(mlp_lab: CommandLine, digits_run
         key = flag[2:].split("=")[0]
         assert f"{key} is not what the run began with" in outcome.err
     assert (digits_run / "config.yaml").read_bytes() == before
+
+
+def test_one_batch_is_one_batch(mlp_lab: CommandLine) -> None:
+    """In a process of its own: what is imported first decides how Lightning's types read."""
+    words = ["fit", "--trainer.limit_train_batches=1", "--print_config"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mlp_lab", *words], check=True, capture_output=True, text=True
+    )
+    assert "  limit_train_batches: 1\n" in done.stdout
 
 
 def test_verbose_shows_the_traceback(mlp_lab: CommandLine) -> None:

@@ -15,6 +15,7 @@ from torchvision import datasets
 from mlp_lab.callbacks import StepMetrics
 from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.loggers.csv import read_rows
+from mlp_lab.run import Run
 from tests.conftest import QUICK, CommandLine
 from tests.helpers.training import assert_same_training
 
@@ -127,7 +128,11 @@ class TestConsole:
 
     def test_origin_of_settings_is_said(self, mlp_lab: CommandLine, digits_run: Path) -> None:
         outcome = mlp_lab("validate", f"--run_dir={digits_run}", "--data.batch_size=7")
-        expected = f"settings: {digits_run / 'config.yaml'}; typed: --data.batch_size=7"
+        checkpoint = digits_run / "checkpoints" / "best.ckpt"
+        expected = (
+            f"settings: {digits_run / 'config.yaml'}; typed: --data.batch_size=7; "
+            f"checkpoint: {checkpoint}"
+        )
         assert outcome.out.splitlines()[0] == expected
 
 
@@ -182,6 +187,16 @@ class TestResults:
         assert (own_run / "test_0" / "metrics.json").is_file()
         assert (own_run / "test_1" / "predictions.csv").is_file()
 
+    def test_another_checkpoint_or_part_leaves_the_run_alone(
+        self, mlp_lab: CommandLine, own_run: Path
+    ) -> None:
+        before = (own_run / "metrics.json").read_bytes()
+        mlp_lab("test", f"--run_dir={own_run}", "--ckpt_path=last")
+        mlp_lab("test", f"--run_dir={own_run}", "--trainer.limit_test_batches=2")
+        assert (own_run / "metrics.json").read_bytes() == before
+        part = read(own_run / "test_1" / "metrics.json")
+        assert sum(map(sum, part["test/confusion"])) == 32
+
     def test_where_to_read_is_no_other_data(self, mlp_lab: CommandLine, own_run: Path) -> None:
         mlp_lab("test", f"--run_dir={own_run}", "--data.root=elsewhere", "--data.batch_size=50")
         assert not (own_run / "test_0").exists()
@@ -205,6 +220,63 @@ class TestResults:
     def test_a_read_only_run_still_tests(self, mlp_lab: CommandLine, own_run: Path) -> None:
         own_run.chmod(0o555)
         assert mlp_lab("test", f"--run_dir={own_run}").code == 0
+
+
+class TestUnusualTrainings:
+    def test_without_validation_the_last_epoch_is_tested(self, mlp_lab: CommandLine) -> None:
+        outcome = mlp_lab("fit", *DIGITS, "--trainer.limit_val_batches=0")
+        assert outcome.code == 0
+        metrics = read(outcome.run_dir / "metrics.json")
+        assert metrics["best_epoch"] == metrics["epochs"] == 3
+        assert metrics["test/acc"] > 0.85
+        assert "val" not in outcome.out.split("epoch 1/3")[1].splitlines()[0]
+
+    def test_validation_every_other_epoch_is_not_said_twice(self, mlp_lab: CommandLine) -> None:
+        outcome = mlp_lab("fit", *DIGITS, "--trainer.check_val_every_n_epoch=2")
+        lines = [line for line in outcome.out.splitlines() if line.startswith("epoch")]
+        assert ["val:" in line for line in lines] == [False, True, False]
+        assert outcome.err == ""
+        assert read(outcome.run_dir / "metrics.json")["best_epoch"] == 2
+
+    def test_validation_within_an_epoch_picks_the_weights_of_its_moment(
+        self, mlp_lab: CommandLine
+    ) -> None:
+        outcome = mlp_lab("fit", *DIGITS, "--trainer.val_check_interval=0.25")
+        metrics = read(outcome.run_dir / "metrics.json")
+        again = mlp_lab("validate", f"--run_dir={outcome.run_dir}")
+        assert f"{metrics['val/acc']:.4f}" in again.out
+        assert f"{metrics['val/loss']:.4f}" in again.out
+
+    def test_another_runs_checkpoint_can_be_the_start(
+        self, mlp_lab: CommandLine, own_run: Path
+    ) -> None:
+        before = (own_run / "metrics.csv").read_bytes()
+        checkpoint = own_run / "checkpoints" / "last.ckpt"
+        words = ["--ckpt_path", checkpoint, "--trainer.max_epochs=4", "--runs_dir=runs"]
+        outcome = mlp_lab("fit", *words)
+        assert outcome.code == 0
+        assert outcome.run_dir == Path("runs/base/version_0")
+        assert read(outcome.run_dir / "metrics.json")["epochs"] == 4
+        assert (own_run / "metrics.csv").read_bytes() == before
+
+    def test_double_precision_trains(self, mlp_lab: CommandLine) -> None:
+        assert mlp_lab("fit", *DIGITS, "--trainer.precision=64-true").code == 0
+
+    def test_a_run_in_use_is_refused(self, mlp_lab: CommandLine, own_run: Path) -> None:
+        handle = Run(own_run).lock()
+        outcome = mlp_lab("fit", f"--run_dir={own_run}")
+        os.close(handle)
+        assert outcome.code == 2
+        assert "is in use by another fit" in outcome.err
+
+    def test_fewer_epochs_than_done_are_refused(self, mlp_lab: CommandLine, own_run: Path) -> None:
+        before = (own_run / "config.yaml").read_bytes()
+        outcome = mlp_lab("fit", f"--run_dir={own_run}", "--trainer.max_epochs=1")
+        assert outcome.code == 2
+        assert "trainer.max_epochs is 1, but" in outcome.err
+        assert "has 3 epochs already" in outcome.err
+        assert (own_run / "config.yaml").read_bytes() == before
+        assert read(own_run / "manifest.json")["status"] == "finished"
 
 
 class TestOverfitCheck:

@@ -13,6 +13,8 @@ def make_run(runs_dir: Path, experiment: str, **manifest: object) -> Run:
     run = Run.create(runs_dir, experiment)
     run.config_path.write_text("{}")
     run.update_manifest(**manifest)
+    run.checkpoints_dir.mkdir()
+    run.best_checkpoint.write_bytes(b"best")
     return run
 
 
@@ -73,6 +75,10 @@ def test_newest_finished_run_is_the_one_that_ended_last(tmp_path: Path) -> None:
     assert Run.newest_finished(tmp_path) == newest
     make_run(tmp_path, "d").end("finished")
     assert Run.newest_finished(tmp_path).experiment == "d"
+    overfit_check = make_run(tmp_path, "e")
+    overfit_check.best_checkpoint.unlink()
+    overfit_check.end("finished")
+    assert Run.newest_finished(tmp_path).experiment == "d"
 
 
 def test_manifest_entries_are_replaced_one_by_one(tmp_path: Path) -> None:
@@ -91,5 +97,6 @@ def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
 
 def test_missing_checkpoint_says_how_to_go_on(tmp_path: Path) -> None:
     run = make_run(tmp_path, "base")
+    run.best_checkpoint.unlink()
     with pytest.raises(RunNotFoundError, match=r"has no best.ckpt.*fit --run_dir"):
         run.find_checkpoint("best")

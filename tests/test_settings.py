@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.errors import ChecksumError, ConfigError
+from mlp_lab.errors import ConfigError
 from mlp_lab.run import Run
 from mlp_lab.settings import read_settings
 
@@ -23,7 +23,7 @@ def run(tmp_path: Path) -> Run:
 def _configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("a.yaml", "b.yaml"):
-        (tmp_path / name).write_text("{}")
+        (tmp_path / name).write_text("seed_everything: 1")
 
 
 def test_flags_come_after_configs_wherever_they_stand() -> None:
@@ -38,7 +38,10 @@ def test_a_checkpoint_brings_its_runs_configuration(run: Run) -> None:
     settings = read_settings("test", [f"--ckpt_path={run.best_checkpoint}", "--out=x"])
     assert (settings.run, settings.checkpoint) == (run, run.best_checkpoint)
     assert settings.arguments == ["--config", '{"data": {"batch_size": 8}}', "--out=x"]
-    assert settings.origin == f"settings: {run.config_path}; typed: --out=x"
+    assert (
+        settings.origin
+        == f"settings: {run.config_path}; typed: --out=x; checkpoint: {run.best_checkpoint}"
+    )
 
 
 def test_a_typed_config_replaces_the_runs_wholly(run: Run) -> None:
@@ -75,6 +78,12 @@ def test_classes_of_other_packages_need_trust(run: Run) -> None:
 
 
 def test_a_damaged_configuration_is_named(run: Run) -> None:
-    run.config_path.write_text("data: [")
-    with pytest.raises(ChecksumError, match=r"config.yaml' is damaged"):
-        read_settings("test", ["--run_dir", str(run.dir)])
+    for text, message in (
+        ("data: [", r"config.yaml' is no YAML, line 1, column 8"),
+        ("", r"config.yaml' holds no settings"),
+        ("- data", r"config.yaml' holds no settings"),
+        ("run_dir: x", r"config.yaml' sets run_dir; that is typed as --run_dir"),
+    ):
+        run.config_path.write_text(text)
+        with pytest.raises(ConfigError, match=message):
+            read_settings("test", ["--run_dir", str(run.dir)])

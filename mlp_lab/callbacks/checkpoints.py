@@ -49,7 +49,6 @@ class _RunCheckpoint(ModelCheckpoint):
             filename=filename,
             auto_insert_metric_name=False,
             enable_version_counter=False,
-            save_on_train_epoch_end=True,
             # It would write the weights of the moment over the best ones.
             save_on_exception=False,
             **settings,
@@ -65,6 +64,8 @@ class _RunCheckpoint(ModelCheckpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take a state over into the directory that the run is in now."""
         directory = Path(str(self.dirpath))
+        if not (directory / f"{self.filename}.ckpt").is_file():
+            return  # the state is of another run, whose best is no rival here
         paths = {
             key: str(directory / state_dict[key]) if state_dict[key] else "" for key in self._PATHS
         }
@@ -86,7 +87,8 @@ class BestCheckpoint(_RunCheckpoint):
     """
 
     def __init__(self, directory: Path, score: str, mode: Literal["min", "max"]) -> None:
-        super().__init__(directory, "best", monitor=score, mode=mode)
+        # Lightning writes it after a validation where that is not at each epoch's end.
+        super().__init__(directory, "best", monitor=score, mode=mode, save_on_train_epoch_end=None)
 
 
 class LastCheckpoint(_RunCheckpoint):
@@ -99,7 +101,7 @@ class LastCheckpoint(_RunCheckpoint):
     """
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(directory, "last", monitor=None)
+        super().__init__(directory, "last", monitor=None, save_on_train_epoch_end=True)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the start, unless the run goes on from a checkpoint."""
@@ -131,8 +133,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def check_fits(checkpoint_path: Path, task: Task) -> None:
+def check_fits(checkpoint_path: Path, task: Task) -> int:
     """Refuse a checkpoint whose tensors are not those of the task; say if its version is another.
+
+    Returns:
+        The number of epochs that it has behind it.
 
     Raises:
         ConfigError: It is of another net.
@@ -154,3 +159,4 @@ def check_fits(checkpoint_path: Path, task: Task) -> None:
             f"{str(checkpoint_path)!r} is of another net: {name} is {there} in it and {here} "
             "in the configuration."
         )
+    return int(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])

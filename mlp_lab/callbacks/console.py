@@ -27,20 +27,31 @@ class EpochLines(pl.Callback):
         self.step_metrics = step_metrics
         self.stopwatch = stopwatch
         self.best = best
+        self._validated = self._is_best = False
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forget the last validation."""
+        self._validated = False
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Ask whether this is the best so far; checkpoints are written after that."""
+        self._validated = True
+        score = trainer.callback_metrics.get(self.best.monitor or "")
+        # All processes must ask, since they decide together.
+        self._is_best = score is not None and self.best.check_monitor_top_k(trainer, score)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print epoch, metrics, seconds, and whether the score is the best so far."""
-        score = trainer.callback_metrics.get(self.best.monitor or "")
-        # All processes must ask, since they decide together.
-        is_best = score is not None and self.best.check_monitor_top_k(trainer, score)
         if not trainer.is_global_zero:
             return
         width = len(str(trainer.max_epochs))
         train = _metrics_text(self.step_metrics.epoch_means, "train")
-        val = _metrics_text({k: float(v) for k, v in trainer.callback_metrics.items()}, "val")
+        metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
+        val = f"  {_metrics_text(metrics, 'val')}" if self._validated else ""
+        best = "  best" if self._validated and self._is_best else ""
         print(
-            f"epoch {trainer.current_epoch + 1:>{width}}/{trainer.max_epochs}  {train}  {val}"
-            f"  {self.stopwatch.epoch_seconds:5.1f} s{'  best' if is_best else ''}",
+            f"epoch {trainer.current_epoch + 1:>{width}}/{trainer.max_epochs}  {train}{val}"
+            f"  {self.stopwatch.epoch_seconds:5.1f} s{best}",
             flush=True,
         )
 

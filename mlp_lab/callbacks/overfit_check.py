@@ -33,9 +33,11 @@ class OverfitCheck(pl.Callback):
         """Judge the last epoch."""
         loss = self.step_metrics.epoch_means["train/loss"]
         acc = self.step_metrics.epoch_means["train/acc"]
+        num = trainer.num_training_batches
+        batches = "batch" if num == 1 else f"{num} batches"
         self.passed = acc == 1.0 and loss < MAX_LOSS
         self.verdict = (
             f"overfit check {'passed' if self.passed else 'failed'}: train loss {loss:.4f} "
             f"(wanted under {MAX_LOSS}), train accuracy {acc:.4f} (wanted 1.0) "
-            f"after {trainer.current_epoch} epochs on the same batch"
+            f"after {trainer.current_epoch} epochs on the same {batches}"
         )

@@ -81,7 +81,8 @@ def measure_net(net: Net) -> NetSize:
     was_training = net.training
     try:
         with torch.inference_mode():
-            net.eval()(torch.zeros(1, *net.input_shape))
+            dtype = next(net.parameters()).dtype
+            net.eval()(torch.zeros(1, *net.input_shape, dtype=dtype))
     finally:
         net.train(was_training)
         for handle in handles:

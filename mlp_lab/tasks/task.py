@@ -81,9 +81,11 @@ class Task(pl.LightningModule, ABC):
         """Scale bytes to 0..1, then channels to mean 0 and variance 1 over the training images.
 
         Shape:
-            ``(N, *input_shape)``, uint8 or floating, to the same in float32.
+            ``(N, *input_shape)``, uint8 or floating, to the same in the net's precision.
         """
-        scaled = inputs.float().div_(255) if inputs.dtype == torch.uint8 else inputs
+        scaled = inputs
+        if inputs.dtype == torch.uint8:
+            scaled = inputs.to(self.mean.dtype, copy=True).div_(255)
         return (scaled - self.mean) / self.std
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -99,7 +101,18 @@ class Task(pl.LightningModule, ABC):
             self.take_statistics(datamodule)
 
     def take_statistics(self, data: LabDataModule) -> None:
-        """Copy mean and standard deviation of the inputs; a constant channel is only shifted."""
+        """Copy mean and standard deviation of the inputs; a constant channel is only shifted.
+
+        Raises:
+            ConfigError: A batch would hold too few samples for batch normalisation.
+        """
+        left_over = len(data.subsets["train"]) % data.batch_size
+        normalises = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.net.modules())
+        if normalises and 1 in (data.batch_size, left_over):
+            raise ConfigError(
+                f"With data.batch_size {data.batch_size} a training batch holds one sample, over "
+                "which batch normalisation cannot work. Choose another data.batch_size."
+            )
         self.mean.copy_(data.mean.view_as(self.mean))
         self.std.copy_(torch.where(data.std > 0, data.std, 1.0).view_as(self.std))
 

@@ -1,5 +1,6 @@
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import lightning.pytorch as pl
@@ -53,6 +54,7 @@ def test_constant_channels_are_not_divided_by_zero() -> None:
 
     class Constant:
         mean, std = torch.tensor([0.5]).double(), torch.tensor([0.0]).double()
+        batch_size, subsets = 4, MappingProxyType({"train": "eight..."})
 
         def training_class_weights(self) -> torch.Tensor:
             return torch.ones(10)
@@ -133,6 +135,17 @@ def test_impossible_arguments_are_refused() -> None:
         make_task(label_smoothing=1.0)
     with pytest.raises(ConfigError, match=r"model.optimizer cannot be made: Invalid learning rate"):
         make_task(optimizer=partial(torch.optim.Adam, lr=-1.0))
+
+
+def test_one_sample_is_no_batch_to_normalise_over(tmp_path: Path) -> None:
+    for batch_size in (1, 1293):  # of 1,294 training images
+        data = LabDataModule(Digits(), root=tmp_path, batch_size=batch_size)
+        data.prepare_data()
+        data.setup("fit")
+        net = partial(MLP, batch_norm=True)
+        with pytest.raises(ConfigError, match=rf"data.batch_size {batch_size} a training batch"):
+            ClassificationTask((1, 8, 8), 10, net=net).take_statistics(data)
+        make_task().take_statistics(data)
 
 
 def test_optimizer_is_described_in_plain_types() -> None:
