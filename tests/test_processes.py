@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,26 @@ def test_surroundings_change_nothing(tmp_path: Path) -> None:
         run("fit", *DIGITS, "--model.net.dropout=0.2", cwd=tmp_path / name, **environment)
         runs.append(tmp_path / name / "runs" / "base" / "version_0")
     assert_same_training(*runs)
+
+
+@pytest.mark.parametrize(
+    "devices", [1, pytest.param(2, marks=pytest.mark.slow)], ids=["one process", "two processes"]
+)
+def test_ctrl_c_reaches_the_whole_group(tmp_path: Path, devices: int) -> None:
+    """A terminal sends it to all processes of a command at once."""
+    ddp = ["--trainer.accelerator=cpu", f"--trainer.devices={devices}"]
+    process = start("fit", *DIGITS, "--trainer.max_epochs=100000", *ddp, cwd=tmp_path)
+    run_dir = tmp_path / "runs" / "base" / "version_0"
+    deadline = time.monotonic() + 60
+    while not (run_dir / "checkpoints" / "best.ckpt").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted; go on with: mlp-lab fit --run_dir runs/base/version_0" in err
+    assert json.loads((run_dir / "manifest.json").read_text())["status"] == "interrupted"
 
 
 @pytest.mark.slow
