@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -58,6 +58,7 @@ def test_valid_configurations_train_and_resume(mlp_lab: CommandLine, trials: int
     def try_one(config: dict[str, Any]) -> None:
         words = ["fit", *flags(config), *short, f"--experiment=try_{next(NUMBERS)}"]
         whole = mlp_lab(*words, "--trainer.max_epochs=2")
+        assume("a training batch holds one sample" not in whole.err)
         assert whole.code == 0, whole.err
         stopped = mlp_lab(*words, "--trainer.max_epochs=1")
         resumed = mlp_lab("fit", f"--run_dir={stopped.run_dir}", "--trainer.max_epochs=2")
