@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from mlp_lab import commands, lightning_cli
+from mlp_lab import commands, console, lightning_cli
 from mlp_lab.settings import read_settings
 
 BASE_CONFIG = Path(__file__).parents[1] / "configs" / "base.yaml"
@@ -92,7 +92,7 @@ def time_ours(data_root: Path, num_epochs: int) -> Seconds:
             "trainer.accelerator": "cpu",
             "runs_dir": runs_dir,
         }
-        lightning_cli.quieten()
+        console.quieten()
         arguments = [f"--{key}={value}" for key, value in words.items()]
         cli = lightning_cli.LabCLI("fit", read_settings("fit", arguments))
         clock = EpochClock()

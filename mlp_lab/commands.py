@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from mlp_lab.callbacks import MetricsFile, PredictionsFile
+from mlp_lab.console import quieten
 from mlp_lab.interruption import Interrupted, raise_on_signals
-from mlp_lab.lightning_cli import LabCLI, is_first_process, quieten
+from mlp_lab.lightning_cli import LabCLI, is_first_process
 from mlp_lab.run import Run
 from mlp_lab.settings import Command, read_settings
 

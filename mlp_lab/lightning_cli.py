@@ -1,12 +1,10 @@
 """fit, validate, test and predict: Lightning's CLI with this project's parts."""
 
 import argparse
-import logging
 import os
 import secrets
 import sys
-import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from torch.optim import Optimizer
 from mlp_lab import callbacks as lab
 from mlp_lab.atomic import remove_leftovers, write_text
 from mlp_lab.data import LabDataModule, Source
-from mlp_lab.errors import ConfigError, MLPLabError, MLPLabWarning
+from mlp_lab.errors import ConfigError, MLPLabError
 from mlp_lab.loggers import CSVLogger, TensorBoardEvents
 from mlp_lab.nets import Net
 from mlp_lab.parser_errors import explain_parser_error
@@ -32,17 +30,6 @@ from mlp_lab.tasks import Schedule, Task
 DEFAULT_EXPERIMENT = "base"
 OVERFIT_MAX_EPOCHS = 100
 MAX_SEED = 2**32 - 1  # numpy takes no more
-
-# Settings that change a result; of the trainer's those that no resumed run may change either.
-_IMPORTANT = (
-    *("data.", "model.", "seed_everything"),
-    *("trainer.precision", "trainer.limit_", "trainer.accumulate_grad_batches"),
-    *("trainer.gradient_clip_", "trainer.overfit_batches"),
-)
-# Settings that say where to read and what for, and do not change a training.
-_UNIMPORTANT_IN_TRAINING = ("data.root", "data.download", "data.predict_split")
-# Settings that do not change the result of a test or prediction.
-_UNIMPORTANT_IN_TEST = ("data.root", "data.download", "data.batch_size", "seed_everything")
 
 # The settings that name a class.
 CLASS_POSITIONS: dict[str, type] = {
@@ -245,7 +232,7 @@ class LabCLI(LightningCLI):
                 )
         config = yaml.safe_dump(self.plain_config, sort_keys=False, allow_unicode=True, width=100)
         if self.run is not None:
-            if changed := self._changed_settings(_UNIMPORTANT_IN_TRAINING):
+            if changed := self.settings.changed_for_training(self.plain_config):
                 raise ConfigError(
                     f"{changed[0]} is not what the run began with, so going on would be no run of "
                     "either setting. Leave it out, or begin a new run: "
@@ -332,26 +319,13 @@ class LabCLI(LightningCLI):
             return None
         if self.config.out:
             return Path(self.config.out)
+        checkpoint = self.settings.checkpoint
+        assert checkpoint is not None
         if self.run is None:
-            assert self.settings.checkpoint is not None
-            return Run(self.settings.checkpoint.absolute().parent).next_test_dir()
-        own = self.settings.checkpoint == self.run.best_checkpoint and not self._changed_settings(
-            _UNIMPORTANT_IN_TEST
-        )
+            return Run(checkpoint.absolute().parent).next_test_dir()
+        is_best = checkpoint.resolve() == self.run.best_checkpoint.resolve()
+        own = is_best and not self.settings.changed_for_test(self.plain_config)
         return self.run.dir if own else self.run.next_test_dir()
-
-    def _changed_settings(self, unimportant: Collection[str]) -> list[str]:
-        """List the settings that are typed otherwise than in the run and change a result."""
-        if not (self.settings.configs or self.settings.flags):
-            return []
-        ours, runs = (_flatten(config) for config in (self.plain_config, self.settings.run_config))
-        return [
-            key
-            for key in sorted(ours | runs)
-            if key.startswith(_IMPORTANT)
-            and key not in unimportant
-            and ours.get(key) != runs.get(key)
-        ]
 
 
 def is_first_process() -> bool:
@@ -359,48 +333,7 @@ def is_first_process() -> bool:
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
-def quieten() -> None:
-    """Keep adverts, and warnings that nobody can act on, off the console; show our own plainly."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # somebody asked for it
-    for advert in (
-        ".*does not have many workers.*",  # batches come from memory by one index operation
-        ".*isinstance.treespec, LeafSpec.*",  # Lightning 2.6 with torch 2.14
-        ".*Checkpoint directory .* exists and is not empty.*",  # that is what resuming means
-        ".*number of training batches .* is smaller than the logging interval.*",
-        ".*It is recommended to use .self.log.*sync_dist=True.*",  # the task sums before it logs
-        ".*could not find the monitored key.*",  # not every training validates, or each epoch
-        ".*callbacks used to create the checkpoint need to be provided.*",  # a test trains nothing
-    ):
-        warnings.filterwarnings("ignore", advert)
-    warnings.formatwarning = _format_plainly
-
-
-_format_fully = warnings.formatwarning
-
-
-def _format_plainly(
-    message: Warning | str, category: type[Warning], *where: Any, **line: Any
-) -> str:
-    if issubclass(category, MLPLabWarning):
-        return f"warning: {message}\n"
-    return _format_fully(message, category, *where, **line)
-
-
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Name each value by its dotted key, as it is typed."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            inner = prefix if key == "init_args" else f"{prefix}{key}."
-            flat |= _flatten(value, inner)
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

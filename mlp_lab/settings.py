@@ -6,7 +6,7 @@ The later wins: the defaults; the run's own configuration, when a run or checkpo
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,17 @@ from mlp_lab.run import Run
 TRUSTED_PACKAGES = ("mlp_lab", "torch", "torchvision", "torchmetrics", "lightning")
 
 DEFAULT_RUNS_DIR = Path("runs")
+
+# Settings that change a result; of the trainer's those that no resumed run may change either.
+_IMPORTANT = (
+    *("data.", "model.", "seed_everything"),
+    *("trainer.precision", "trainer.limit_", "trainer.accumulate_grad_batches"),
+    *("trainer.gradient_clip_", "trainer.overfit_batches"),
+)
+# Settings that say where to read and what for, and do not change a training.
+_UNIMPORTANT_IN_TRAINING = ("data.root", "data.download", "data.predict_split")
+# Settings that do not change the result of a test or prediction.
+_UNIMPORTANT_IN_TEST = ("data.root", "data.download", "data.batch_size", "seed_everything")
 
 Command = Literal["fit", "validate", "test", "predict"]
 
@@ -60,6 +71,26 @@ class Settings:
         typed = f"; typed: {' '.join(self.flags)}" if self.flags else ""
         start = f"; checkpoint: {self.checkpoint}" if self.checkpoint else ""
         return f"settings: {', '.join(sources)}{typed}{start}"
+
+    def changed_for_training(self, config: Mapping[str, Any]) -> list[str]:
+        """List the settings in ``config`` that would make a resumed run another one."""
+        return self._changed(config, _UNIMPORTANT_IN_TRAINING)
+
+    def changed_for_test(self, config: Mapping[str, Any]) -> list[str]:
+        """List the settings in ``config`` that give another result than the run's own."""
+        return self._changed(config, _UNIMPORTANT_IN_TEST)
+
+    def _changed(self, config: Mapping[str, Any], unimportant: Collection[str]) -> list[str]:
+        if not (self.configs or self.flags):
+            return []
+        ours, runs = _flatten(config), _flatten(self.run_config)
+        return [
+            key
+            for key in sorted(ours | runs)
+            if key.startswith(_IMPORTANT)
+            and key not in unimportant
+            and ours.get(key) != runs.get(key)
+        ]
 
     def is_typed(self, key: str) -> bool:
         """Whether a flag sets ``key``."""
@@ -172,3 +203,15 @@ def _refuse_foreign_classes(config: object, origin: str) -> None:
     elif isinstance(config, list):
         for value in config:
             _refuse_foreign_classes(value, origin)
+
+
+def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Name each value by its dotted key, as it is typed."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            inner = prefix if key == "init_args" else f"{prefix}{key}."
+            flat |= _flatten(value, inner)
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

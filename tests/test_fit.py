@@ -154,6 +154,11 @@ class TestResults:
         assert after == {key: value for key, value in before.items() if key.startswith("test/")}
         assert outcome.last_line == f"metrics: {own_run / 'metrics.json'}"
 
+    def test_a_relative_path_means_the_same(self, mlp_lab: CommandLine, own_run: Path) -> None:
+        checkpoint = (own_run / "checkpoints" / "best.ckpt").relative_to(Path.cwd())
+        outcome = mlp_lab("test", "--ckpt_path", checkpoint)
+        assert outcome.last_line == f"metrics: {own_run / 'metrics.json'}"
+
     def test_predictions_are_a_table(self, mlp_lab: CommandLine, own_run: Path) -> None:
         outcome = mlp_lab("predict", f"--run_dir={own_run}")
         path = own_run / "predictions.csv"

@@ -1,0 +1,36 @@
+"""What the console shall not show: adverts, and warnings that nobody can act on."""
+
+import logging
+import warnings
+from typing import Any
+
+from mlp_lab.errors import MLPLabWarning
+
+
+def quieten() -> None:
+    """Keep adverts, and warnings that nobody can act on, off the console; show our own plainly."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # somebody asked for it
+    for advert in (
+        ".*does not have many workers.*",  # batches come from memory by one index operation
+        ".*isinstance.treespec, LeafSpec.*",  # Lightning 2.6 with torch 2.14
+        ".*Checkpoint directory .* exists and is not empty.*",  # that is what resuming means
+        ".*number of training batches .* is smaller than the logging interval.*",
+        ".*It is recommended to use .self.log.*sync_dist=True.*",  # the task sums before it logs
+        ".*could not find the monitored key.*",  # not every training validates, or each epoch
+        ".*callbacks used to create the checkpoint need to be provided.*",  # a test trains nothing
+    ):
+        warnings.filterwarnings("ignore", advert)
+    warnings.formatwarning = _format_plainly
+
+
+_format_fully = warnings.formatwarning
+
+
+def _format_plainly(
+    message: Warning | str, category: type[Warning], *where: Any, **line: Any
+) -> str:
+    if issubclass(category, MLPLabWarning):
+        return f"warning: {message}\n"
+    return _format_fully(message, category, *where, **line)
