@@ -196,8 +196,9 @@ class LabCLI(LightningCLI):
         if not isinstance(user_callbacks, list):
             user_callbacks = [user_callbacks]
         kwargs["callbacks"] = [*user_callbacks, *(self._training_callbacks() if training else [])]
-        kwargs["callbacks"] += lab.progress_bars()
-        kwargs["enable_progress_bar"] = bool(lab.progress_bars()) and settings.enable_progress_bar
+        bars = [] if settings.enable_progress_bar is False else lab.progress_bars()
+        kwargs["callbacks"] += bars
+        kwargs["enable_progress_bar"] = bool(bars)
         kwargs["logger"] = self._loggers(settings.logger) if training else False
         kwargs["enable_model_summary"] = bool(settings.enable_model_summary)
         if not training or settings.fast_dev_run:

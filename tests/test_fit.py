@@ -12,7 +12,7 @@ import torch
 import yaml
 from torchvision import datasets
 
-from mlp_lab.callbacks import StepMetrics
+from mlp_lab.callbacks import StepMetrics, console
 from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.loggers.csv import read_rows
 from mlp_lab.run import Run
@@ -125,6 +125,23 @@ class TestConsole:
         assert outcome.err == ""
         assert "\x1b" not in outcome.out
         assert "Tip" not in outcome.out
+
+    @pytest.mark.parametrize("wanted", [True, False])
+    def test_a_terminal_gets_a_bar_unless_it_is_not_wanted(
+        self, mlp_lab: CommandLine, monkeypatch: pytest.MonkeyPatch, wanted: bool
+    ) -> None:
+        made: list[console.EpochBar] = []
+        make = console.EpochBar.__init__
+
+        def make_and_count(bar: console.EpochBar, refresh_rate: int) -> None:
+            made.append(bar)
+            make(bar, refresh_rate=refresh_rate)
+
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        monkeypatch.setattr(console.EpochBar, "__init__", make_and_count)
+        outcome = mlp_lab("fit", *DIGITS, f"--trainer.enable_progress_bar={wanted}")
+        assert outcome.code == 0, outcome.err
+        assert len(made) == wanted
 
     def test_origin_of_settings_is_said(self, mlp_lab: CommandLine, digits_run: Path) -> None:
         outcome = mlp_lab("validate", f"--run_dir={digits_run}", "--data.batch_size=7")

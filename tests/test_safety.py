@@ -199,6 +199,17 @@ class TestDivergence:
         assert outcome.code == 1
         assert "Training diverged: a weight is not finite after epoch 1" in outcome.err
 
+    @pytest.mark.parametrize("when", ["check_val_every_n_epoch=2", "val_check_interval=0.5"])
+    def test_best_is_not_written_with_ruined_weights(
+        self, mlp_lab: CommandLine, tmp_path: Path, when: str
+    ) -> None:
+        path = "tests.helpers.training.RuinWeightsBeforeValidation"
+        (tmp_path / "ruin.yaml").write_text(f"trainer: {{callbacks: [{{class_path: {path}}}]}}")
+        outcome = mlp_lab(*FIT, "--config=ruin.yaml", f"--trainer.{when}")
+        assert outcome.code == 1
+        assert "Training diverged" in outcome.err
+        assert not Path("runs/ruin/version_0/checkpoints/best.ckpt").exists()
+
 
 class TestFullDisk:
     def test_a_checkpoint_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:

@@ -11,20 +11,28 @@ from mlp_lab.errors import DivergenceError
 
 
 class FiniteCheck(pl.Callback):
-    """Look at the metrics and all weights at each epoch's end, before checkpoints are written.
+    """Look at the metrics and all weights before checkpoints are written.
 
     The loss of every step is looked at by StepMetrics, which reads it off the device anyway.
     """
 
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look before best.ckpt is written, which can be within an epoch."""
+        _require_finite(trainer, pl_module, f"in epoch {trainer.current_epoch + 1}")
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Refuse to go on with numbers that are not finite."""
-        where = f"after epoch {trainer.current_epoch + 1}"
-        for key, value in trainer.callback_metrics.items():
-            if not torch.isfinite(value):
-                _stop(f"{key} is {float(value)} {where}")
-        sums = torch.stack([p.detach().sum() for p in pl_module.parameters()])
-        if not torch.isfinite(sums).all():
-            _stop(f"a weight is not finite {where}")
+        """Look before last.ckpt is written."""
+        _require_finite(trainer, pl_module, f"after epoch {trainer.current_epoch + 1}")
+
+
+def _require_finite(trainer: pl.Trainer, pl_module: pl.LightningModule, where: str) -> None:
+    """Refuse to go on with metrics or weights that are not finite."""
+    for key, value in trainer.callback_metrics.items():
+        if not torch.isfinite(value):
+            _stop(f"{key} is {float(value)} {where}")
+    sums = torch.stack([p.detach().sum() for p in pl_module.parameters()])
+    if not torch.isfinite(sums).all():
+        _stop(f"a weight is not finite {where}")
 
 
 def require_finite_steps(rows: Mapping[int, Mapping[str, float]]) -> None:

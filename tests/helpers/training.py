@@ -49,6 +49,14 @@ class SlowGoodbye(pl.Callback):
         time.sleep(60)  # the test's second Ctrl-C ends it
 
 
+class RuinWeightsBeforeValidation(pl.Callback):
+    """Spoils the weights when the steps of an epoch are done and looked at."""
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        with torch.no_grad():
+            next(pl_module.parameters()).fill_(float("inf"))
+
+
 class RuinWeights(pl.Callback):
     """Spoils the weights after the last step of an epoch."""
 
