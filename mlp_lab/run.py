@@ -30,7 +30,7 @@ class Run:
     dir: Path
 
     @classmethod
-    def create(cls, runs_dir: Path, experiment: str, config: str = "{}\n") -> "Run":
+    def create(cls, runs_dir: Path, experiment: str, config: str) -> "Run":
         """Make the directory ``runs_dir/experiment/version_<n>`` with the next free number.
 
         It appears at once with its configuration, which claims it: two runs that start together get
