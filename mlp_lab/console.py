@@ -19,6 +19,7 @@ def quieten() -> None:
         ".*number of training batches .* is smaller than the logging interval.*",
         ".*It is recommended to use .self.log.*sync_dist=True.*",  # the task sums before it logs
         ".*could not find the monitored key.*",  # not every training validates, or each epoch
+        ".*checkpoint that ended before the epoch ended.*",  # last.ckpt is always an epoch's end
         ".*callbacks used to create the checkpoint need to be provided.*",  # a test trains nothing
     ):
         warnings.filterwarnings("ignore", advert)

@@ -18,8 +18,10 @@ from torch.optim import Optimizer
 
 from mlp_lab import callbacks as lab
 from mlp_lab.atomic import remove_leftovers, write_text
+from mlp_lab.compatibility import check_training
 from mlp_lab.data import LabDataModule, Source
 from mlp_lab.errors import ConfigError, MLPLabError
+from mlp_lab.execution import find_steps_per_execution
 from mlp_lab.loggers import CSVLogger, TensorBoardEvents
 from mlp_lab.nets import Net
 from mlp_lab.parser_errors import explain_parser_error
@@ -186,15 +188,18 @@ class LabCLI(LightningCLI):
         training = self.command == "fit"
         if not training and self.settings.checkpoint:
             lab.check_fits(self.settings.checkpoint, self.model)
+        user_callbacks = settings.callbacks or []
+        if not isinstance(user_callbacks, list):
+            user_callbacks = [user_callbacks]
+        if training:
+            check_training(settings, self.model, user_callbacks)
+            self._fix_steps_per_execution(user_callbacks)
         if training and is_first_process():
             # Data that cannot be had are found out before a run directory is made.
             self.datamodule.prepare_data()
             self.datamodule.setup("fit")
             self.model.take_statistics(self.datamodule)
             self._open_run_dir()
-        user_callbacks = settings.callbacks or []
-        if not isinstance(user_callbacks, list):
-            user_callbacks = [user_callbacks]
         kwargs["callbacks"] = [*user_callbacks, *(self._training_callbacks() if training else [])]
         bars = [] if settings.enable_progress_bar is False else lab.progress_bars()
         kwargs["callbacks"] += bars
@@ -221,6 +226,14 @@ class LabCLI(LightningCLI):
             # Lightning sets it at import; Adam then looks for a GPU driver at each step, 30 us.
             os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
         return trainer
+
+    def _fix_steps_per_execution(self, user_callbacks: list[pl.Callback]) -> None:
+        """Choose the number where none is set, and let the run's configuration say it."""
+        data = self.datamodule
+        data.steps_per_execution = find_steps_per_execution(
+            data.steps_per_execution, self.config_init.trainer, self.model, user_callbacks
+        )
+        self.plain_config["data"]["steps_per_execution"] = data.steps_per_execution
 
     def _open_run_dir(self) -> None:
         """Make the directory of a new run, or take that of a resumed one over."""

@@ -12,12 +12,12 @@ import torch
 import yaml
 from torchvision import datasets
 
-from mlp_lab.callbacks import StepMetrics, console
+from mlp_lab.callbacks import console
 from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.loggers.csv import read_rows
 from mlp_lab.run import Run
 from tests.conftest import QUICK, CommandLine
-from tests.helpers.training import assert_same_training
+from tests.helpers.training import assert_same_training, killed_at_step
 
 pytestmark = pytest.mark.filterwarnings("ignore::mlp_lab.errors.MLPLabWarning")
 
@@ -330,29 +330,17 @@ class TestOverfitCheck:
 class TestExactness:
     ARGUMENTS = (
         "--model.net.dropout=0.3",
-        "--model.net.batch_norm=true",
+        "--model.net.batch_norm=before",
         "--model.optimizer=SGD",
         "--model.optimizer.momentum=0.9",
     )
 
     def test_a_killed_run_goes_on_bit_by_bit_even_when_moved(
-        self, mlp_lab: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+        self, mlp_lab: CommandLine, tmp_path: Path
     ) -> None:
         whole = mlp_lab("fit", *DIGITS, *self.ARGUMENTS).run_dir
-        start_batch = StepMetrics.on_train_batch_start
-
-        class Killed(BaseException):
-            pass
-
-        def kill_in_second_epoch(self: StepMetrics, trainer: Any, *rest: Any) -> None:
-            if trainer.global_step == 100:
-                raise Killed
-            start_batch(self, trainer, *rest)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(StepMetrics, "on_train_batch_start", kill_in_second_epoch)
-            with pytest.raises(Killed):
-                mlp_lab("fit", *DIGITS, *self.ARGUMENTS)
+        with killed_at_step(100):
+            mlp_lab("fit", *DIGITS, *self.ARGUMENTS)
         killed = Path("runs/base/version_1").rename(tmp_path / "moved")
         assert read(killed / "manifest.json")["status"] == "failed"
         outcome = mlp_lab("fit", f"--run_dir={killed}")

@@ -23,7 +23,7 @@ valid = st.fixed_dictionaries(
         "model.net.activation": st.sampled_from(sorted(set(nn.modules.activation.__all__) - UNFIT)),
         "model.net.init": st.sampled_from(["default", "kaiming_normal", "orthogonal", "zeros"]),
         "model.net.dropout": st.floats(0, 0.9),
-        "model.net.batch_norm": st.booleans(),
+        "model.net.batch_norm": st.sampled_from(["none", "before", "after"]),
         "model.net.bias": st.booleans(),
         "model.optimizer": st.sampled_from(["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam"]),
         "model.optimizer.lr": st.floats(1e-5, 1e-2),

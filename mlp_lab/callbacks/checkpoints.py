@@ -54,6 +54,11 @@ class _RunCheckpoint(ModelCheckpoint):
             **settings,
         )
 
+    @property
+    def state_key(self) -> str:
+        """Name the state; Lightning asks for it at each hook, and ModelCheckpoint spells it out."""
+        return type(self).__name__
+
     def state_dict(self) -> dict[str, Any]:
         """Return the state with file names in place of paths."""
         state = super().state_dict()

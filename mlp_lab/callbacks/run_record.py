@@ -87,7 +87,9 @@ class RunRecord(pl.Callback):
         checkpoint["mlp_lab"] = {
             "version": mlp_lab.__version__,
             "config": self.config,
-            "metrics": {key: float(value) for key, value in trainer.callback_metrics.items()},
+            "metrics": {
+                key: float(value) for key, value in trainer.callback_metrics.items() if "/" in key
+            },
         }
 
 

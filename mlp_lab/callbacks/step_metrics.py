@@ -47,16 +47,6 @@ class StepMetrics(pl.Callback):
         self._sums, self._num_steps = {}, 0
         self._last_flush = time.monotonic()
 
-    def on_train_batch_start(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Note the learning rate of this step; a scheduler changes it before the batch ends."""
-        self._learning_rates.append(trainer.optimizers[0].param_groups[0]["lr"])
-
     def on_train_batch_end(
         self,
         trainer: pl.Trainer,
@@ -65,11 +55,14 @@ class StepMetrics(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Keep the step's tensors where they are."""
-        self._steps.append(trainer.global_step)
-        for key, value in outputs.items():
-            if key.startswith("train/"):
-                self._values.setdefault(key, []).append(value)
+        """Keep the tensors of the step, or of several, where they are."""
+        steps = outputs.get("steps", [outputs])
+        self._steps += range(trainer.global_step - len(steps) + 1, trainer.global_step + 1)
+        for step in steps:
+            self._learning_rates.append(step["lr"])
+            for key, value in step.items():
+                if key.startswith("train/"):
+                    self._values.setdefault(key, []).append(value)
         if time.monotonic() - self._last_flush > _SECONDS_BETWEEN_FLUSHES:
             self._flush(trainer)
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import lightning.pytorch as pl
 
+from mlp_lab.data.source import batches_of
+
 
 class Stopwatch(pl.Callback):
     """Time the training part of each epoch and the whole; goes on counting in a resumed run.
@@ -51,7 +53,7 @@ class Stopwatch(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Count the batch."""
-        self._epoch_images += len(batch[1])
+        self._epoch_images += sum(len(labels) for _, labels in batches_of(batch))
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop the epoch's clock."""

@@ -1,7 +1,7 @@
 """From a source to batches: load, split, count, serve."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
@@ -30,6 +30,10 @@ class LabDataModule(pl.LightningDataModule):
         root: Directory of the data sets.
         download: Whether files that are missing may be downloaded.
         batch_size: Samples in a batch, at least 1.
+        steps_per_execution: Training steps that run as one: their batches are fetched together, and
+            Lightning is gone through once for all of them. Whatever it is, the numbers are the same
+            bit by bit; more is faster for small nets. By default 16 on the command line where
+            nothing in trainer needs it to be 1, and 1 from Python.
         val_fraction: Share of the training part held out for validation, in (0, 1). By default 0.1
             where the source has no validation part of its own.
         test_fraction: Share held out for the test, in (0, 1), before anything else. By default 0.2
@@ -51,6 +55,7 @@ class LabDataModule(pl.LightningDataModule):
         root: Path = Path("data"),
         download: bool = True,
         batch_size: int = 128,
+        steps_per_execution: int | None = None,
         val_fraction: float | None = None,
         test_fraction: float | None = None,
         validate_on: Literal["val", "test"] = "val",
@@ -63,6 +68,7 @@ class LabDataModule(pl.LightningDataModule):
         self.root = root
         self.download = download
         self.batch_size = batch_size
+        self.steps_per_execution = steps_per_execution
         self.val_fraction = val_fraction
         self.test_fraction = test_fraction
         self.validate_on = validate_on
@@ -82,6 +88,10 @@ class LabDataModule(pl.LightningDataModule):
             raise ConfigError(
                 f"data.batch_size is {self.batch_size}; it must be at least 1. "
                 "Try --data.batch_size 128."
+            )
+        if self.steps_per_execution is not None and self.steps_per_execution < 1:
+            raise ConfigError(
+                f"data.steps_per_execution is {self.steps_per_execution}; it must be at least 1."
             )
         if self.split_seed < 0:
             raise ConfigError(f"data.split_seed is {self.split_seed}; it must not be negative.")
@@ -214,7 +224,14 @@ class LabDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return the training samples in an order drawn anew for each epoch."""
-        return self._loader(self.subsets["train"], shuffle=True)
+        return self._loader(
+            self.subsets["train"], shuffle=True, batches_at_once=self.steps_per_execution or 1
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of training batches in an epoch, of this process, after ``setup``."""
+        return len(self._loader(self.subsets["train"], shuffle=True))
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return the validation samples in their own order."""
@@ -226,7 +243,7 @@ class LabDataModule(pl.LightningDataModule):
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Return the samples of ``data.predict_split`` in their own order."""
-        return self._loader(self.predict_subset(), shuffle=False)
+        return self._ordered_loader(self.predict_subset())
 
     def predict_subset(self) -> SampleSubset:
         """Return the samples that ``predict`` runs over."""
@@ -238,11 +255,16 @@ class LabDataModule(pl.LightningDataModule):
         )
         return SampleSubset(everything, torch.arange(len(everything)))
 
-    def _loader(self, subset: SampleSubset, *, shuffle: bool) -> DataLoader[Batch]:
-        # Overfitting is on the same batches again and again: Lightning takes the first ones.
-        overfit = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]  # set by a connector
+    def _loader(
+        self, subset: SampleSubset, *, shuffle: bool, batches_at_once: int = 1
+    ) -> DataLoader[Any]:
+        """Serve batches, or lists of ``batches_at_once`` batches that are fetched together."""
+        if self.trainer is not None and self.trainer.overfit_batches > 0:  # type: ignore[attr-defined]  # set by a connector
+            # Overfitting is on the same batches again and again: Lightning takes the first ones.
+            return self._ordered_loader(subset)
         sampler = EpochSampler(
             subset,
+            batch_size=self.batch_size * batches_at_once,
             shuffle=shuffle,
             seed=global_seed(),
             num_replicas=self.trainer.world_size if self.trainer else 1,
@@ -250,15 +272,29 @@ class LabDataModule(pl.LightningDataModule):
         )
         return DataLoader(
             dataset=subset,
-            batch_size=self.batch_size,
-            sampler=None if overfit else sampler,
-            collate_fn=_whole_batch,  # type: ignore[arg-type]  # __getitems__ gives no list
+            batch_size=None,
+            sampler=sampler,
+            collate_fn=self._cut if batches_at_once > 1 else _as_fetched,  # type: ignore[arg-type]  # without a batch size it gets what the dataset gives
             # Each iterator draws a number; from the global generator that would shift what dropout
             # draws, and Lightning makes one iterator less in the first epoch of a resumed run.
             generator=generator(global_seed()),
         )
 
+    def _ordered_loader(self, subset: SampleSubset) -> DataLoader[Batch]:
+        """Serve batches in order by PyTorch's own samplers, which Lightning looks into."""
+        return DataLoader(
+            dataset=subset,
+            batch_size=self.batch_size,
+            collate_fn=_as_fetched,  # type: ignore[arg-type]  # __getitems__ gives no list
+            generator=generator(global_seed()),
+        )
 
-def _whole_batch(batch: Batch) -> Batch:
+    def _cut(self, fetched: Batch) -> list[Batch]:
+        """Cut what was fetched together into batches."""
+        inputs, labels = (torch.split(part, self.batch_size) for part in fetched)
+        return list(zip(inputs, labels, strict=True))
+
+
+def _as_fetched(batch: Batch) -> Batch:
     """Pass a batch on: SampleSubset has fetched it whole."""
     return batch

@@ -11,6 +11,12 @@ from torch.utils.data import Dataset
 
 Part = Literal["train", "val", "test"]
 Batch = tuple[Tensor, Tensor]
+"""Inputs and labels."""
+
+
+def batches_of(served: Batch | list[Batch]) -> list[Batch]:
+    """Return the batches of what a loader serves: one, or several to be trained on as one."""
+    return served if isinstance(served, list) else [served]
 
 
 @dataclass(frozen=True)
@@ -92,15 +98,19 @@ class SampleSubset(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, position: int) -> Batch:
-        row = self.indices[position]
-        return self.samples.inputs[row], self.samples.labels[row]
-
-    def __getitems__(self, positions: list[int]) -> Batch:
-        """Fetch a batch by one index operation; PyTorch's loader calls this when it is there.
+    def __getitem__(self, positions: int | Tensor) -> Batch:
+        """Fetch one sample, or a batch by one index operation.
 
         Shape:
-            result ``(n, *input_shape)`` and ``(n,)``.
+            positions ``(n,)`` int64; result ``(n, *input_shape)`` and ``(n,)``.
         """
-        rows = self.indices[torch.tensor(positions)]
+        if isinstance(positions, int):
+            row = self.indices[positions]
+            return self.samples.inputs[row], self.samples.labels[row]
+        # index_select takes a fifth of the time of indexing with brackets.
+        rows = self.indices.index_select(0, positions)
         return self.samples.inputs.index_select(0, rows), self.samples.labels.index_select(0, rows)
+
+    def __getitems__(self, positions: list[int]) -> Batch:
+        """Do the same for a loader with a batch size, which has its positions in a list."""
+        return self[torch.tensor(positions)]

@@ -1,8 +1,10 @@
 """The multilayer perceptron."""
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,24 @@ from mlp_lab.errors import ConfigError
 from mlp_lab.nets.initialise import InitName, initialise
 from mlp_lab.nets.net import Net
 from mlp_lab.suggest import did_you_mean
+
+T = TypeVar("T")
+
+
+class Residual(nn.Sequential):
+    """Add the input to the output, which must have its shape.
+
+    Reference:
+        He et al., "Deep Residual Learning for Image Recognition", 2016,
+        https://arxiv.org/abs/1512.03385.
+    """
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return inputs plus outputs."""
+        outputs = inputs
+        for layer in self:
+            outputs = layer(outputs)
+        return inputs + outputs
 
 
 class MLP(Net):
@@ -22,14 +42,19 @@ class MLP(Net):
         input_shape: Shape of one input; known from the data.
         num_outputs: Number of outputs K; known from the data.
         hidden_dims: Neurons of each hidden layer, in order; ``[]`` for a linear model.
-        activation: Name of an activation of torch.nn, such as ReLU, GELU, Tanh, Sigmoid, SiLU.
+        activation: Name of an activation of torch.nn, such as ReLU, GELU, Tanh, Sigmoid, SiLU; or
+            a list with one for each hidden layer.
         init: How weights start; ``default`` is PyTorch's own way. Any other sets biases to zero.
-        dropout: Probability of zeroing a hidden output in training, in [0, 1).
-        batch_norm: Whether to normalise each hidden layer over the batch, before its activation.
+        dropout: Probability of zeroing a hidden output in training, in [0, 1); or a list with one
+            for each hidden layer.
+        batch_norm: Where to normalise each hidden layer over the batch: ``before`` its activation,
+            ``after`` it, or ``none``.
         bias: Whether linear layers have a bias; before batch normalisation they have none anyway.
+        residual: Whether each hidden layer that is as wide as its input adds that to its output.
 
     Raises:
-        ConfigError: A width below 1, an unknown activation or a dropout outside [0, 1).
+        ConfigError: A width below 1, an unknown activation, a dropout outside [0, 1), a list of
+            another length than ``hidden_dims``, or no layer that could be residual.
     """
 
     def __init__(
@@ -37,11 +62,12 @@ class MLP(Net):
         input_shape: tuple[int, ...],
         num_outputs: int,
         hidden_dims: Sequence[int] = (200,),
-        activation: str = "ReLU",
+        activation: list[str] | str = "ReLU",
         init: InitName = "default",
-        dropout: float = 0.0,
-        batch_norm: bool = False,
+        dropout: list[float] | float = 0.0,
+        batch_norm: Literal["none", "before", "after"] = "none",
         bias: bool = True,
+        residual: bool = False,
     ) -> None:
         super().__init__(input_shape, num_outputs)
         self.hidden_dims = tuple(hidden_dims)
@@ -50,30 +76,61 @@ class MLP(Net):
         self.dropout = dropout
         self.batch_norm = batch_norm
         self.bias = bias
+        self.residual = residual
 
         if any(width < 1 for width in self.hidden_dims):
             raise ConfigError(
                 f"model.net.hidden_dims is {list(hidden_dims)}; each width must be at least 1. "
                 "Leave the list empty for a linear model."
             )
-        if not 0 <= dropout < 1:
+        activations = self._for_each_layer("activation", activation)
+        dropouts = self._for_each_layer("dropout", dropout)
+        if any(not 0 <= share < 1 for share in dropouts):
             raise ConfigError(f"model.net.dropout is {dropout}; it must lie in [0, 1).")
-        make_activation = find_activation(activation)
 
         self.layers = nn.Sequential(nn.Flatten())
-        in_dim = 1
-        for size in self.input_shape:
-            in_dim *= size
-        for width in self.hidden_dims:
-            self.layers.append(nn.Linear(in_dim, width, bias=bias and not batch_norm))
-            if batch_norm:
-                self.layers.append(nn.BatchNorm1d(width))
-            self.layers.append(make_activation())
-            if dropout:
-                self.layers.append(nn.Dropout(dropout))
-            in_dim = width
-        self.layers.append(nn.Linear(in_dim, num_outputs, bias=bias))
-        initialise(self, init, activation)
+        width = math.prod(self.input_shape)
+        for out_width, name, share in zip(self.hidden_dims, activations, dropouts, strict=True):
+            self._add_hidden_layer(width, out_width, name, share)
+            width = out_width
+        if residual and not any(isinstance(layer, Residual) for layer in self.layers):
+            raise ConfigError(
+                f"model.net.residual is true, but with model.net.hidden_dims {list(hidden_dims)} "
+                "no hidden layer is as wide as its input. Try --model.net.hidden_dims=[200,200]."
+            )
+        self.layers.append(nn.Linear(width, num_outputs, bias=bias))
+        initialise(self.layers[-1], init, "Linear")
+
+    def _for_each_layer(self, key: str, value: list[T] | T) -> list[T]:
+        """Repeat a single value for each hidden layer."""
+        num = len(self.hidden_dims)
+        if not isinstance(value, list):
+            return [value] * num
+        if len(value) != num:
+            raise ConfigError(
+                f"model.net.{key} is {value}; for model.net.hidden_dims {list(self.hidden_dims)} "
+                f"it needs {num} entries, or one value for all."
+            )
+        return value
+
+    def _add_hidden_layer(
+        self, in_width: int, out_width: int, activation: str, dropout: float
+    ) -> None:
+        bias = self.bias and self.batch_norm != "before"
+        linear = nn.Linear(in_width, out_width, bias=bias)
+        initialise(linear, self.init, activation)
+        parts: list[nn.Module] = [linear, find_activation(activation)()]
+        match self.batch_norm:
+            case "before":
+                parts.insert(1, nn.BatchNorm1d(out_width))
+            case "after":
+                parts.append(nn.BatchNorm1d(out_width))
+        if dropout:
+            parts.append(nn.Dropout(dropout))
+        if self.residual and in_width == out_width:
+            self.layers.append(Residual(*parts))
+        else:
+            self.layers.extend(parts)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the logits ``(N, K)`` of inputs ``(N, *input_shape)``."""

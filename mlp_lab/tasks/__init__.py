@@ -1,16 +1,18 @@
 """What is learned: the LightningModules."""
 
 from mlp_lab.tasks.classification import ClassificationTask
+from mlp_lab.tasks.optimizer import OptimizerFactory
 from mlp_lab.tasks.schedule import (
     Constant,
     Cosine,
     Linear,
     MultiStepDecay,
     OneCycle,
+    Plateau,
     Schedule,
     StepDecay,
 )
-from mlp_lab.tasks.task import OptimizerFactory, Task
+from mlp_lab.tasks.task import Task
 
 __all__ = [
     "ClassificationTask",
@@ -20,6 +22,7 @@ __all__ = [
     "MultiStepDecay",
     "OneCycle",
     "OptimizerFactory",
+    "Plateau",
     "Schedule",
     "StepDecay",
     "Task",

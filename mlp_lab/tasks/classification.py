@@ -10,8 +10,9 @@ from mlp_lab.data import Batch, LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.metrics import accuracy, confusion_matrix
 from mlp_lab.nets import MLP, NetFactory
+from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
-from mlp_lab.tasks.task import OptimizerFactory, Task
+from mlp_lab.tasks.task import CompileMode, Task
 
 
 class ClassificationTask(Task):
@@ -22,9 +23,13 @@ class ClassificationTask(Task):
         num_classes: Number of classes K; known from the data.
         net: Class of the net and its arguments.
         optimizer: Class of the optimiser, any of torch.optim, and its arguments.
-        schedule: How the learning rate changes: Constant, StepDecay, MultiStepDecay, Linear, Cosine
-            or OneCycle and their arguments; by default not at all.
+        schedule: How the learning rate changes: Constant, StepDecay, MultiStepDecay, Linear,
+            Cosine, OneCycle or Plateau and their arguments; by default not at all.
         label_smoothing: Share of the label spread over all classes in the training loss, in [0, 1).
+        weight_decay_on: What the optimiser's weight decay works on: the ``weights``, or ``all``,
+            biases and norms too.
+        compile_mode: Whether torch.compile compiles the net for training, and in which of its
+            modes. That takes its time first; checkpoints hold the plain net.
 
     Raises:
         ConfigError: Fewer than two classes, or a smoothing outside [0, 1).
@@ -32,6 +37,7 @@ class ClassificationTask(Task):
 
     score: ClassVar[str] = "val/acc"
     score_mode: ClassVar[Literal["min", "max"]] = "max"
+    metric_names: ClassVar[tuple[str, ...]] = ("loss", "acc")
 
     def __init__(
         self,
@@ -41,6 +47,8 @@ class ClassificationTask(Task):
         optimizer: OptimizerFactory = torch.optim.Adam,
         schedule: Schedule | None = None,
         label_smoothing: float = 0.0,
+        weight_decay_on: Decayed = "weights",
+        compile_mode: CompileMode | None = None,
     ) -> None:
         if num_classes < 2:
             raise ConfigError(
@@ -50,7 +58,9 @@ class ClassificationTask(Task):
             raise ConfigError(
                 f"model.label_smoothing is {label_smoothing}; it must lie in [0, 1). Try 0.1."
             )
-        super().__init__(net, optimizer, schedule, input_shape, num_classes)
+        super().__init__(
+            net, optimizer, schedule, input_shape, num_classes, weight_decay_on, compile_mode
+        )
         self.num_classes = num_classes
         self.label_smoothing = label_smoothing
         self.class_weights: Tensor

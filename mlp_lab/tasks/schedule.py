@@ -1,9 +1,9 @@
-"""How the learning rate changes over a training: pure functions of where the training stands."""
+"""How the learning rate changes over a training: functions of where the training stands."""
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from mlp_lab.errors import ConfigError
 
@@ -13,10 +13,12 @@ Interval = Literal["step", "epoch"]
 class Schedule(ABC):
     """Multiply the optimiser's learning rate by a factor that depends on the epoch, counted from 0.
 
-    Being a function and no state, it says the same in a resumed run as in an undisturbed one.
+    Being a function and no state, it says the same in a resumed run as in an undisturbed one; the
+    one that follows the score keeps what it has seen in the checkpoint.
 
     Attributes:
         has_horizon: Whether it stretches over all epochs, so that their number cannot change later.
+        needs_validation: Whether it follows the score of validation.
 
     Args:
         by: Whether the rate changes at every ``step`` or stays the same for an ``epoch``.
@@ -27,6 +29,7 @@ class Schedule(ABC):
     """
 
     has_horizon: ClassVar[bool]
+    needs_validation: ClassVar[bool] = False
 
     def __init__(self, by: Interval = "step", warmup_epochs: float = 0.0) -> None:
         if warmup_epochs < 0:
@@ -45,16 +48,28 @@ class Schedule(ABC):
             num_epochs: Epochs from the warm-up to the end.
         """
 
+    def observe(self, score: float, mode: Literal["min", "max"]) -> None:
+        """Take note of the score of a validation; most schedules do not."""
+        return
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run goes on from; most have nothing."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a state."""
+        return
+
     def factor_of_step(self, steps_per_epoch: int, num_steps: int) -> Callable[[int], float]:
         """Return the factor as a function of the number of steps done."""
+        steps_per_change = steps_per_epoch if self.by == "epoch" else 1
 
         def factor(step: int) -> float:
-            if self.by == "epoch":
-                step -= step % steps_per_epoch
+            step -= step % steps_per_change
             epoch = step / steps_per_epoch
             if epoch < self.warmup_epochs:
                 # The first step already learns.
-                return min(1.0, (epoch + 1 / steps_per_epoch) / self.warmup_epochs)
+                return min(1.0, (step + steps_per_change) / steps_per_epoch / self.warmup_epochs)
             num_epochs = num_steps / steps_per_epoch - self.warmup_epochs
             if num_epochs <= 0:  # asked for after the last step, when all of it was warm-up
                 return 1.0
@@ -219,6 +234,70 @@ class OneCycle(Schedule):
         if progress < self.peak_at:
             return _half_cosine(self.start, 1.0, progress / self.peak_at)
         return _half_cosine(1.0, self.final, (progress - self.peak_at) / (1 - self.peak_at))
+
+
+class Plateau(Schedule):
+    """Multiply the rate by gamma when the score of validation has stopped improving.
+
+    Args:
+        gamma: The factor, in (0, 1).
+        patience: Validations in a row without improvement that pass before a change.
+        min_factor: What the product of the factors does not fall below.
+        by: Whether the warm-up rises at every ``step`` or stays the same for an ``epoch``.
+        warmup_epochs: Epochs, or parts of one, in which the rate rises from 0 beforehand.
+    """
+
+    has_horizon = False
+    needs_validation = True
+
+    def __init__(
+        self,
+        gamma: float = 0.1,
+        patience: int = 5,
+        min_factor: float = 0.0,
+        by: Interval = "step",
+        warmup_epochs: float = 0.0,
+    ) -> None:
+        super().__init__(by, warmup_epochs)
+        if not 0 < gamma < 1:
+            raise ConfigError(f"model.schedule.gamma is {gamma}; it must lie in (0, 1).")
+        if patience < 0:
+            raise ConfigError(f"model.schedule.patience is {patience}; it must not be negative.")
+        self.gamma = gamma
+        self.patience = patience
+        self.min_factor = min_factor
+        self._factor = 1.0
+        self._best: float | None = None
+        self._bad_validations = 0
+
+    def factor(self, epoch: float, num_epochs: float) -> float:
+        """Return the product of the factors so far."""
+        return self._factor
+
+    def observe(self, score: float, mode: Literal["min", "max"]) -> None:
+        """Count the validations since the best one, and change the factor after too many."""
+        sign = 1 if mode == "max" else -1
+        if self._best is None or sign * score > sign * self._best:
+            self._best, self._bad_validations = score, 0
+            return
+        self._bad_validations += 1
+        if self._bad_validations > self.patience:
+            self._factor = max(self._factor * self.gamma, self.min_factor)
+            self._bad_validations = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return factor, best score, and the validations since."""
+        return {
+            "factor": self._factor,
+            "best": self._best,
+            "bad_validations": self._bad_validations,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self._factor = state_dict["factor"]
+        self._best = state_dict["best"]
+        self._bad_validations = state_dict["bad_validations"]
 
 
 def _half_cosine(start: float, end: float, progress: float) -> float:

@@ -1,27 +1,33 @@
 """What every task does: normalise, forward, one shared step, and sums that add up to metrics."""
 
-import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
 from mlp_lab.data import Batch, LabDataModule
-from mlp_lab.describe import class_path, describe, plain
+from mlp_lab.describe import describe
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets import NetFactory
+from mlp_lab.tasks.optimizer import (
+    Decayed,
+    OptimizerFactory,
+    describe_optimizer,
+    make_optimizer,
+    needs_closure,
+)
 from mlp_lab.tasks.schedule import Schedule
 
-OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
-"""An optimiser class with its own arguments, to be called with the parameters."""
-
 Stage = Literal["val", "test"]
+
+CompileMode = Literal["default", "reduce-overhead", "max-autotune"]
+"""Modes of torch.compile; ``reduce-overhead`` records CUDA graphs on a GPU."""
 
 
 class Task(pl.LightningModule, ABC):
@@ -34,11 +40,13 @@ class Task(pl.LightningModule, ABC):
     Attributes:
         score: Metric that picks the best checkpoint, and stopping and plateau follow.
         score_mode: Whether the score is best at its ``max`` or ``min``.
+        metric_names: What ``metrics_of`` gives.
         totals: Sums over the samples of the last evaluation, by name.
     """
 
     score: ClassVar[str]
     score_mode: ClassVar[Literal["min", "max"]]
+    metric_names: ClassVar[tuple[str, ...]]
 
     def __init__(
         self,
@@ -47,13 +55,20 @@ class Task(pl.LightningModule, ABC):
         schedule: Schedule | None,
         input_shape: tuple[int, ...],
         num_outputs: int,
+        weight_decay_on: Decayed = "weights",
+        compile_mode: CompileMode | None = None,
     ) -> None:
         super().__init__()
         self.schedule = schedule
+        self.weight_decay_on = weight_decay_on
+        self.compile_mode = compile_mode
         self.input_shape = tuple(input_shape)
         self.net = net(self.input_shape, num_outputs)
         self.optimizer = optimizer
-        self._optimizer_description = describe_optimizer(optimizer)
+        # Made once before it is needed, it refuses arguments that cannot work before any training.
+        trial = make_optimizer(optimizer, self.net.parameters(), may_fuse=False)
+        self.optimizer_needs_closure = needs_closure(trial)
+        self._optimizer_description = describe_optimizer(trial)
         self.totals: dict[str, Tensor] = {}
         per_channel = (self.input_shape[0], *[1] * (len(self.input_shape) - 1))
         self.mean: Tensor
@@ -83,10 +98,10 @@ class Task(pl.LightningModule, ABC):
         Shape:
             ``(N, *input_shape)``, uint8 or floating, to the same in the net's precision.
         """
-        scaled = inputs
+        scaled = inputs.to(self.mean.dtype, copy=True)  # changed in place from here on
         if inputs.dtype == torch.uint8:
-            scaled = inputs.to(self.mean.dtype, copy=True).div_(255)
-        return (scaled - self.mean) / self.std
+            scaled.div_(255)
+        return scaled.sub_(self.mean).div_(self.std)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs of the net for raw inputs, ``(N, *input_shape)`` to ``(N, K)``."""
@@ -99,6 +114,7 @@ class Task(pl.LightningModule, ABC):
         datamodule = getattr(self.trainer, "datamodule", None)
         if stage == "fit" and isinstance(datamodule, LabDataModule):
             self.take_statistics(datamodule)
+            self.automatic_optimization = (datamodule.steps_per_execution or 1) == 1
 
     def take_statistics(self, data: LabDataModule) -> None:
         """Copy mean and standard deviation of the inputs; a constant channel is only shifted.
@@ -116,13 +132,48 @@ class Task(pl.LightningModule, ABC):
         self.mean.copy_(data.mean.view_as(self.mean))
         self.std.copy_(torch.where(data.std > 0, data.std, 1.0).view_as(self.std))
 
-    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Return the loss, and detached metrics under their logged names."""
+    def on_fit_start(self) -> None:
+        """Compile the net, if so asked; its parameters keep their names in checkpoints."""
+        if self.compile_mode is not None:
+            self.net.compile(mode=self.compile_mode)
+
+    def training_step(self, batch: Batch | list[Batch], batch_idx: int) -> dict[str, Any]:
+        """Take one step, or all steps of a list of batches.
+
+        Returns:
+            What is logged of the step, detached metrics and the learning rate, and its loss; or a
+            list ``steps`` of that.
+        """
+        if not isinstance(batch, list):
+            rate = self._learning_rate()
+            loss, metrics = self.compute_loss(batch)
+            return {"loss": loss, "lr": rate, **metrics}
+        return {"steps": [self._optimise(one) for one in batch]}
+
+    def _learning_rate(self) -> float:
+        rate: float = self.trainer.optimizers[0].param_groups[0]["lr"]
+        return rate
+
+    def compute_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of a training batch, and detached metrics under their logged names."""
         inputs, labels = batch
         outputs = self(inputs)
         loss = self.training_loss(outputs, labels)
         metrics = {"loss": loss, **self.step_metrics(outputs, labels)}
-        return {"loss": loss} | {f"train/{key}": value.detach() for key, value in metrics.items()}
+        return loss, {f"train/{key}": value.detach() for key, value in metrics.items()}
+
+    def _optimise(self, batch: Batch) -> dict[str, Any]:
+        """Do for a batch what Lightning does in automatic optimisation, with the same numbers."""
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)
+        rate = self._learning_rate()
+        optimizer.zero_grad()
+        loss, metrics = self.compute_loss(batch)
+        self.manual_backward(loss)
+        optimizer.step()
+        for scheduler in self._schedulers():
+            scheduler.step()
+        return {"lr": rate, **metrics}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a batch to the sums."""
@@ -158,21 +209,54 @@ class Task(pl.LightningModule, ABC):
         self.totals = {key: reduce(value, reduce_op="sum") for key, value in self.totals.items()}
         metrics = self.metrics_of(self.totals)
         self.log_dict({f"{stage}/{key}": value for key, value in metrics.items()})
+        if stage == "val" and self.trainer.state.fn == "fit":
+            self._observe_score(float(metrics[self.score.removeprefix("val/")]))
+        if stage == "val" and not self.automatic_optimization:
+            # Lightning would count executions, not steps.
+            place = {"epoch": self.trainer.current_epoch, "step": self.trainer.global_step - 1}
+            self.log_dict({key: float(value) for key, value in place.items()})
+
+    def _schedulers(self) -> list[LambdaLR]:
+        """Return what the schedule was made into; a callback may have put its own in its place."""
+        schedulers = [config.scheduler for config in self.trainer.lr_scheduler_configs]
+        return [s for s in schedulers if isinstance(s, LambdaLR)]
+
+    def _observe_score(self, score: float) -> None:
+        """Let a schedule that follows the score change the rate at once."""
+        if self.schedule is None or self.trainer.sanity_checking:
+            return
+        self.schedule.observe(score, self.score_mode)
+        for scheduler in self._schedulers():
+            factor = scheduler.lr_lambdas[0](scheduler.last_epoch)
+            groups = scheduler.optimizer.param_groups
+            for group, base_rate in zip(groups, scheduler.base_lrs, strict=True):
+                group["lr"] = base_rate * factor
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser over all trainable parameters, and what changes its rate."""
-        optimizer = self.optimizer(p for p in self.net.parameters() if p.requires_grad)
+        trainer = self.trainer
+        # The gradient scaler of fp16 cannot clip what a fused optimiser unscales by itself.
+        may_fuse = not (trainer.precision == "16-mixed" and trainer.gradient_clip_val)
+        optimizer = make_optimizer(
+            self.optimizer,
+            self.net.parameters(),
+            decayed=self.weight_decay_on,
+            may_fuse=may_fuse,
+        )
         if self.schedule is None:
             return optimizer
-        trainer = self.trainer
         num_steps = trainer.estimated_stepping_batches
         if math.isinf(num_steps):
             raise ConfigError("model.schedule needs an end: set --trainer.max_epochs or max_steps.")
-        # Asking for the number of all steps has set the number of an epoch's batches.
-        batches = int(trainer.num_training_batches)
-        steps_per_epoch = math.ceil(batches / trainer.accumulate_grad_batches)
+        if self.automatic_optimization:
+            # Asking for the number of all steps has set the number of an epoch's batches.
+            batches = int(trainer.num_training_batches)
+            steps_per_epoch = math.ceil(batches / trainer.accumulate_grad_batches)
+        else:  # Lightning has counted executions, and nothing but max_epochs sets an end
+            steps_per_epoch = trainer.datamodule.steps_per_epoch  # type: ignore[attr-defined]  # set by a connector
+            num_steps = steps_per_epoch * trainer.max_epochs
         factor = self.schedule.factor_of_step(steps_per_epoch, int(num_steps))
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        scheduler = LambdaLR(optimizer, factor)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
@@ -195,30 +279,12 @@ class Task(pl.LightningModule, ABC):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put the description into the checkpoint."""
+        """Put the description, and what the schedule has seen, into the checkpoint."""
         checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = self.describe()
+        if self.schedule is not None:
+            checkpoint["schedule"] = self.schedule.state_dict()
 
-
-def describe_optimizer(factory: OptimizerFactory) -> dict[str, Any]:
-    """Say an optimiser in plain types, by making one for a parameter that nobody uses.
-
-    That also finds arguments that the optimiser refuses, before anything is trained.
-
-    Raises:
-        ConfigError: The optimiser does not take its arguments.
-
-    Example:
-        >>> describe_optimizer(torch.optim.SGD)["class_path"]
-        'torch.optim.sgd.SGD'
-    """
-    try:
-        optimizer = factory([nn.Parameter(torch.zeros(1))])
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"model.optimizer cannot be made: {error}.") from error
-    cls = type(optimizer)
-    arguments = {
-        name: plain(value)
-        for name, value in optimizer.defaults.items()
-        if name in inspect.signature(cls).parameters
-    }
-    return {"class_path": class_path(cls), "init_args": arguments}
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Let the schedule go on from what it has seen."""
+        if self.schedule is not None and "schedule" in checkpoint:
+            self.schedule.load_state_dict(checkpoint["schedule"])

@@ -1,13 +1,18 @@
 """What tests of training share."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import pytest
 import torch
 
 from mlp_lab.callbacks.checkpoints import read_checkpoint
+from mlp_lab.data import Batch
+from mlp_lab.tasks import Task
 
 
 def same_tensors(first: Any, second: Any) -> bool:
@@ -37,6 +42,26 @@ def assert_same_training(first: Path, second: Path) -> None:
             if key.startswith("BestCheckpoint")
         ]
         assert scores[0] == scores[1]
+
+
+class KilledError(BaseException):
+    """As sudden as a kill: nothing catches it."""
+
+
+@contextmanager
+def killed_at_step(step: int) -> Iterator[None]:
+    """Expect a training to be killed when so many steps are done."""
+    compute_loss = Task.compute_loss
+
+    def kill(self: Task, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        if self.global_step == step:
+            raise KilledError
+        return compute_loss(self, batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Task, "compute_loss", kill)
+        with pytest.raises(KilledError):
+            yield
 
 
 class SlowGoodbye(pl.Callback):

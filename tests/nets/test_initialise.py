@@ -54,6 +54,13 @@ def test_gain_follows_the_activation() -> None:
     assert (relu.std() / gelu.std()).item() == pytest.approx(math.sqrt(2), rel=1e-5)
 
 
+def test_gain_of_each_layer_follows_its_own_activation_and_the_output_has_none() -> None:
+    torch.manual_seed(0)
+    net = MLP((900,), 900, [900, 900], activation=["ReLU", "Tanh"], init="kaiming_normal")
+    spreads = [m.weight.std().item() * 30 for m in net.layers if isinstance(m, nn.Linear)]
+    assert spreads == pytest.approx([math.sqrt(2), 5 / 3, 1], rel=0.01)
+
+
 def test_default_leaves_layers_alone() -> None:
     layer = nn.Linear(3, 2)
     before = layer.weight.clone(), layer.bias.clone()

@@ -4,6 +4,7 @@ from torch import nn
 
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets import MLP, NetSize, measure_net
+from mlp_lab.nets.mlp import Residual
 
 UNFIT = {"GLU", "MultiheadAttention", "Softmax2d", "Threshold"}
 
@@ -11,7 +12,9 @@ VARIANTS: list[dict[str, object]] = [
     {},
     {"hidden_dims": []},
     {"hidden_dims": [5, 4, 3], "activation": "Tanh", "init": "xavier_normal"},
-    {"hidden_dims": [6], "dropout": 0.5, "batch_norm": True},
+    {"hidden_dims": [6], "dropout": 0.5, "batch_norm": "before"},
+    {"hidden_dims": [6, 5], "dropout": [0.0, 0.2], "activation": ["SiLU", "Tanh"]},
+    {"hidden_dims": [6, 6, 6], "residual": True, "batch_norm": "after"},
     {"hidden_dims": [6], "bias": False, "init": "orthogonal"},
 ]
 
@@ -52,7 +55,7 @@ class TestContract:
 
 
 def test_layers_are_what_was_asked_for() -> None:
-    net = MLP((4, 4), 3, hidden_dims=[8, 6], activation="GELU", dropout=0.1, batch_norm=True)
+    net = MLP((4, 4), 3, hidden_dims=[8, 6], activation="GELU", dropout=0.1, batch_norm="before")
     kinds = [type(layer).__name__ for layer in net.layers]
     hidden = ["Linear", "BatchNorm1d", "GELU", "Dropout"]
     assert kinds == ["Flatten", *hidden, *hidden, "Linear"]
@@ -65,6 +68,25 @@ def test_each_layer_has_its_own_activation() -> None:
     net = MLP((4,), 2, hidden_dims=[3, 3], activation="PReLU")
     first, second = (layer for layer in net.layers if isinstance(layer, nn.PReLU))
     assert first is not second
+
+
+def test_each_layer_can_have_its_own_activation_and_dropout() -> None:
+    net = MLP((9,), 3, [8, 7], activation=["Tanh", "ReLU"], dropout=[0.0, 0.5], batch_norm="after")
+    kinds = [type(layer).__name__ for layer in net.layers]
+    first, second = ["Linear", "Tanh", "BatchNorm1d"], ["Linear", "ReLU", "BatchNorm1d", "Dropout"]
+    assert kinds == ["Flatten", *first, *second, "Linear"]
+
+
+def test_a_residual_layer_adds_its_input() -> None:
+    net = MLP((4,), 2, [4, 3, 3], activation="Tanh", residual=True, bias=False)
+    kinds = [type(layer) for layer in net.layers]
+    assert kinds == [nn.Flatten, Residual, nn.Linear, nn.Tanh, Residual, nn.Linear]
+    inputs = torch.randn(5, 4)
+    first, second, third, last = net.parameters()
+    hidden = inputs + torch.tanh(inputs @ first.T)
+    hidden = torch.tanh(hidden @ second.T)
+    hidden = hidden + torch.tanh(hidden @ third.T)
+    assert torch.allclose(net(inputs), hidden @ last.T, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +108,9 @@ def test_size_is_counted_by_hand(hidden_dims: list[int], size: NetSize) -> None:
     [
         ({"hidden_dims": [10, 0]}, r"model.net.hidden_dims is \[10, 0\]; each width must be"),
         ({"dropout": 1.0}, "model.net.dropout is 1.0"),
+        ({"dropout": [0.1, 0.2]}, r"model.net.dropout is \[0.1, 0.2\]; .* needs 1 entries"),
+        ({"activation": []}, r"model.net.activation is \[\]; .* \[200\] it needs 1 entries"),
+        ({"residual": True}, "model.net.residual is true, but with .* no hidden layer is as wide"),
         ({"activation": "Relu"}, "'Relu', which torch.nn does not have. Did you mean 'ReLU'?"),
         ({"activation": "Linear"}, "model.net.activation is 'Linear'"),
         ({"activation": "GLU"}, "'GLU', which cannot stand after a linear layer"),

@@ -14,7 +14,7 @@ from mlp_lab.data import Digits, LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets import MLP
 from mlp_lab.tasks import ClassificationTask, Task
-from mlp_lab.tasks.task import describe_optimizer
+from mlp_lab.tasks.optimizer import describe_optimizer, make_optimizer
 
 
 def make_task(**arguments: Any) -> ClassificationTask:
@@ -75,21 +75,21 @@ def test_loss_weighs_and_smooths_in_training_alone() -> None:
     weighted.class_weights.copy_(torch.arange(1.0, 11.0))
     logits = weighted(images)
     expected = F.cross_entropy(logits, labels, weight=torch.arange(1.0, 11.0), label_smoothing=0.1)
-    assert weighted.training_step((images, labels), 0)["loss"].item() == pytest.approx(
-        expected.item()
-    )
+    loss, _ = weighted.compute_loss((images, labels))
+    assert loss.item() == pytest.approx(expected.item())
     totals = weighted.batch_totals(logits, labels)
     plain = F.cross_entropy(logits, labels)
     assert weighted.metrics_of(totals)["loss"].item() == pytest.approx(plain.item(), rel=1e-6)
 
 
 def test_step_returns_detached_metrics_on_the_device() -> None:
-    outputs = make_task().training_step(random_batch(), 0)
-    assert outputs["loss"].requires_grad
-    assert not outputs["train/loss"].requires_grad
+    loss, metrics = make_task().compute_loss(random_batch())
+    assert loss.requires_grad
+    assert not metrics["train/loss"].requires_grad
+    assert metrics["train/loss"] == loss
     images, labels = random_batch()
     right = (make_task()(images).argmax(1) == labels).float().mean()
-    assert outputs["train/acc"].item() == pytest.approx(right.item())
+    assert metrics["train/acc"].item() == pytest.approx(right.item())
 
 
 def test_evaluation_weighs_a_small_last_batch_by_its_size(digits: LabDataModule) -> None:
@@ -123,7 +123,7 @@ def test_checkpoint_rebuilds_a_task_made_in_python(digits: LabDataModule, tmp_pa
     images, _ = random_batch()
     assert torch.equal(task.eval()(images), twin.eval()(images))
     assert twin.describe() == task.describe()
-    made = twin.configure_optimizers()
+    made = make_optimizer(twin.optimizer, twin.net.parameters())
     assert isinstance(made, torch.optim.SGD)
     assert (made.defaults["lr"], made.defaults["momentum"]) == (0.1, 0.9)
 
@@ -142,14 +142,15 @@ def test_one_sample_is_no_batch_to_normalise_over(tmp_path: Path) -> None:
         data = LabDataModule(Digits(), root=tmp_path, batch_size=batch_size)
         data.prepare_data()
         data.setup("fit")
-        net = partial(MLP, batch_norm=True)
+        net = partial(MLP, batch_norm="before")
         with pytest.raises(ConfigError, match=rf"data.batch_size {batch_size} a training batch"):
             ClassificationTask((1, 8, 8), 10, net=net).take_statistics(data)
         make_task().take_statistics(data)
 
 
 def test_optimizer_is_described_in_plain_types() -> None:
-    description = describe_optimizer(partial(torch.optim.AdamW, lr=0.002, betas=(0.8, 0.9)))
+    weights = [torch.nn.Parameter(torch.zeros(1))]
+    description = describe_optimizer(torch.optim.AdamW(weights, lr=0.002, betas=(0.8, 0.9)))
     assert description["class_path"] == "torch.optim.adamw.AdamW"
     assert description["init_args"]["betas"] == [0.8, 0.9]
     assert "decoupled_weight_decay" not in description["init_args"]

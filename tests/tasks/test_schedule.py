@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -16,11 +17,12 @@ from mlp_lab.tasks import (
     Linear,
     MultiStepDecay,
     OneCycle,
+    Plateau,
     Schedule,
     StepDecay,
 )
 from tests.conftest import CommandLine
-from tests.helpers.training import assert_same_training
+from tests.helpers.training import assert_same_training, killed_at_step
 
 STEPS, EPOCHS = 10, 6
 
@@ -67,6 +69,33 @@ def test_one_cycle_has_torchs_start_peak_and_end() -> None:
     assert end == pytest.approx(1 / 25 / 1e4)
 
 
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_plateau_changes_when_torchs_does(mode: Literal["min", "max"]) -> None:
+    scores = torch.rand(60, generator=torch.Generator().manual_seed(0)).tolist()
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    torchs = lr_scheduler.ReduceLROnPlateau(
+        optimizer, mode=mode, factor=0.5, patience=3, threshold=0.0, min_lr=0.01, eps=0
+    )
+    ours = Plateau(gamma=0.5, patience=3, min_factor=0.01)
+    factor = ours.factor_of_step(STEPS, STEPS * EPOCHS)
+    for score in scores:
+        torchs.step(score)
+        ours.observe(score, mode)
+        assert factor(7) == pytest.approx(optimizer.param_groups[0]["lr"])
+    assert factor(7) == 0.01
+
+
+def test_plateau_lowers_the_rate_of_the_next_epoch_at_once(mlp_lab: CommandLine) -> None:
+    words = ["--model.schedule=Plateau", "--model.schedule.patience=0", "--trainer.max_epochs=3"]
+    # A net that cannot change: its accuracy never gets better than after the first epoch.
+    still = ["--model.net.init=zeros", "--model.net.bias=false"]
+    for steps in (1, 16):
+        outcome = mlp_lab(*FIT[:3], *words, *still, f"--data.steps_per_execution={steps}")
+        rows = read_rows(outcome.run_dir / "metrics.csv")
+        rates = [float(row["lr"]) for row in rows if row["lr"]]
+        assert rates == pytest.approx([1e-3] * 42 + [1e-4] * 21)
+
+
 def test_by_epoch_stays_the_same_for_an_epoch() -> None:
     by_step, by_epoch = our_rates(Cosine()), our_rates(Cosine(by="epoch"))
     assert by_epoch[::STEPS] == by_step[::STEPS]
@@ -78,7 +107,7 @@ def test_warmup_rises_evenly_and_the_rest_follows() -> None:
     assert rates[:20] == pytest.approx([(n + 1) / 20 for n in range(20)])
     assert rates[20:] == pytest.approx([1 - n / 40 for n in range(40)])
     by_epoch = our_rates(Constant(by="epoch", warmup_epochs=2))
-    assert sorted(set(by_epoch)) == pytest.approx([0.05, 0.55, 1.0])
+    assert sorted(set(by_epoch)) == pytest.approx([0.5, 1.0])
 
 
 def test_warmup_may_take_the_whole_training() -> None:
@@ -92,6 +121,8 @@ def test_warmup_may_take_the_whole_training() -> None:
         (lambda: Cosine(warmup_epochs=-1), "model.schedule.warmup_epochs is -1"),
         (lambda: StepDecay(0), "model.schedule.every_epochs is 0"),
         (lambda: OneCycle(1.0), "model.schedule.peak_at is 1.0"),
+        (lambda: Plateau(gamma=1.5), "model.schedule.gamma is 1.5"),
+        (lambda: Plateau(patience=-1), "model.schedule.patience is -1"),
     ],
 )
 def test_impossible_arguments_are_refused(make: Callable[[], Schedule], message: str) -> None:
@@ -117,7 +148,7 @@ def test_rates_are_logged_at_each_step(mlp_lab: CommandLine) -> None:
     assert rates == pytest.approx([0.001 * factor(step) for step in range(63)])
 
 
-@pytest.mark.parametrize("kind", ["Constant", "StepDecay"])
+@pytest.mark.parametrize("kind", ["Constant", "StepDecay", "Plateau"])
 def test_more_epochs_are_exact_without_a_horizon(mlp_lab: CommandLine, kind: str) -> None:
     whole, part = run_for(mlp_lab, kind, 4), run_for(mlp_lab, kind, 2)
     assert mlp_lab("fit", f"--run_dir={part}", "--trainer.max_epochs=4").code == 0
@@ -135,27 +166,11 @@ def test_more_epochs_are_refused_with_a_horizon(mlp_lab: CommandLine, kind: str)
     assert (run_dir / "config.yaml").read_bytes() == before
 
 
-@pytest.mark.parametrize("kind", ["StepDecay", "Linear", "Cosine", "OneCycle"])
-def test_a_stopped_run_takes_the_schedule_up(
-    mlp_lab: CommandLine, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    from mlp_lab.callbacks import StepMetrics
-
+@pytest.mark.parametrize("kind", ["StepDecay", "Linear", "Cosine", "OneCycle", "Plateau"])
+def test_a_stopped_run_takes_the_schedule_up(mlp_lab: CommandLine, kind: str) -> None:
     whole = run_for(mlp_lab, kind, 3)
-    start_batch = StepMetrics.on_train_batch_start
-
-    class Killed(BaseException):
-        pass
-
-    def kill(self: StepMetrics, trainer: object, *rest: object) -> None:
-        if getattr(trainer, "global_step", 0) == 50:
-            raise Killed
-        start_batch(self, trainer, *rest)  # type: ignore[arg-type]  # handed on
-
-    with monkeypatch.context() as patch:
-        patch.setattr(StepMetrics, "on_train_batch_start", kill)
-        with pytest.raises(Killed):
-            run_for(mlp_lab, kind, 3)
+    with killed_at_step(50):
+        run_for(mlp_lab, kind, 3)
     killed = whole.parent / "version_1"
     assert mlp_lab("fit", f"--run_dir={killed}").code == 0
     assert_same_training(whole, killed)

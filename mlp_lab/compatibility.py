@@ -1,0 +1,70 @@
+"""What cannot go together in a training, found out before it begins."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import (
+    EarlyStopping,
+    ModelCheckpoint,
+    StochasticWeightAveraging,
+    WeightAveraging,
+)
+
+from mlp_lab.errors import ConfigError
+from mlp_lab.suggest import did_you_mean
+from mlp_lab.tasks import Task
+
+
+def check_training(trainer: Any, task: Task, callbacks: Sequence[pl.Callback]) -> None:
+    """Refuse settings that contradict each other, in one sentence.
+
+    Args:
+        trainer: The settings of the trainer.
+        task: What is trained.
+        callbacks: The user's own callbacks.
+
+    Raises:
+        ConfigError: Two settings cannot go together.
+    """
+    followers = [c for c in callbacks if isinstance(c, EarlyStopping | ModelCheckpoint)]
+    for callback in followers:
+        _check_monitor(callback, task)
+    validates = trainer.limit_val_batches != 0 and not trainer.overfit_batches
+    if not validates:
+        waiting = [type(c).__name__ for c in followers if c.monitor]
+        if task.schedule is not None and task.schedule.needs_validation:
+            waiting.append(f"model.schedule {type(task.schedule).__name__}")
+        if waiting:
+            raise ConfigError(
+                f"{waiting[0]} follows validation, which is off with trainer.limit_val_batches=0 "
+                "and trainer.overfit_batches. Leave one of the two out."
+            )
+    averages = [
+        type(c).__name__
+        for c in callbacks
+        if isinstance(c, WeightAveraging | StochasticWeightAveraging)
+    ]
+    if len(averages) > 1:
+        raise ConfigError(
+            f"trainer.callbacks has {' and '.join(averages)}, and only one can average the weights."
+        )
+    if task.schedule is not None and not trainer.fast_dev_run:
+        _check_warmup(task.schedule.warmup_epochs, trainer.max_epochs)
+
+
+def _check_monitor(callback: EarlyStopping | ModelCheckpoint, task: Task) -> None:
+    known = [f"val/{name}" for name in task.metric_names]
+    if callback.monitor is not None and callback.monitor not in known:
+        raise ConfigError(
+            f"The monitor of {type(callback).__name__} is {callback.monitor!r}, which is not "
+            f"measured. {did_you_mean(callback.monitor, known)}"
+        )
+
+
+def _check_warmup(warmup_epochs: float, max_epochs: int | None) -> None:
+    if max_epochs is not None and 0 < max_epochs < warmup_epochs:
+        raise ConfigError(
+            f"model.schedule.warmup_epochs is {warmup_epochs}, longer than the training of "
+            f"trainer.max_epochs {max_epochs}."
+        )

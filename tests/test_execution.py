@@ -1,0 +1,132 @@
+"""Several steps as one: faster, and the same bit by bit; refused by name where it cannot be."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import pytest
+import yaml
+
+from mlp_lab.callbacks.checkpoints import read_checkpoint
+from mlp_lab.execution import STEPS_AT_ONCE
+from mlp_lab.loggers.csv import read_rows
+from tests.conftest import CommandLine
+from tests.helpers.training import assert_same_training, killed_at_step, same_tensors
+
+FIT = ["fit", "--data.source=Digits", "--data.batch_size=32", "--trainer.max_epochs=3"]
+
+EVERYTHING_DRAWN = ["--model.net.dropout=0.3", "--model.net.batch_norm=before"]
+
+SETTINGS: dict[str, list[str]] = {
+    "plain": [],
+    "drawn": EVERYTHING_DRAWN,
+    "schedule by step": ["--model.schedule=OneCycle"],
+    "schedule by epoch": ["--model.schedule=Cosine", "--model.schedule.by=epoch"],
+    "plateau": ["--model.schedule=Plateau", "--model.schedule.patience=0"],
+    "momentum": ["--model.optimizer=SGD", "--model.optimizer.momentum=0.9"],
+    "weighted": ["--data.class_weights=balanced", "--model.label_smoothing=0.1"],
+    "mixed precision": ["--trainer.precision=bf16-mixed"],
+}
+
+
+def assert_same_but_for_executions(first: Path, second: Path) -> None:
+    """Compare bit by bit all but Lightning's own counters."""
+    assert (first / "metrics.csv").read_bytes() == (second / "metrics.csv").read_bytes()
+    for name in ("best.ckpt", "last.ckpt"):
+        one, two = (read_checkpoint(run / "checkpoints" / name) for run in (first, second))
+        for key in ("epoch", "global_step", "state_dict", "optimizer_states", "lr_schedulers"):
+            assert same_tensors(one[key], two[key]), (name, key)
+    figures = [json.loads((run / "metrics.json").read_text()) for run in (first, second)]
+    for figure in figures:
+        del figure["seconds"], figure["images_per_second"]
+    assert figures[0] == figures[1]
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_numbers_are_the_same_bit_by_bit(mlp_lab: CommandLine, setting: str) -> None:
+    runs = []
+    for steps in (1, 7):  # 41 batches an epoch: the last execution is a smaller one
+        outcome = mlp_lab(*FIT, *SETTINGS[setting], f"--data.steps_per_execution={steps}")
+        assert outcome.code == 0, outcome.err
+        runs.append(outcome.run_dir)
+    assert_same_but_for_executions(*runs)
+
+
+@pytest.mark.parametrize("setting", ["drawn", "schedule by step", "plateau"])
+def test_a_stopped_run_goes_on_bit_by_bit(mlp_lab: CommandLine, setting: str) -> None:
+    words = [*FIT, *SETTINGS[setting], "--data.steps_per_execution=7"]
+    whole = mlp_lab(*words).run_dir
+    with killed_at_step(60):
+        mlp_lab(*words)
+    killed = whole.parent / "version_1"
+    assert mlp_lab("fit", f"--run_dir={killed}").code == 0
+    assert_same_training(whole, killed)
+
+
+def test_steps_and_epochs_are_counted_as_ever(mlp_lab: CommandLine) -> None:
+    rows = read_rows(mlp_lab(*FIT, "--data.steps_per_execution=7").run_dir / "metrics.csv")
+    steps = [(int(row["epoch"]), int(row["step"])) for row in rows if row["train/loss"]]
+    assert steps == [(1 + n // 41, n + 1) for n in range(123)]
+    validations = [(int(row["epoch"]), int(row["step"])) for row in rows if row["val/acc"]]
+    assert validations == [(1, 41), (2, 82), (3, 123)]
+
+
+class EachBatch(pl.Callback):
+    """Wants to see every batch."""
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        assert isinstance(args[3][0], type(args[3][1]))  # inputs and labels, no list of batches
+
+
+class EachEpoch(pl.Callback):
+    """Wants to see every epoch."""
+
+    def on_train_epoch_end(self, *args: Any) -> None:
+        return
+
+
+def callback(name: str) -> str:
+    return f"--trainer.callbacks={name if '.' in name else f'lightning.pytorch.callbacks.{name}'}"
+
+
+SINGLE_STEPS = {
+    "--trainer.gradient_clip_val=1.0": "trainer.gradient_clip_val 1.0",
+    "--trainer.accumulate_grad_batches=2": "trainer.accumulate_grad_batches 2",
+    "--trainer.max_steps=10": "trainer.max_steps 10",
+    "--trainer.limit_train_batches=4": "trainer.limit_train_batches 4",
+    "--trainer.val_check_interval=0.5": "trainer.val_check_interval 0.5",
+    "--trainer.overfit_batches=1": "trainer.overfit_batches 1",
+    "--trainer.fast_dev_run=true": "trainer.fast_dev_run True",
+    "--model.optimizer=LBFGS": "model.optimizer, whose step evaluates the loss several times,",
+    callback("tests.test_execution.EachBatch"): "the callback EachBatch",
+}
+
+
+def used_steps(run_dir: Path) -> Any:
+    return yaml.safe_load((run_dir / "config.yaml").read_text())["data"]["steps_per_execution"]
+
+
+def test_by_default_as_many_as_are_useful(mlp_lab: CommandLine) -> None:
+    for words in ([], [callback("tests.test_execution.EachEpoch")]):
+        assert used_steps(mlp_lab(*FIT, *words).run_dir) == STEPS_AT_ONCE
+
+
+@pytest.mark.parametrize("flag", SINGLE_STEPS)
+def test_what_needs_single_steps_gets_them(mlp_lab: CommandLine, flag: str) -> None:
+    outcome = mlp_lab(*FIT, "--trainer.limit_test_batches=1", flag)
+    assert outcome.err == ""
+    if "fast_dev_run" not in flag:
+        runs = sorted(Path("runs/base").iterdir())
+        assert used_steps(runs[-1]) == 1
+
+
+@pytest.mark.parametrize("flag", SINGLE_STEPS)
+def test_what_needs_single_steps_is_named(mlp_lab: CommandLine, flag: str) -> None:
+    outcome = mlp_lab(*FIT, flag, "--data.steps_per_execution=4")
+    assert outcome.code == 2
+    assert outcome.err == (
+        f"mlp-lab: error: data.steps_per_execution is 4, which {SINGLE_STEPS[flag]} does not "
+        "allow: it needs every single step. Leave one of the two out.\n"
+    )
+    assert not Path("runs").exists()
