@@ -5,8 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import WeightAveraging
+
 from mlp_lab.callbacks import MetricsFile, PredictionsFile
 from mlp_lab.console import quieten
+from mlp_lab.errors import ConfigError
 from mlp_lab.interruption import Interrupted, raise_on_signals
 from mlp_lab.lightning_cli import LabCLI, is_first_process
 from mlp_lab.run import Run
@@ -27,7 +31,10 @@ def main(command: str, args: Sequence[str]) -> int:
         "test": test,
         "predict": predict,
     }
-    return runners[command](cli)
+    try:
+        return runners[command](cli)
+    except MisconfigurationException as error:
+        raise ConfigError(f"The settings of trainer cannot work: {error}") from error
 
 
 def fit(cli: LabCLI) -> int:
@@ -104,7 +111,10 @@ def test(cli: LabCLI) -> int:
 
 def _test(cli: LabCLI, metrics: MetricsFile, checkpoint: Path | None) -> Mapping[str, float]:
     """Test a checkpoint, or the weights of the moment."""
-    cli.trainer.callbacks.append(metrics)  # type: ignore[attr-defined]  # set by a connector
+    # Of an averaged training's checkpoint Lightning would put back the weights that are not the
+    # average, to go on with.
+    others = [c for c in cli.trainer.callbacks if not isinstance(c, WeightAveraging)]  # type: ignore[attr-defined]  # set by a connector
+    cli.trainer.callbacks = [*others, metrics]  # type: ignore[attr-defined]  # set by a connector
     figures: list[Mapping[str, float]] = cli.trainer.test(
         cli.model,
         datamodule=cli.datamodule,

@@ -40,11 +40,12 @@ def check_training(trainer: Any, task: Task, callbacks: Sequence[pl.Callback]) -
                 f"{waiting[0]} follows validation, which is off with trainer.limit_val_batches=0 "
                 "and trainer.overfit_batches. Leave one of the two out."
             )
-    averages = [
-        type(c).__name__
-        for c in callbacks
-        if isinstance(c, WeightAveraging | StochasticWeightAveraging)
-    ]
+    if any(isinstance(callback, StochasticWeightAveraging) for callback in callbacks):
+        raise ConfigError(
+            "The callback StochasticWeightAveraging puts its average into no checkpoint, so no "
+            "test would see it. Use mlp_lab.callbacks.SWAWeightAveraging."
+        )
+    averages = [type(c).__name__ for c in callbacks if isinstance(c, WeightAveraging)]
     if len(averages) > 1:
         raise ConfigError(
             f"trainer.callbacks has {' and '.join(averages)}, and only one can average the weights."

@@ -9,7 +9,6 @@ from lightning.pytorch.callbacks import (
     BatchSizeFinder,
     GradientAccumulationScheduler,
     LearningRateFinder,
-    StochasticWeightAveraging,
     Timer,
 )
 
@@ -37,7 +36,6 @@ _NEED_SINGLE_STEPS = (
     BatchSizeFinder,
     GradientAccumulationScheduler,
     LearningRateFinder,
-    StochasticWeightAveraging,
 )
 _BATCH_HOOKS = ("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad")
 

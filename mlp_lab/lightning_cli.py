@@ -11,6 +11,7 @@ from typing import Any
 import lightning.pytorch as pl
 import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
@@ -194,6 +195,8 @@ class LabCLI(LightningCLI):
         if training:
             check_training(settings, self.model, user_callbacks)
             self._fix_steps_per_execution(user_callbacks)
+        else:  # the average is what a checkpoint gives
+            user_callbacks = [c for c in user_callbacks if not isinstance(c, WeightAveraging)]
         if training and is_first_process():
             # Data that cannot be had are found out before a run directory is made.
             self.datamodule.prepare_data()

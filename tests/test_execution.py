@@ -1,12 +1,17 @@
 """Several steps as one: faster, and the same bit by bit; refused by name where it cannot be."""
 
 import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import pytest
+import torch
 import yaml
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.execution import STEPS_AT_ONCE
@@ -15,6 +20,8 @@ from tests.conftest import CommandLine
 from tests.helpers.training import assert_same_training, killed_at_step, same_tensors
 
 FIT = ["fit", "--data.source=Digits", "--data.batch_size=32", "--trainer.max_epochs=3"]
+
+STEPS = 41  # an epoch
 
 EVERYTHING_DRAWN = ["--model.net.dropout=0.3", "--model.net.batch_norm=before"]
 
@@ -46,7 +53,7 @@ def assert_same_but_for_executions(first: Path, second: Path) -> None:
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_numbers_are_the_same_bit_by_bit(mlp_lab: CommandLine, setting: str) -> None:
     runs = []
-    for steps in (1, 7):  # 41 batches an epoch: the last execution is a smaller one
+    for steps in (1, 7):  # the last execution of an epoch is a smaller one
         outcome = mlp_lab(*FIT, *SETTINGS[setting], f"--data.steps_per_execution={steps}")
         assert outcome.code == 0, outcome.err
         runs.append(outcome.run_dir)
@@ -67,9 +74,9 @@ def test_a_stopped_run_goes_on_bit_by_bit(mlp_lab: CommandLine, setting: str) ->
 def test_steps_and_epochs_are_counted_as_ever(mlp_lab: CommandLine) -> None:
     rows = read_rows(mlp_lab(*FIT, "--data.steps_per_execution=7").run_dir / "metrics.csv")
     steps = [(int(row["epoch"]), int(row["step"])) for row in rows if row["train/loss"]]
-    assert steps == [(1 + n // 41, n + 1) for n in range(123)]
+    assert steps == [(1 + n // STEPS, n + 1) for n in range(3 * STEPS)]
     validations = [(int(row["epoch"]), int(row["step"])) for row in rows if row["val/acc"]]
-    assert validations == [(1, 41), (2, 82), (3, 123)]
+    assert validations == [(n, n * STEPS) for n in (1, 2, 3)]
 
 
 class EachBatch(pl.Callback):
@@ -88,6 +95,67 @@ class EachEpoch(pl.Callback):
 
 def callback(name: str) -> str:
     return f"--trainer.callbacks={name if '.' in name else f'lightning.pytorch.callbacks.{name}'}"
+
+
+class NoReading(pl.Callback):
+    """Lets nothing wait for the device from the first step of an epoch to the last."""
+
+    READERS = ("item", "tolist", "cpu", "numpy")
+
+    def __init__(self) -> None:
+        self.guard = ExitStack()
+        self.num_steps = 0
+
+    def on_before_backward(self, *args: Any) -> None:
+        self.num_steps += 1
+        if self.num_steps % STEPS == 1:
+            self.begin()
+        elif self.num_steps % STEPS == 0:
+            self.guard.close()
+
+    def on_exception(self, *args: Any) -> None:
+        self.guard.close()
+
+    def begin(self) -> None:
+        patch = self.guard.enter_context(pytest.MonkeyPatch.context())
+        for name in self.READERS:
+            patch.setattr(torch.Tensor, name, self.refuse)
+        self.guard.enter_context(RefuseScalars())  # type: ignore[no-untyped-call]  # torch leaves it so
+
+    @staticmethod
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a number was read off the device within an epoch")
+
+
+class RefuseScalars(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it so
+    """Finds what reads a number without saying so: float(tensor), if tensor, and the like."""
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if function is torch.ops.aten._local_scalar_dense.default:
+            NoReading.refuse()
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("steps", [1, 16])
+@pytest.mark.parametrize("setting", ["plain", "drawn", "schedule by step", "momentum", "weighted"])
+def test_no_step_waits_for_the_device(mlp_lab: CommandLine, steps: int, setting: str) -> None:
+    watched = [callback("tests.test_execution.NoReading"), f"--data.steps_per_execution={steps}"]
+    outcome = mlp_lab(*FIT, *SETTINGS[setting], *watched)
+    assert outcome.code == 0, outcome.err
+
+
+def test_the_guard_finds_what_reads_a_number() -> None:
+    readers: list[Callable[[Any], Any]] = [float, bool, *map(methodcaller, NoReading.READERS)]
+    for read in readers:
+        watched = NoReading()
+        watched.begin()
+        tensor = torch.ones(())
+        with pytest.raises(AssertionError, match="read off the device"):
+            read(tensor)
+        watched.guard.close()
+        assert float(tensor) == 1
 
 
 SINGLE_STEPS = {

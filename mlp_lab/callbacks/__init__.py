@@ -9,12 +9,14 @@ from mlp_lab.callbacks.checkpoints import (
 from mlp_lab.callbacks.console import EpochLines, progress_bars
 from mlp_lab.callbacks.epoch_seed import EpochSeed
 from mlp_lab.callbacks.finite_check import FiniteCheck
+from mlp_lab.callbacks.learning_rate_search import LearningRateSearch
 from mlp_lab.callbacks.metrics_file import MetricsFile
 from mlp_lab.callbacks.overfit_check import OverfitCheck
 from mlp_lab.callbacks.predictions_file import PredictionsFile
 from mlp_lab.callbacks.run_record import RunRecord
 from mlp_lab.callbacks.step_metrics import StepMetrics
 from mlp_lab.callbacks.stopwatch import Stopwatch
+from mlp_lab.callbacks.weight_averaging import SWAWeightAveraging
 
 __all__ = [
     "BestCheckpoint",
@@ -22,10 +24,12 @@ __all__ = [
     "EpochSeed",
     "FiniteCheck",
     "LastCheckpoint",
+    "LearningRateSearch",
     "MetricsFile",
     "OverfitCheck",
     "PredictionsFile",
     "RunRecord",
+    "SWAWeightAveraging",
     "StepMetrics",
     "Stopwatch",
     "WholeFileCheckpointIO",

@@ -3,7 +3,7 @@
 import sys
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
 
 from mlp_lab.callbacks.checkpoints import BestCheckpoint
 from mlp_lab.callbacks.step_metrics import StepMetrics
@@ -54,6 +54,15 @@ class EpochLines(pl.Callback):
             f"  {self.stopwatch.epoch_seconds:5.1f} s{best}",
             flush=True,
         )
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say why a training ended before its time."""
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
+            if isinstance(callback, EarlyStopping) and callback.stopped_epoch:
+                print(
+                    f"stopped after epoch {callback.stopped_epoch + 1}: {callback.monitor} has not "
+                    f"improved for {callback.patience} validations"
+                )
 
 
 class EpochBar(RichProgressBar):

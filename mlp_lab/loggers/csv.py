@@ -40,6 +40,11 @@ class CSVLogger(Logger):
         return self.path.stem
 
     @property
+    def save_dir(self) -> str:
+        """The directory of the file; Lightning's profilers write there."""
+        return str(self.path.parent)
+
+    @property
     def version(self) -> int:
         """Lightning wants a version; the run directory carries it here."""
         return 0

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import lightning.pytorch as pl
@@ -75,6 +76,17 @@ class Task(pl.LightningModule, ABC):
         self.register_buffer("mean", torch.zeros(per_channel))
         self.std: Tensor
         self.register_buffer("std", torch.ones(per_channel))
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimiser's learning rate, before any schedule; setting it holds for the next fit."""
+        rate: float = self._optimizer_description["init_args"]["lr"]
+        return rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self.optimizer = partial(self.optimizer, lr=rate)  # type: ignore[call-arg]  # a class behind it takes it
+        self._optimizer_description["init_args"]["lr"] = rate
 
     @abstractmethod
     def training_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:

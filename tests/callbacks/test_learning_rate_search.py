@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+
+from mlp_lab.callbacks.checkpoints import read_checkpoint
+from mlp_lab.loggers.csv import read_rows
+from tests.conftest import CommandLine, Outcome
+from tests.helpers.training import assert_same_training, killed_at_step
+
+FIT = ["fit", "--data.source=Digits", "--trainer.max_epochs=2"]
+
+
+@pytest.fixture
+def search(mlp_lab: CommandLine, tmp_path: Path) -> CommandLine:
+    (tmp_path / "search.yaml").write_text(
+        "trainer: {callbacks: [{class_path: LearningRateSearch, "
+        "init_args: {num_training_steps: 60}}]}"
+    )
+
+    def run(*words: str) -> Outcome:
+        outcome = mlp_lab(*FIT, "--config=search.yaml", *words)
+        assert (outcome.code, outcome.err) == (0, "")
+        return outcome
+
+    return run
+
+
+def rates(run_dir: Path) -> list[float]:
+    return [float(row["lr"]) for row in read_rows(run_dir / "metrics.csv") if row["lr"]]
+
+
+def test_trains_with_what_it_finds_from_the_same_start(
+    search: CommandLine, mlp_lab: CommandLine
+) -> None:
+    outcome = search()
+    found = rates(outcome.run_dir)[0]
+    assert set(rates(outcome.run_dir)) == {found}
+    assert 1e-6 < found < 1
+    path = outcome.run_dir / "plots" / "learning_rate.png"
+    assert f"learning rate: {found:.2g}, see {path}" in outcome.out
+    assert path.read_bytes().startswith(b"\x89PNG")
+    # The search itself leaves no trace: a run with that rate from the start is the same.
+    words = [f"--model.optimizer.lr={found!r}", "--data.steps_per_execution=1"]
+    assert_same_training(mlp_lab(*FIT, *words).run_dir, outcome.run_dir)
+    checkpoint = read_checkpoint(outcome.run_dir / "checkpoints" / "last.ckpt")
+    assert checkpoint["hyper_parameters"]["optimizer"]["init_args"]["lr"] == found
+
+
+def test_the_number_of_epochs_does_not_matter(search: CommandLine) -> None:
+    short, long = (search(f"--trainer.max_epochs={n}").run_dir for n in (1, 3))
+    assert rates(short)[0] == rates(long)[0]
+
+
+def test_schedules_start_from_what_it_finds(search: CommandLine) -> None:
+    plain = rates(search().run_dir)[0]
+    scheduled = rates(search("--model.schedule=Linear").run_dir)
+    assert scheduled == pytest.approx([plain * (1 - n / 22) for n in range(22)])
+
+
+def test_a_stopped_run_keeps_what_it_found(search: CommandLine, mlp_lab: CommandLine) -> None:
+    words = ["--model.schedule=Cosine", "--data.batch_size=16"]  # 81 steps an epoch
+    whole = search(*words).run_dir
+    with killed_at_step(100):
+        mlp_lab(*FIT, "--config=search.yaml", *words)
+    killed = whole.parent / "version_1"
+    outcome = mlp_lab("fit", f"--run_dir={killed}")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.count("learning rate:") == 1  # the killed run's
+    assert_same_training(whole, killed)
+    first, second = (
+        read_checkpoint(run / "checkpoints" / "last.ckpt")["hyper_parameters"]
+        for run in (whole, killed)
+    )
+    assert first == second
+
+
+def test_killed_while_it_searches_it_begins_anew(search: CommandLine, mlp_lab: CommandLine) -> None:
+    whole = search().run_dir
+    with killed_at_step(20):
+        mlp_lab(*FIT, "--config=search.yaml")
+    killed = whole.parent / "version_1"
+    (killed / ".lr_find_123.ckpt").touch()  # what a kill -9 leaves
+    assert mlp_lab("fit", f"--run_dir={killed}").code == 0
+    assert_same_training(whole, killed)
+    assert not list(killed.glob(".lr_find*"))
