@@ -1,4 +1,4 @@
-"""The contestants of epoch.py, each timing its own epochs in a process of its own.
+"""The contestants of bench.py, each timing its own epochs in a process of its own.
 
 ``python contestants.py NAME DATA_ROOT NUM_EPOCHS`` prints the seconds of every epoch but the first
 as one JSON object: ``train`` for the training part, ``whole`` for all of it where that is more.
@@ -16,6 +16,7 @@ from pathlib import Path
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.loggers import CSVLogger
+from sklearn.neural_network import MLPClassifier
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
@@ -23,6 +24,7 @@ from torchvision.datasets import MNIST
 from torchvision.transforms import Compose, Normalize, ToTensor
 
 from mlp_lab import commands, console, lightning_cli
+from mlp_lab import data as lab_data
 from mlp_lab.settings import read_settings
 
 BASE_CONFIG = Path(__file__).parents[1] / "configs" / "base.yaml"
@@ -76,7 +78,7 @@ class EpochClock(pl.Callback):
         return [end - start for start, end in zip(self._starts, self._starts[1:], strict=False)]
 
 
-def time_ours(data_root: Path, num_epochs: int) -> Seconds:
+def time_ours(data_root: Path, num_epochs: int, **settings: str) -> Seconds:
     """Time ``mlp-lab fit --config configs/base.yaml`` on MNIST, with everything it does by default.
 
     Validation is on the test set, so that all 60,000 training images train, as they do elsewhere.
@@ -91,6 +93,7 @@ def time_ours(data_root: Path, num_epochs: int) -> Seconds:
             "trainer.max_epochs": str(num_epochs),
             "trainer.accelerator": "cpu",
             "runs_dir": runs_dir,
+            **settings,
         }
         console.quieten()
         arguments = [f"--{key}={value}" for key, value in words.items()]
@@ -99,6 +102,11 @@ def time_ours(data_root: Path, num_epochs: int) -> Seconds:
         cli.trainer.callbacks.insert(0, clock)  # type: ignore[attr-defined]  # set by a connector
         commands.fit(cli)
     return {"train": clock.train_seconds, "whole": clock.whole_seconds}
+
+
+def time_single_steps(data_root: Path, num_epochs: int) -> Seconds:
+    """Time the same with Lightning's automatic optimisation, one step at a time."""
+    return time_ours(data_root, num_epochs, **{"data.steps_per_execution": "1"})
 
 
 class StockModule(pl.LightningModule):
@@ -164,6 +172,44 @@ def time_hand_written(data_root: Path, num_epochs: int) -> Seconds:
     return {"train": seconds}
 
 
+def time_scikit_learn(data_root: Path, num_epochs: int) -> Seconds:
+    """Time scikit-learn's MLPClassifier with the same net, on inputs normalised beforehand."""
+    dataset = MNIST(data_root)
+    inputs = dataset.data.flatten(1).float().div_(255).sub_(MEAN).div_(STD).numpy()
+    labels = dataset.targets.numpy()
+    classifier = MLPClassifier([200], batch_size=BATCH_SIZE, alpha=0, random_state=0)
+    seconds = []
+    for _ in range(num_epochs):
+        start = time.perf_counter()
+        classifier.partial_fit(inputs, labels, classes=range(10))
+        seconds.append(time.perf_counter() - start)
+    return {"train": seconds}
+
+
+def time_loading(data_root: Path, num_epochs: int) -> Seconds:
+    """Time an epoch of batches from the loader, and as many bare index operations.
+
+    ``index_select`` is the quickest there is; ``images[rows]`` takes several times as long.
+    """
+    data = lab_data.LabDataModule(lab_data.MNIST(), data_root, validate_on="test")
+    data.prepare_data()
+    data.setup("fit")
+    loader = data.train_dataloader()
+    samples = data.subsets["train"].samples
+    seconds: Seconds = {"train": [], "index": []}
+    for _ in range(num_epochs):
+        start = time.perf_counter()
+        for _batch in loader:
+            pass
+        middle = time.perf_counter()
+        for rows in torch.split(torch.randperm(len(samples)), BATCH_SIZE):
+            samples.inputs.index_select(0, rows)
+            samples.labels.index_select(0, rows)
+        seconds["train"].append(middle - start)
+        seconds["index"].append(time.perf_counter() - middle)
+    return seconds
+
+
 def make_net() -> nn.Module:
     """Make the net of base.yaml."""
     return nn.Sequential(nn.Flatten(), nn.Linear(784, 200), nn.ReLU(), nn.Linear(200, 10))
@@ -171,8 +217,11 @@ def make_net() -> nn.Module:
 
 CONTESTANTS: dict[str, Callable[[Path, int], Seconds]] = {
     "ours": time_ours,
-    "stock": time_stock,
+    "single_steps": time_single_steps,
     "hand_written": time_hand_written,
+    "scikit_learn": time_scikit_learn,
+    "stock": time_stock,
+    "loading": time_loading,
 }
 
 

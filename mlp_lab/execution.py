@@ -25,6 +25,7 @@ _NEUTRAL: dict[str, tuple[object, ...]] = {
     "fast_dev_run": (None, False, 0),
     "gradient_clip_val": (None, 0, 0.0),
     "limit_train_batches": (None, 1.0),
+    "limit_val_batches": (None, 1.0, 0, 0.0),
     "max_steps": (None, -1),
     "min_steps": (None,),
     "overfit_batches": (None, 0, 0.0),

@@ -1,6 +1,7 @@
 """Several steps as one: faster, and the same bit by bit; refused by name where it cannot be."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from operator import methodcaller
@@ -69,6 +70,15 @@ def test_a_stopped_run_goes_on_bit_by_bit(mlp_lab: CommandLine, setting: str) ->
     killed = whole.parent / "version_1"
     assert mlp_lab("fit", f"--run_dir={killed}").code == 0
     assert_same_training(whole, killed)
+
+
+def test_validate_counts_batches(mlp_lab: CommandLine) -> None:
+    run_dir = mlp_lab(*FIT, "--data.steps_per_execution=7").run_dir
+    whole = mlp_lab("validate", f"--run_dir={run_dir}").out
+    first = mlp_lab("validate", f"--run_dir={run_dir}", "--trainer.limit_val_batches=1").out
+    assert f"{json.loads((run_dir / 'metrics.json').read_text())['val/acc']:.4f}" in whole
+    numbers = [float(text) for text in re.findall(r"\d\.\d{4}", first)]
+    assert any(number * 32 == pytest.approx(round(number * 32), abs=2e-3) for number in numbers)
 
 
 def test_steps_and_epochs_are_counted_as_ever(mlp_lab: CommandLine) -> None:
@@ -163,6 +173,7 @@ SINGLE_STEPS = {
     "--trainer.accumulate_grad_batches=2": "trainer.accumulate_grad_batches 2",
     "--trainer.max_steps=10": "trainer.max_steps 10",
     "--trainer.limit_train_batches=4": "trainer.limit_train_batches 4",
+    "--trainer.limit_val_batches=4": "trainer.limit_val_batches 4",
     "--trainer.val_check_interval=0.5": "trainer.val_check_interval 0.5",
     "--trainer.overfit_batches=1": "trainer.overfit_batches 1",
     "--trainer.fast_dev_run=true": "trainer.fast_dev_run True",

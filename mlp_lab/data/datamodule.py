@@ -31,9 +31,9 @@ class LabDataModule(pl.LightningDataModule):
         download: Whether files that are missing may be downloaded.
         batch_size: Samples in a batch, at least 1.
         steps_per_execution: Training steps that run as one: their batches are fetched together, and
-            Lightning is gone through once for all of them. Whatever it is, the numbers are the same
-            bit by bit; more is faster for small nets. By default 16 on the command line where
-            nothing in trainer needs it to be 1, and 1 from Python.
+            Lightning is gone through once for all of them; validation does so too. Whatever it is,
+            the numbers are the same bit by bit; more is faster for small nets. By default 16 on the
+            command line where nothing in trainer needs it to be 1, and 1 from Python.
         val_fraction: Share of the training part held out for validation, in (0, 1). By default 0.1
             where the source has no validation part of its own.
         test_fraction: Share held out for the test, in (0, 1), before anything else. By default 0.2
@@ -234,8 +234,13 @@ class LabDataModule(pl.LightningDataModule):
         return len(self._loader(self.subsets["train"], shuffle=True))
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        """Return the validation samples in their own order."""
-        return self._loader(self.subsets["val"], shuffle=False)
+        """Return the validation samples in their own order; in a training, as many at once."""
+        in_fit = self.trainer is not None and self.trainer.state.fn == "fit"
+        return self._loader(
+            self.subsets["val"],
+            shuffle=False,
+            batches_at_once=self.steps_per_execution or 1 if in_fit else 1,
+        )
 
     def test_dataloader(self) -> DataLoader[Batch]:
         """Return the test samples in their own order."""

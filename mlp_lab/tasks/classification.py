@@ -63,19 +63,20 @@ class ClassificationTask(Task):
         )
         self.num_classes = num_classes
         self.label_smoothing = label_smoothing
+        self.weighs_classes = False
         self.class_weights: Tensor
         self.register_buffer("class_weights", torch.ones(num_classes))
 
     def take_statistics(self, data: LabDataModule) -> None:
         """Copy the class weights too."""
         super().take_statistics(data)
+        self.weighs_classes = data.class_weights is not None
         self.class_weights.copy_(data.training_class_weights())
 
     def training_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Return the mean cross-entropy, weighted and smoothed as asked for."""
-        return F.cross_entropy(
-            outputs, labels, weight=self.class_weights, label_smoothing=self.label_smoothing
-        )
+        weight = self.class_weights if self.weighs_classes else None  # all ones would cost time
+        return F.cross_entropy(outputs, labels, weight=weight, label_smoothing=self.label_smoothing)
 
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the accuracy."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from mlp_lab.data import Batch, LabDataModule
+from mlp_lab.data.source import batches_of
 from mlp_lab.describe import describe
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets import NetFactory
@@ -187,9 +188,10 @@ class Task(pl.LightningModule, ABC):
             scheduler.step()
         return {"lr": rate, **metrics}
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Add a batch to the sums."""
-        self._add_totals(batch)
+    def validation_step(self, batch: Batch | list[Batch], batch_idx: int) -> None:
+        """Add a batch, or each of a list, to the sums."""
+        for one in batches_of(batch):
+            self._add_totals(one)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a batch to the sums."""

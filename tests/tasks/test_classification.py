@@ -54,6 +54,7 @@ def test_constant_channels_are_not_divided_by_zero() -> None:
 
     class Constant:
         mean, std = torch.tensor([0.5]).double(), torch.tensor([0.0]).double()
+        class_weights = None
         batch_size, subsets = 4, MappingProxyType({"train": "eight..."})
 
         def training_class_weights(self) -> torch.Tensor:
@@ -73,6 +74,7 @@ def test_loss_weighs_and_smooths_in_training_alone() -> None:
     images, labels = random_batch()
     weighted = make_task(label_smoothing=0.1)
     weighted.class_weights.copy_(torch.arange(1.0, 11.0))
+    weighted.weighs_classes = True
     logits = weighted(images)
     expected = F.cross_entropy(logits, labels, weight=torch.arange(1.0, 11.0), label_smoothing=0.1)
     loss, _ = weighted.compute_loss((images, labels))
