@@ -27,9 +27,11 @@ valid = st.fixed_dictionaries(
         "model.net.bias": st.booleans(),
         "model.optimizer": st.sampled_from(["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam"]),
         "model.optimizer.lr": st.floats(1e-5, 1e-2),
-        "model.schedule": st.sampled_from([None, "Constant", "StepDecay"]),
+        "model.weight_decay_on": st.sampled_from(["weights", "all"]),
+        "model.schedule": st.sampled_from([None, "Constant", "StepDecay", "Plateau"]),
         "model.label_smoothing": st.floats(0, 0.5),
-        "data.batch_size": st.integers(2, 64),
+        "data.batch_size": st.integers(2, 200),
+        "data.steps_per_execution": st.sampled_from([None, None, 1, 3]),
         "data.val_fraction": st.floats(0.05, 0.5),
         "data.test_fraction": st.floats(0.05, 0.5),
         "data.class_weights": st.sampled_from([None, "balanced", [1.0] * 9 + [2.0]]),
@@ -46,8 +48,6 @@ def flags(config: dict[str, Any]) -> list[str]:
 
 @TRIALS
 def test_valid_configurations_train_and_resume(mlp_lab: CommandLine, trials: int) -> None:
-    short = ["--trainer.limit_train_batches=1", "--trainer.limit_val_batches=1"]
-
     @settings(
         max_examples=trials,
         deadline=None,
@@ -56,7 +56,9 @@ def test_valid_configurations_train_and_resume(mlp_lab: CommandLine, trials: int
     )
     @given(valid)
     def try_one(config: dict[str, Any]) -> None:
-        words = ["fit", *flags(config), *short, f"--experiment=try_{next(NUMBERS)}"]
+        words = ["fit", *flags(config), f"--experiment=try_{next(NUMBERS)}"]
+        if config["data.batch_size"] < 32 and config["data.steps_per_execution"] is None:
+            words += ["--trainer.limit_train_batches=1", "--trainer.limit_val_batches=1"]
         whole = mlp_lab(*words, "--trainer.max_epochs=2")
         assume("a training batch holds one sample" not in whole.err)
         assert whole.code == 0, whole.err

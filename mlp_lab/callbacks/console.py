@@ -1,6 +1,7 @@
 """What training says on the console: a live bar in a terminal, and one line for each epoch."""
 
 import sys
+from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
@@ -9,7 +10,8 @@ from mlp_lab.callbacks.checkpoints import BestCheckpoint
 from mlp_lab.callbacks.step_metrics import StepMetrics
 from mlp_lab.callbacks.stopwatch import Stopwatch
 
-_BATCHES_BETWEEN_REFRESHES = 20
+# A thread draws the bar so often, whatever the pace of the steps.
+_REFRESHES_PER_SECOND = 10
 
 
 class EpochLines(pl.Callback):
@@ -66,7 +68,28 @@ class EpochLines(pl.Callback):
 
 
 class EpochBar(RichProgressBar):
-    """Lightning's bar, counting epochs from 1 as everything else here does."""
+    """Lightning's bar, counting epochs from 1, and steps where several run as one."""
+
+    @property
+    def total_train_batches(self) -> int | float:
+        """Steps of an epoch."""
+        if self.trainer.lightning_module.automatic_optimization:
+            return super().total_train_batches
+        steps: int = self.trainer.datamodule.steps_per_epoch  # type: ignore[attr-defined]  # set by a connector
+        return steps
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Show how many steps of the epoch are done."""
+        if not pl_module.automatic_optimization:
+            batch_idx = (trainer.global_step - 1) % int(self.total_train_batches)
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def get_metrics(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
@@ -84,7 +107,7 @@ def progress_bars() -> list[pl.Callback]:
     """Return the live progress bar for a terminal, none where the output is a file."""
     if not sys.stdout.isatty():
         return []
-    return [EpochBar(refresh_rate=_BATCHES_BETWEEN_REFRESHES)]
+    return [EpochBar(refresh_rate=_REFRESHES_PER_SECOND)]
 
 
 def _metrics_text(metrics: dict[str, float], stage: str) -> str:
