@@ -29,7 +29,10 @@ _IMPORTANT = (
 # Settings that say where to read and what for, and do not change a training.
 _UNIMPORTANT_IN_TRAINING = ("data.root", "data.download", "data.predict_split")
 # Settings that do not change the result of a test or prediction.
-_UNIMPORTANT_IN_TEST = ("data.root", "data.download", "data.batch_size", "seed_everything")
+_UNIMPORTANT_IN_TEST = (
+    *("data.root", "data.download", "data.batch_size", "data.steps_per_execution"),
+    "seed_everything",
+)
 
 Command = Literal["fit", "validate", "test", "predict"]
 

@@ -59,12 +59,12 @@ class EpochLines(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say why a training ended before its time."""
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
-            if isinstance(callback, EarlyStopping) and callback.stopped_epoch:
-                print(
-                    f"stopped after epoch {callback.stopped_epoch + 1}: {callback.monitor} has not "
-                    f"improved for {callback.patience} validations"
+        for callback in trainer.callbacks if trainer.is_global_zero else []:  # type: ignore[attr-defined]  # set by a connector
+            if isinstance(callback, EarlyStopping) and callback.stopping_reason_message:
+                reason = callback.stopping_reason_message.removesuffix(
+                    " Signaling Trainer to stop."
                 )
+                print(f"stopped early after epoch {trainer.current_epoch}: {reason}")
 
 
 class EpochBar(RichProgressBar):
