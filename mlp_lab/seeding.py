@@ -26,9 +26,9 @@ def derive_seed(*key: int) -> int:
     )
 
 
-def generator(*key: int) -> torch.Generator:
-    """Make a CPU generator whose stream depends on ``key`` alone."""
-    return torch.Generator().manual_seed(derive_seed(*key))
+def generator(*key: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Make a generator whose stream depends on ``key`` alone, and on the kind of device."""
+    return torch.Generator(device).manual_seed(derive_seed(*key))
 
 
 def global_seed() -> int:

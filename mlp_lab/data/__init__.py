@@ -1,8 +1,19 @@
 """From files to batches: sources, splits, statistics and the DataModule."""
 
+from mlp_lab.data.augment import (
+    Affine,
+    Augmentation,
+    CutMix,
+    Elastic,
+    Erasing,
+    HorizontalFlip,
+    Mixup,
+    PadCrop,
+)
 from mlp_lab.data.datamodule import LabDataModule
+from mlp_lab.data.files import TensorFile
 from mlp_lab.data.source import Batch, Part, Samples, SampleSubset, Source
-from mlp_lab.data.synthetic import Digits
+from mlp_lab.data.synthetic import XOR, Circles, Digits, Moons
 from mlp_lab.data.torchvision_sets import CIFAR10, CIFAR100, KMNIST, MNIST, FashionMNIST
 
 __all__ = [
@@ -10,12 +21,24 @@ __all__ = [
     "CIFAR100",
     "KMNIST",
     "MNIST",
+    "XOR",
+    "Affine",
+    "Augmentation",
     "Batch",
+    "Circles",
+    "CutMix",
     "Digits",
+    "Elastic",
+    "Erasing",
     "FashionMNIST",
+    "HorizontalFlip",
     "LabDataModule",
+    "Mixup",
+    "Moons",
+    "PadCrop",
     "Part",
     "SampleSubset",
     "Samples",
     "Source",
+    "TensorFile",
 ]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from mlp_lab.data.augment import Augmentation
 from mlp_lab.data.sampler import EpochSampler
 from mlp_lab.data.source import Batch, Part, Samples, SampleSubset, Source
 from mlp_lab.data.split import stratified_split
@@ -18,6 +19,9 @@ from mlp_lab.seeding import generator, global_seed
 DEFAULT_VAL_FRACTION = 0.1
 DEFAULT_TEST_FRACTION = 0.2
 
+# Keeps what augmentation draws apart from what dropout draws in the same epoch.
+_AUGMENTATION = 1
+
 
 class LabDataModule(pl.LightningDataModule):
     """Serve any source in batches, its training part shuffled, its parts split with stratification.
@@ -26,7 +30,8 @@ class LabDataModule(pl.LightningDataModule):
     normalising are the task's, with the mean and standard deviation computed here.
 
     Args:
-        source: The data set: KMNIST, MNIST, FashionMNIST, CIFAR10, CIFAR100 or Digits.
+        source: The data set: KMNIST, MNIST, FashionMNIST, CIFAR10, CIFAR100, Digits, XOR, Circles,
+            Moons, or TensorFile for one's own.
         root: Directory of the data sets.
         download: Whether files that are missing may be downloaded.
         batch_size: Samples in a batch, at least 1.
@@ -41,6 +46,8 @@ class LabDataModule(pl.LightningDataModule):
         validate_on: What validation during training runs on. With ``test`` all training samples
             train, and the best checkpoint is chosen on the test set: its score is no estimate then.
         split_seed: Which of the possible splits; apart from the seed of the training.
+        augment: How training images are changed before each step, one after the other: PadCrop,
+            HorizontalFlip, Affine, Elastic, Erasing, Mixup, CutMix; each image in its own way.
         class_weights: Weights of the K classes in the training loss: ``balanced`` for the inverse
             of their frequency, a list, or none.
         predict_split: The part that ``predict`` runs over.
@@ -60,6 +67,7 @@ class LabDataModule(pl.LightningDataModule):
         test_fraction: float | None = None,
         validate_on: Literal["val", "test"] = "val",
         split_seed: int = 0,
+        augment: list[Augmentation] | None = None,
         class_weights: Literal["balanced"] | list[float] | None = None,
         predict_split: Literal["train", "val", "test", "all"] = "test",
     ) -> None:
@@ -73,6 +81,8 @@ class LabDataModule(pl.LightningDataModule):
         self.test_fraction = test_fraction
         self.validate_on = validate_on
         self.split_seed = split_seed
+        self.augment = augment
+        self._augment_generator: torch.Generator | None = None
         self.class_weights = class_weights
         self.predict_split = predict_split
         self._check_settings()
@@ -118,6 +128,11 @@ class LabDataModule(pl.LightningDataModule):
             raise ConfigError(
                 f"data.val_fraction is {self.val_fraction}, but {self.source.name} has a "
                 "validation part of its own. Leave data.val_fraction out."
+            )
+        if self.augment and len(self.input_shape) != 3:
+            raise ConfigError(
+                f"data.augment is for images, and {self.source.name} has inputs of shape "
+                f"{self.input_shape}. Leave it out."
             )
         if isinstance(self.class_weights, list) and (
             len(self.class_weights) != self.num_classes or min(self.class_weights) < 0
@@ -232,6 +247,31 @@ class LabDataModule(pl.LightningDataModule):
     def steps_per_epoch(self) -> int:
         """Number of training batches in an epoch, of this process, after ``setup``."""
         return len(self._loader(self.subsets["train"], shuffle=True))
+
+    def begin_epoch(self) -> None:
+        """Let augmentation draw anew, from (seed, epoch, process)."""
+        self._augment_generator = None
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Augment training batches, on the device that they are on."""
+        trainer = self.trainer
+        if not self.augment or trainer is None or not trainer.training:
+            return batch
+        if trainer.overfit_batches > 0:  # type: ignore[attr-defined]  # set by a connector
+            return batch  # the same images again and again are the point
+        if isinstance(batch, list):
+            return [self._augment(one) for one in batch]
+        return self._augment(batch)
+
+    def _augment(self, batch: Batch) -> Batch:
+        assert self.augment is not None
+        assert self.trainer is not None
+        if self._augment_generator is None:
+            key = (global_seed(), self.trainer.current_epoch, self.trainer.global_rank)
+            self._augment_generator = generator(*key, _AUGMENTATION, device=batch[0].device)
+        for augmentation in self.augment:
+            batch = augmentation.apply(batch, self.num_classes, self._augment_generator)
+        return batch
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return the validation samples in their own order; in a training, as many at once."""

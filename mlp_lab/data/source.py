@@ -9,6 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from mlp_lab.data.split import choose_classes
+from mlp_lab.errors import ConfigError
+from mlp_lab.suggest import did_you_mean
+
 Part = Literal["train", "val", "test"]
 Batch = tuple[Tensor, Tensor]
 """Inputs and labels."""
@@ -44,15 +48,42 @@ class Source(ABC):
         input_shape: Shape of one input, ``(C, H, W)`` for images.
         class_names: Names of the K classes, in the order of their labels.
         parts: The parts that ``load`` gives; what is missing is split off from ``train``.
+
+    Args:
+        classes: The classes that are kept, by name or number, in the order of their new labels; by
+            default all.
+
+    Raises:
+        ConfigError: A class that is not there, or named twice.
     """
 
     input_shape: tuple[int, ...]
     class_names: tuple[str, ...]
     parts: frozenset[Part]
 
-    def __init__(self) -> None:
+    def __init__(self, classes: list[int | str] | None = None) -> None:
         self.notes: list[str] = []
         """What is unusual about the files, found while they were read; goes into the manifest."""
+        self.classes = classes
+        self.all_class_names = self.class_names
+        """Names of all classes that the files hold, chosen or not."""
+        if classes is not None:
+            self._chosen = [self._find_class(chosen) for chosen in classes]
+            if len(set(self._chosen)) < len(classes):
+                raise ConfigError(f"data.source.classes is {classes}; a class comes twice in it.")
+            self.class_names = tuple(self.all_class_names[label] for label in self._chosen)
+
+    def _find_class(self, chosen: int | str) -> int:
+        """Return the label of a class given by name or number."""
+        names = self.all_class_names
+        if chosen in names:
+            return names.index(str(chosen))
+        if str(chosen).isdecimal() and int(chosen) < len(names):
+            return int(chosen)
+        raise ConfigError(
+            f"Unknown class {chosen!r} in data.source.classes; {self.name} numbers its classes "
+            f"0..{len(names) - 1}. {did_you_mean(str(chosen), names)}"
+        )
 
     @property
     def num_classes(self) -> int:
@@ -64,9 +95,28 @@ class Source(ABC):
         """What the console and the manifest call the data set."""
         return type(self).__name__
 
-    @abstractmethod
     def load(self, root: Path, *, download: bool) -> dict[Part, Samples]:
-        """Read every part into memory.
+        """Read every part, and keep the chosen classes.
+
+        Args:
+            root: Directory of the data sets. Sources that bring their own path ignore it.
+            download: Whether missing files may be fetched.
+
+        Raises:
+            DatasetNotFoundError: The files are not there and were not or could not be fetched.
+            ChecksumError: A file is not what it should be.
+        """
+        parts = self.read(root, download=download)
+        if self.classes is None:
+            return parts
+        kept = {part: choose_classes(s.labels, self._chosen) for part, s in parts.items()}
+        return {
+            part: Samples(parts[part].inputs[rows], labels) for part, (rows, labels) in kept.items()
+        }
+
+    @abstractmethod
+    def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
+        """Read every part into memory, all classes.
 
         Args:
             root: Directory of the data sets. Sources that bring their own path ignore it.

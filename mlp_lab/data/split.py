@@ -1,9 +1,26 @@
-"""Stratified splits: pure functions from labels to indices."""
+"""Stratified splits and choices of classes: pure functions from labels to indices."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from mlp_lab.seeding import generator
+
+
+def choose_classes(labels: Tensor, chosen: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Find the samples of some classes, and number these classes anew in the order given.
+
+    Shape:
+        labels ``(N,)`` int64; results ``(n,)`` int64: indices, ascending, and new labels.
+
+    Example:
+        >>> [x.tolist() for x in choose_classes(torch.tensor([0, 5, 3, 5]), [5, 0])]
+        [[0, 1, 3], [1, 0, 0]]
+    """
+    is_of = labels[:, None] == torch.tensor(chosen)  # (N, K)
+    rows = is_of.any(1).nonzero().flatten()
+    return rows, is_of[rows].int().argmax(1)
 
 
 def stratified_split(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:

@@ -1,10 +1,14 @@
 """Data sets that need no download."""
 
+from abc import abstractmethod
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from mlp_lab.data.source import Part, Samples, Source
+from mlp_lab.errors import ConfigError
+from mlp_lab.seeding import generator
 
 
 class Digits(Source):
@@ -19,7 +23,7 @@ class Digits(Source):
     class_names = tuple("0123456789")
     parts = frozenset({"train"})
 
-    def load(self, root: Path, *, download: bool) -> dict[Part, Samples]:
+    def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
         """Scale the 17 grey values of scikit-learn to bytes, 16 becoming 255."""
         from sklearn.datasets import load_digits
 
@@ -28,3 +32,92 @@ class Digits(Source):
         return {
             "train": Samples(bytes_.reshape(-1, *self.input_shape), torch.from_numpy(labels).long())
         }
+
+
+class _Points(Source):
+    """Points in the plane that belong to one of two classes.
+
+    Args:
+        num_samples: Number of points, at least 4.
+        noise: Standard deviation of what is added to each coordinate.
+        seed: Which of the many such sets; apart from the seed of the training.
+
+    Raises:
+        ConfigError: Fewer than 4 points, or a negative noise.
+    """
+
+    input_shape = (2,)
+    class_names = ("0", "1")
+    parts = frozenset({"train"})
+
+    def __init__(self, num_samples: int = 1000, noise: float = 0.1, seed: int = 0) -> None:
+        super().__init__()
+        if num_samples < 4:
+            raise ConfigError(f"data.source.num_samples is {num_samples}; it must be at least 4.")
+        if noise < 0:
+            raise ConfigError(f"data.source.noise is {noise}; it must not be negative.")
+        self.num_samples = num_samples
+        self.noise = noise
+        self.seed = seed
+
+    @abstractmethod
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """Return points ``(N, 2)`` and labels ``(N,)``."""
+
+    def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
+        """Draw the points."""
+        points, labels = self.draw()
+        return {"train": Samples(points.float(), labels.long())}
+
+
+class XOR(_Points):
+    """Four clouds at the corners of a square; opposite corners are of one class.
+
+    Args:
+        num_samples: Number of points, at least 4.
+        noise: Standard deviation of what is added to each coordinate; the square's side is 1.
+        seed: Which of the many such sets; apart from the seed of the training.
+    """
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """Draw the same number of points, or one more, at each corner."""
+        corners = torch.arange(self.num_samples) % 4
+        first, second = corners // 2, corners % 2
+        spread = torch.randn(self.num_samples, 2, generator=generator(self.seed)) * self.noise
+        return torch.stack([first, second], 1) + spread, first ^ second
+
+
+class Circles(_Points):
+    """Two circles about one centre.
+
+    Args:
+        num_samples: Number of points, at least 4.
+        noise: Standard deviation of what is added to each coordinate; the outer radius is 1.
+        seed: Which of the many such sets; apart from the seed of the training.
+    """
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """Draw as scikit-learn's make_circles does, the inner circle half as wide."""
+        from sklearn.datasets import make_circles
+
+        points, labels = make_circles(
+            self.num_samples, noise=self.noise, factor=0.5, random_state=self.seed
+        )
+        return torch.from_numpy(points), torch.from_numpy(labels)
+
+
+class Moons(_Points):
+    """Two crescents, each with a tip inside the other.
+
+    Args:
+        num_samples: Number of points, at least 4.
+        noise: Standard deviation of what is added to each coordinate; the radius is 1.
+        seed: Which of the many such sets; apart from the seed of the training.
+    """
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """Draw as scikit-learn's make_moons does."""
+        from sklearn.datasets import make_moons
+
+        points, labels = make_moons(self.num_samples, noise=self.noise, random_state=self.seed)
+        return torch.from_numpy(points), torch.from_numpy(labels)

@@ -43,7 +43,7 @@ class _TorchvisionSource(Source):
     def to_tensors(dataset: Any) -> Samples:
         """Take images ``(N, C, H, W)`` uint8 and labels ``(N,)`` int64 from what was read."""
 
-    def load(self, root: Path, *, download: bool) -> dict[Part, Samples]:
+    def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
         """Read the official training and test part.
 
         Raises:
@@ -87,10 +87,11 @@ class _TorchvisionSource(Source):
                 f"{self.name} in '{directory}' has {len(samples.inputs):,} {part} images but "
                 f"{len(labels):,} labels. Delete the directory and download it again."
             )
-        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < self.num_classes:
+        num_classes = len(self.all_class_names)
+        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
             raise ChecksumError(
                 f"{self.name} in '{directory}' has a {part} label outside "
-                f"0..{self.num_classes - 1}. Delete the directory and download it again."
+                f"0..{num_classes - 1}. Delete the directory and download it again."
             )
         if tuple(samples.inputs.shape[1:]) != self.input_shape:
             raise ChecksumError(

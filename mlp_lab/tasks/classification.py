@@ -79,8 +79,8 @@ class ClassificationTask(Task):
         return F.cross_entropy(outputs, labels, weight=weight, label_smoothing=self.label_smoothing)
 
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return the accuracy."""
-        return {"acc": accuracy(outputs, labels)}
+        """Return the accuracy; mixed labels ``(N, K)`` count as the larger one."""
+        return {"acc": accuracy(outputs, labels if labels.ndim == 1 else labels.argmax(1))}
 
     def batch_totals(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the confusion, and the loss without weights or smoothing, so that runs compare."""

@@ -150,6 +150,12 @@ class Task(pl.LightningModule, ABC):
         if self.compile_mode is not None:
             self.net.compile(mode=self.compile_mode)
 
+    def on_train_epoch_start(self) -> None:
+        """Let the data know."""
+        datamodule = getattr(self.trainer, "datamodule", None)
+        if isinstance(datamodule, LabDataModule):
+            datamodule.begin_epoch()
+
     def training_step(self, batch: Batch | list[Batch], batch_idx: int) -> dict[str, Any]:
         """Take one step, or all steps of a list of batches.
 

@@ -13,9 +13,12 @@ from mlp_lab.data import (
     CIFAR100,
     KMNIST,
     MNIST,
+    XOR,
+    Circles,
     Digits,
     FashionMNIST,
     LabDataModule,
+    Moons,
     Part,
     Samples,
     SampleSubset,
@@ -40,7 +43,10 @@ def rows(subset: SampleSubset) -> set[int]:
     return set(subset.indices.tolist())
 
 
-@pytest.mark.parametrize("source", [MNIST, FashionMNIST, KMNIST, CIFAR10, CIFAR100, Digits])
+SOURCES = [MNIST, FashionMNIST, KMNIST, CIFAR10, CIFAR100, Digits, XOR, Circles, Moons]
+
+
+@pytest.mark.parametrize("source", SOURCES)
 class TestContract:
     def test_shapes_are_known_before_setup(self, source: type[Source], fake_root: Path) -> None:
         data = LabDataModule(source(), root=fake_root)
@@ -81,9 +87,11 @@ class TestContract:
     ) -> None:
         data = make(source(), fake_root, val_fraction=0.25)
         train = data.subsets["train"]
-        images = train.samples.inputs[train.indices].numpy().astype(np.float64) / 255
-        np.testing.assert_allclose(data.mean, images.mean((0, 2, 3)), rtol=0, atol=1e-6)
-        np.testing.assert_allclose(data.std, images.std((0, 2, 3)), rtol=0, atol=1e-6)
+        inputs = train.samples.inputs[train.indices]
+        values = inputs.numpy().astype(np.float64) / (255 if inputs.dtype == torch.uint8 else 1)
+        axes = (0, *range(2, values.ndim))
+        np.testing.assert_allclose(data.mean, values.mean(axes), rtol=0, atol=1e-6)
+        np.testing.assert_allclose(data.std, values.std(axes), rtol=0, atol=1e-6)
 
     def test_batches_hold_every_sample_once(self, source: type[Source], fake_root: Path) -> None:
         data = make(source(), fake_root, val_fraction=0.25, batch_size=7)
@@ -98,7 +106,7 @@ class TestContract:
             assert sum(len(labels) for _, labels in batches) == len(subset)
             labels = torch.cat([labels for _, labels in batches])
             inputs = torch.cat([inputs for inputs, _ in batches])
-            assert inputs.dtype == torch.uint8
+            assert inputs.dtype == (torch.uint8 if inputs.ndim == 4 else torch.float32)
             if part != "train":
                 assert torch.equal(labels, subset.labels)
                 assert torch.equal(inputs, subset.samples.inputs[subset.indices])
@@ -148,7 +156,7 @@ class Own(Source):
     class_names = ("left", "right")
     parts = frozenset({"train", "val", "test"})
 
-    def load(self, root: Path, *, download: bool) -> dict[Part, Samples]:
+    def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
         inputs = torch.arange(20.0).reshape(10, 2)
         labels = torch.tensor([0] * 8 + [1] * 2)
         return {

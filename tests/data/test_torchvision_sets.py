@@ -11,7 +11,7 @@ import torch
 from torchvision import datasets
 
 from mlp_lab.data import CIFAR10, CIFAR100, KMNIST, MNIST, FashionMNIST, Source
-from mlp_lab.errors import ChecksumError, DatasetNotFoundError, MLPLabWarning
+from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, MLPLabWarning
 from tests.helpers.fake_data import (
     NUM_TEST,
     NUM_TRAIN,
@@ -52,6 +52,40 @@ def test_pixels_and_labels_come_through(fake_root: Path) -> None:
     colour, _ = make_images(120, 10, (32, 32, 3), seed=0)
     cifar = CIFAR10().load(fake_root, download=False)["train"].inputs
     np.testing.assert_array_equal(cifar, colour.transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("classes", [["apple", "otter", "pickup_truck"], [0, 55, "58"]])
+def test_classes_are_chosen_by_name_or_number(fake_root: Path, classes: list[int | str]) -> None:
+    source = CIFAR100(classes=classes)
+    assert source.class_names == ("apple", "otter", "pickup_truck")
+    chosen = source.load(fake_root, download=False)["train"]
+    everything = CIFAR100().load(fake_root, download=False)["train"]
+    for new, old in enumerate((0, 55, 58)):
+        expected = everything.inputs[everything.labels == old]
+        assert len(expected)
+        assert torch.equal(chosen.inputs[chosen.labels == new], expected)
+
+
+def test_classes_keep_the_order_given(fake_root: Path) -> None:
+    source = KMNIST(classes=["wo", "o"])
+    labels = source.load(fake_root, download=False)["test"].labels
+    assert list(source.class_names) == ["wo", "o"]
+    everything = KMNIST().load(fake_root, download=False)["test"].labels
+    assert labels.tolist() == [int(y == 0) for y in everything.tolist() if y in (0, 9)]
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (["cat", "hors"], "Unknown class 'hors' .* numbers its classes 0..9. Did you mean 'horse'"),
+        ([3, 10], "Unknown class 10 in data.source.classes"),
+        ([-1], "Unknown class -1"),
+        (["cat", 3], r"data.source.classes is \['cat', 3\]; a class comes twice"),
+    ],
+)
+def test_classes_that_are_not_there_are_refused(classes: list[int | str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        CIFAR10(classes=classes)
 
 
 def test_missing_files_without_download_are_named(tmp_path: Path) -> None:

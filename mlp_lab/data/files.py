@@ -1,0 +1,188 @@
+"""Data sets in files of one's own."""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mlp_lab.data.source import Part, Samples, Source
+from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError
+
+Layout = Literal["auto", "NHW", "NHWC", "NCHW", "ND"]
+
+_PARTS: tuple[Part, ...] = ("train", "val", "test")
+_COLOURS = (1, 3, 4)  # what a channel dimension may be for its place to be told
+
+
+class TensorFile(Source):
+    """Arrays in one file: x_train and y_train, the same for val and test, or x and y alone.
+
+    ``data`` and ``target`` are understood as x and y too, and ``classes`` names the classes. Labels
+    are integers or one-hot; where integers leave gaps, they are numbered anew in ascending order.
+    Nothing is unpickled.
+
+    Args:
+        path: A ``.npz``, or a ``.pt`` of tensors and plain types.
+        layout: How images lie in memory: NHW, NHWC or NCHW, or ND for flat features; ``auto`` tells
+            by the sizes.
+        classes: The classes that are kept, by name or number, in the order of their new labels; by
+            default all.
+
+    Raises:
+        DatasetNotFoundError: There is no such file.
+        ChecksumError: The file is torn, or holds what cannot be used.
+        ConfigError: The layout cannot be told, or does not fit.
+    """
+
+    def __init__(
+        self, path: Path, layout: Layout = "auto", classes: list[int | str] | None = None
+    ) -> None:
+        self.path = path
+        self.layout = layout
+        content = _rename(_read_arrays(path))
+        arrays: dict[Part, Tensor] = {p: content[f"x_{p}"] for p in _PARTS if f"x_{p}" in content}
+        if "train" not in arrays:
+            raise ChecksumError(f"'{path}' has neither x_train nor x; it holds {_names(content)}.")
+        self.parts = frozenset(arrays)
+        self._axes = self._find_axes(arrays["train"])
+        self.input_shape = tuple(_arrange(arrays["train"][:1], self._axes).shape[1:])
+        labels = {part: self._integers(content, part, len(x)) for part, x in arrays.items()}
+        self.class_names, self._labels = self._name_classes(labels, content.get("classes"))
+        super().__init__(classes)
+
+    def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
+        """Read images or features, and lay them out as ``(N, C, H, W)`` or ``(N, D)``."""
+        content = _rename(_read_arrays(self.path))
+        return {
+            part: Samples(self._inputs(content[f"x_{part}"], f"x_{part}"), labels)
+            for part, labels in self._labels.items()
+        }
+
+    def _find_axes(self, x: Tensor) -> str:
+        """Say what the dimensions of an array mean."""
+        if self.layout != "auto":
+            if len(self.layout) != x.ndim:
+                raise ConfigError(
+                    f"data.source.layout is {self.layout!r}, but the arrays of '{self.path}' have "
+                    f"the shape {tuple(x.shape)}."
+                )
+            return self.layout
+        if x.ndim in (2, 3):
+            return "ND" if x.ndim == 2 else "NHW"
+        if x.ndim == 4 and (x.shape[1] in _COLOURS) != (x.shape[3] in _COLOURS):
+            return "NCHW" if x.shape[1] in _COLOURS else "NHWC"
+        raise ConfigError(
+            f"Where the channels are in '{self.path}', of shape {tuple(x.shape)}, cannot be told. "
+            "Set --data.source.layout to NHWC or NCHW."
+        )
+
+    def _inputs(self, x: Tensor, name: str) -> Tensor:
+        if x.dtype != torch.uint8:
+            if not x.is_floating_point():
+                raise ChecksumError(
+                    f"{name} of '{self.path}' is {x.dtype}; images are uint8 and features floating."
+                )
+            x = x.float()
+            if not x.isfinite().all():
+                raise ChecksumError(f"{name} of '{self.path}' holds NaN or infinity.")
+        if x.dtype == torch.uint8 and self._axes == "ND":
+            x = x.float()  # features, not pixels
+        arranged = _arrange(x, self._axes)
+        if tuple(arranged.shape[1:]) != self.input_shape:
+            raise ChecksumError(
+                f"{name} of '{self.path}' has samples of shape {tuple(arranged.shape[1:])}, and "
+                f"x_train of {self.input_shape}."
+            )
+        return arranged
+
+    def _integers(self, content: Mapping[str, Any], part: Part, num: int) -> Tensor:
+        """Return the labels of a part as they stand in the file, one-hot ones as integers."""
+        name = f"y_{part}"
+        y = content.get(name)
+        if not isinstance(y, Tensor):
+            raise ChecksumError(f"'{self.path}' has x_{part} but no {name}.")
+        if len(y) != num:
+            raise ChecksumError(
+                f"'{self.path}' has {num:,} samples in x_{part} but {len(y):,} labels in {name}."
+            )
+        if y.is_floating_point() and not (y == y.round()).all():
+            raise ChecksumError(f"{name} of '{self.path}' holds labels that are no integers.")
+        y = y.long()
+        if y.ndim == 2 and y.shape[1] > 1:
+            if not ((y == 0) | (y == 1)).all() or not (y.sum(1) == 1).all():
+                raise ChecksumError(f"{name} of '{self.path}' has rows that are not one-hot.")
+            return y.argmax(1)
+        if y.numel() != num:
+            raise ChecksumError(f"{name} of '{self.path}' has the shape {tuple(y.shape)}.")
+        return y.flatten()
+
+    def _name_classes(
+        self, labels: dict[Part, Tensor], named: Any
+    ) -> tuple[tuple[str, ...], dict[Part, Tensor]]:
+        """Return the names of the classes, and labels that number them from 0."""
+        values = torch.unique(torch.cat(list(labels.values())))
+        names = tuple(str(name) for name in named) if named is not None else None
+        if names is None or len(names) == len(values):
+            names = names or tuple(str(value) for value in values.tolist())
+            return names, {part: torch.searchsorted(values, y) for part, y in labels.items()}
+        if len(values) and not 0 <= int(values[0]) <= int(values[-1]) < len(names):
+            raise ChecksumError(
+                f"'{self.path}' names {len(names)} classes, but its labels are "
+                f"{len(values)} different ones from {int(values[0])} to {int(values[-1])}."
+            )
+        return names, labels
+
+
+def _read_arrays(path: Path) -> dict[str, Any]:
+    """Read a file of arrays as tensors and plain types, nothing else."""
+    if not path.is_file():
+        raise DatasetNotFoundError(f"data.source.path '{path}' is not there, or no file.")
+    try:
+        if path.suffix == ".npz":
+            # Opened here, since numpy leaves it open where it is torn.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            return {
+                name: array.tolist() if array.dtype.kind in "US" else torch.from_numpy(array)
+                for name, array in arrays.items()
+            }
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError as error:
+        raise ChecksumError(
+            f"'{path}' holds more than tensors and plain types; that could run any code, so it was "
+            "not loaded."
+        ) from error
+    except (OSError, EOFError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
+        if "allow_pickle" in str(error):
+            raise ChecksumError(
+                f"'{path}' holds pickled objects; that could run any code, so it was not loaded."
+            ) from error
+        raise ChecksumError(f"'{path}' is torn, or no file of arrays: {error}.") from error
+    if not isinstance(content, dict):
+        raise ChecksumError(f"'{path}' holds a {type(content).__name__} and no dict of arrays.")
+    return content
+
+
+def _rename(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Give every array the name that it has beside others."""
+    short = {"x": "x_train", "y": "y_train", "data": "x_train", "target": "y_train"}
+    return {short.get(name, name): value for name, value in content.items()}
+
+
+def _arrange(x: Tensor, axes: str) -> Tensor:
+    """Bring images to ``(N, C, H, W)``."""
+    match axes:
+        case "NHW":
+            return x[:, None]
+        case "NHWC":
+            return x.permute(0, 3, 1, 2).contiguous()
+    return x
+
+
+def _names(content: Mapping[str, Any]) -> str:
+    return ", ".join(content) or "nothing"

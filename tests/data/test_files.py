@@ -1,0 +1,163 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mlp_lab.data import TensorFile
+from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError
+from tests.conftest import CommandLine
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (12, 6, 5, 3), dtype=np.uint8)
+LABELS = np.arange(12) % 3
+
+
+def write(path: Path, **arrays: Any) -> Path:
+    if path.suffix == ".npz":
+        np.savez(path, **arrays)
+    else:
+        tensors = {k: torch.from_numpy(v) if k != "classes" else v for k, v in arrays.items()}
+        torch.save(tensors, path)
+    return path
+
+
+def load(path: Path, **settings: Any) -> Any:
+    return TensorFile(path, **settings).load(Path("anywhere"), download=False)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".pt"])
+def test_parts_images_labels_and_names_come_through(tmp_path: Path, suffix: str) -> None:
+    arrays = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:6], "y_test": LABELS[:6]}
+    path = write(tmp_path / f"ein Satz ö{suffix}", **arrays, classes=["a", "ö", "c d"])
+    source = TensorFile(path)
+    assert source.parts == {"train", "test"}
+    assert source.input_shape == (3, 6, 5)
+    assert source.class_names == ("a", "ö", "c d")
+    parts = source.load(tmp_path, download=False)
+    np.testing.assert_array_equal(parts["train"].inputs, IMAGES.transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(parts["test"].labels, LABELS[:6])
+    assert parts["train"].inputs.dtype == torch.uint8
+
+
+def test_x_and_y_or_data_and_target_are_the_training_part(tmp_path: Path) -> None:
+    first = load(write(tmp_path / "a.npz", x=IMAGES, y=LABELS))
+    second = load(write(tmp_path / "b.pt", data=IMAGES, target=LABELS))
+    assert first.keys() == second.keys() == {"train"}
+    assert torch.equal(first["train"].inputs, second["train"].inputs)
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout", "expected"),
+    [
+        ((4, 7), "auto", (7,)),
+        ((4, 8, 9), "auto", (1, 8, 9)),
+        ((4, 8, 9, 3), "auto", (3, 8, 9)),
+        ((4, 1, 8, 9), "auto", (1, 8, 9)),
+        ((4, 3, 9, 3), "NCHW", (3, 9, 3)),
+        ((4, 3, 9, 3), "NHWC", (3, 3, 9)),
+    ],
+)
+def test_layouts(tmp_path: Path, shape: tuple[int, ...], layout: Any, expected: object) -> None:
+    x = np.zeros(shape, dtype=np.float32)
+    source = TensorFile(write(tmp_path / "x.npz", x=x, y=np.arange(4)), layout=layout)
+    assert source.input_shape == expected
+    assert source.load(tmp_path, download=False)["train"].inputs.shape == (4, *expected)
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "names", "expected"),
+    [
+        ([55, 0, 58, 0], ["apple", "otter", "truck"], ("apple", "otter", "truck"), [1, 0, 2, 0]),
+        ([55, 0, 58, 0], None, ("0", "55", "58"), [1, 0, 2, 0]),
+        ([[0, 1], [1, 0], [0, 1], [0, 1]], None, ("0", "1"), [1, 0, 1, 1]),
+        ([0, 2, 2, 0], ["a", "b", "c"], ("a", "b", "c"), [0, 2, 2, 0]),
+        ([1.0, 0.0, 1.0, 0.0], None, ("0", "1"), [1, 0, 1, 0]),
+    ],
+)
+def test_labels_are_numbered_from_zero(
+    tmp_path: Path, y: Any, classes: Any, names: object, expected: list[int]
+) -> None:
+    named = {} if classes is None else {"classes": classes}
+    source = TensorFile(write(tmp_path / "x.npz", x=np.zeros((4, 2)), y=np.array(y), **named))
+    assert source.class_names == names
+    assert source.load(tmp_path, download=False)["train"].labels.tolist() == expected
+
+
+def test_chosen_classes_are_numbered_in_the_order_given(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.npz", x=np.arange(6.0)[:, None], y=np.array([0, 1, 2, 0, 1, 2]))
+    train = load(path, classes=[2, "0"])["train"]
+    assert train.inputs.flatten().tolist() == [0, 2, 3, 5]
+    assert train.labels.tolist() == [1, 0, 1, 0]
+
+
+FLAT = np.zeros((4, 2))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"z": FLAT}, "has neither x_train nor x; it holds z"),
+        ({"x": FLAT}, "has x_train but no y_train"),
+        ({"x": FLAT, "y": np.arange(3)}, "has 4 samples in x_train but 3 labels in y_train"),
+        ({"x": FLAT, "y": np.array([0, 1, np.nan, 1])}, "y_train of .* labels that are no integer"),
+        ({"x": FLAT, "y": np.eye(4) * 2}, "y_train of .* has rows that are not one-hot"),
+        ({"x": FLAT * np.nan, "y": np.arange(4)}, "x_train of .* holds NaN or infinity"),
+        ({"x": FLAT.astype(int), "y": np.arange(4)}, "x_train of .* is torch.int64; images are"),
+        (
+            {"x": FLAT, "y": np.array([0, 1, 7, 1]), "classes": ["a", "b"]},
+            "names 2 classes, but its labels are 3 different ones from 0 to 7",
+        ),
+        (
+            {"x": FLAT, "y": np.arange(4), "x_test": np.zeros((2, 3)), "y_test": np.arange(2)},
+            r"x_test of .* has samples of shape \(3,\), and x_train of \(2,\)",
+        ),
+        ({"x": FLAT, "y": np.array([{}] * 4)}, "holds pickled objects; .* it was not loaded"),
+    ],
+)
+def test_unusable_files_are_refused(tmp_path: Path, arrays: Any, message: str) -> None:
+    with pytest.raises(ChecksumError, match=message):
+        load(write(tmp_path / "x.npz", **arrays))
+
+
+class Evil:
+    def __reduce__(self) -> Any:
+        return (print, ("executed",))
+
+
+def test_nothing_is_unpickled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"x": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(ChecksumError, match="so it was not loaded"):
+        TensorFile(tmp_path / "evil.pt")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", ["torn.npz", "torn.pt"])
+@pytest.mark.parametrize("size", [0, 1, 300])
+def test_torn_files_are_refused(tmp_path: Path, name: str, size: int) -> None:
+    whole = write(tmp_path / f"whole{Path(name).suffix}", x=FLAT, y=np.arange(4)).read_bytes()
+    (tmp_path / name).write_bytes(whole[:size])
+    with pytest.raises(ChecksumError, match=f"'.*{name}' (is torn|holds)"):
+        TensorFile(tmp_path / name)
+
+
+def test_a_missing_file_and_an_unclear_layout_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetNotFoundError, match=r"data.source.path '.*none.npz' is not there"):
+        TensorFile(tmp_path / "none.npz")
+    path = write(tmp_path / "x.npz", x=np.zeros((2, 3, 5, 3), np.uint8), y=np.arange(2))
+    with pytest.raises(ConfigError, match=r"cannot be told\. Set --data.source.layout to NHWC or"):
+        TensorFile(path)
+    with pytest.raises(ConfigError, match=r"layout is 'NHW', but the arrays of .* \(2, 3, 5, 3\)"):
+        TensorFile(path, layout="NHW")
+
+
+def test_a_file_trains_tests_and_resumes(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    x = np.repeat(np.eye(3, dtype=np.float32), 40, axis=0) + RNG.normal(0, 0.1, (120, 3))
+    write(tmp_path / "mine.npz", x=x, y=np.repeat([4, 7, 9], 40), classes=["four", "7", "neun"])
+    words = ["--data.source=TensorFile", "--data.source.path=mine.npz", "--trainer.max_epochs=40"]
+    outcome = mlp_lab("fit", *words, "--data.batch_size=16")
+    assert outcome.code == 0, outcome.err
+    assert mlp_lab("predict", f"--run_dir={outcome.run_dir}").code == 0
+    header = (outcome.run_dir / "predictions.csv").read_text().splitlines()[0]
+    assert header == "index,label,predicted,confidence,four,7,neun"
