@@ -43,6 +43,8 @@ def test_config_trains_and_tests(path: Path, mlp_lab: CommandLine, fake_root: Pa
     words = ["--trainer.max_epochs=2"]
     if "max_epochs" in path.read_text():  # a preset whose number of epochs is part of it
         words = []
+    if path.name == "unbalanced.yaml":  # which leaves one image of a class here
+        words.append("--data.validate_on=test")
     outcome = mlp_lab("fit", *words_for(path), f"--data.root={fake_root}", *words)
     if needs_gpu(path) and not torch.cuda.is_available():
         assert outcome.code == 2

@@ -17,6 +17,8 @@ from mlp_lab.nets import measure_net
 from mlp_lab.run import Run, now
 from mlp_lab.tasks import Task
 
+_MOST_CLASSES_LISTED = 12
+
 _PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "jsonargparse", "numpy")
 
 
@@ -68,6 +70,9 @@ class RunRecord(pl.Callback):
         if data:
             sizes = ", ".join(f"{sum(n.values()):,} {part}" for part, n in data["counts"].items())
             print(f"data: {data['source']}: {sizes} (validation = {data['validation']})")
+            if datamodule.imbalance or datamodule.resample:
+                for step, counts in data["training_counts"].items():
+                    print(f"training classes, {step}: {_counts_text(counts)}")
         print(
             f"net: {net['class']}: {size.parameters:,} trainable parameters, "
             f"{size.neurons:,} neurons, {size.connections:,} connections; "
@@ -110,10 +115,21 @@ def describe_data(data: LabDataModule) -> dict[str, Any]:
             )
             for part in ("train", "val", "test")
         },
+        "training_counts": {
+            step: dict(zip(data.class_names, counts.tolist(), strict=True))
+            for step, counts in data.training_counts.items()
+        },
         "mean": data.mean.tolist(),
         "std": data.std.tolist(),
         "notes": data.source.notes,
     }
+
+
+def _counts_text(counts: Mapping[str, int]) -> str:
+    """Say the counts of classes, of many only how far they reach."""
+    if len(counts) > _MOST_CLASSES_LISTED:
+        return f"{len(counts)} classes of {min(counts.values()):,} to {max(counts.values()):,}"
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
 def git_state() -> dict[str, Any] | None:

@@ -11,10 +11,11 @@ from torch.utils.data import DataLoader
 from mlp_lab.data.augment import Augmentation
 from mlp_lab.data.sampler import EpochSampler
 from mlp_lab.data.source import Batch, Part, Samples, SampleSubset, Source
-from mlp_lab.data.split import stratified_split
+from mlp_lab.data.split import balance_classes, stratified_split, thin_classes
 from mlp_lab.data.statistics import channel_mean_std, class_counts, class_weights, sha256
 from mlp_lab.errors import ConfigError, EmptyClassError
 from mlp_lab.seeding import generator, global_seed
+from mlp_lab.suggest import did_you_mean
 
 DEFAULT_VAL_FRACTION = 0.1
 DEFAULT_TEST_FRACTION = 0.2
@@ -46,6 +47,10 @@ class LabDataModule(pl.LightningDataModule):
         validate_on: What validation during training runs on. With ``test`` all training samples
             train, and the best checkpoint is chosen on the test set: its score is no estimate then.
         split_seed: Which of the possible splits; apart from the seed of the training.
+        imbalance: Shares of some classes that are kept of the training part, by class name, before
+            validation is held out: makes a data set unbalanced on purpose. The test stays whole.
+        resample: Another answer to unbalanced classes than weights: ``over`` repeats samples of the
+            rarer ones for training, ``under`` leaves samples of the others out.
         augment: How training images are changed before each step, one after the other: PadCrop,
             HorizontalFlip, Affine, Elastic, Erasing, Mixup, CutMix; each image in its own way.
         class_weights: Weights of the K classes in the training loss: ``balanced`` for the inverse
@@ -67,6 +72,8 @@ class LabDataModule(pl.LightningDataModule):
         test_fraction: float | None = None,
         validate_on: Literal["val", "test"] = "val",
         split_seed: int = 0,
+        imbalance: dict[str, float] | None = None,
+        resample: Literal["over", "under"] | None = None,
         augment: list[Augmentation] | None = None,
         class_weights: Literal["balanced"] | list[float] | None = None,
         predict_split: Literal["train", "val", "test", "all"] = "test",
@@ -81,6 +88,8 @@ class LabDataModule(pl.LightningDataModule):
         self.test_fraction = test_fraction
         self.validate_on = validate_on
         self.split_seed = split_seed
+        self.imbalance = imbalance
+        self.resample = resample
         self.augment = augment
         self._augment_generator: torch.Generator | None = None
         self.class_weights = class_weights
@@ -90,6 +99,8 @@ class LabDataModule(pl.LightningDataModule):
         self._loaded: dict[Part, Samples] | None = None
         self.subsets: dict[Part, SampleSubset] = {}
         """The samples of every split, known after ``setup``."""
+        self.training_counts: dict[str, Tensor] = {}
+        """Training samples of each class ``(K,)`` after each step that changed them."""
         self.mean = self.std = torch.empty(0)
         """Mean and standard deviation of the training inputs, ``(C,)``, after ``setup("fit")``."""
 
@@ -128,6 +139,21 @@ class LabDataModule(pl.LightningDataModule):
             raise ConfigError(
                 f"data.val_fraction is {self.val_fraction}, but {self.source.name} has a "
                 "validation part of its own. Leave data.val_fraction out."
+            )
+        for name, share in (self.imbalance or {}).items():
+            if name not in self.class_names:
+                raise ConfigError(
+                    f"Unknown class {name!r} in data.imbalance. "
+                    f"{did_you_mean(name, self.class_names)}"
+                )
+            if not 0 < share <= 1:
+                raise ConfigError(
+                    f"data.imbalance keeps {share} of class {name!r}; it must lie in (0, 1]."
+                )
+        if self.resample and self.class_weights is not None:
+            raise ConfigError(
+                f"data.resample is {self.resample!r} and data.class_weights is "
+                f"{self.class_weights!r}: two answers to the same question. Leave one of them out."
             )
         if self.augment and len(self.input_shape) != 3:
             raise ConfigError(
@@ -192,11 +218,25 @@ class LabDataModule(pl.LightningDataModule):
         if "test" not in subsets:
             fraction = self.test_fraction or DEFAULT_TEST_FRACTION
             subsets |= self._split_off("test", fraction, subsets["train"])
+        train = subsets["train"]
+        self.training_counts = {"as loaded": class_counts(train.labels, self.num_classes)}
+        if self.imbalance:
+            shares = {self.class_names.index(name): s for name, s in self.imbalance.items()}
+            kept = thin_classes(train.labels, shares, self.split_seed)
+            subsets["train"] = train.at(kept)
         if self.validate_on == "test":
             subsets["val"] = subsets["test"]
         elif "val" not in subsets:
             fraction = self.val_fraction or DEFAULT_VAL_FRACTION
             subsets |= self._split_off("val", fraction, subsets["train"])
+        train = subsets["train"]
+        self.training_counts["split"] = class_counts(train.labels, self.num_classes)
+        if self.resample:
+            subsets["train"] = train.at(
+                balance_classes(train.labels, self.resample, self.split_seed)
+            )
+            counts = class_counts(subsets["train"].labels, self.num_classes)
+            self.training_counts["resampled"] = counts
         return subsets
 
     def _split_off(
@@ -215,8 +255,8 @@ class LabDataModule(pl.LightningDataModule):
                     f"which has {count} samples, without a {side} sample. Choose another fraction."
                 )
         return {
-            "train": SampleSubset(whole.samples, whole.indices[stay]),
-            part: SampleSubset(whole.samples, whole.indices[picked]),
+            "train": whole.at(stay),
+            part: whole.at(picked),
         }
 
     def training_class_weights(self) -> Tensor:

@@ -145,6 +145,10 @@ class SampleSubset(Dataset[Batch]):
         """Labels ``(n,)`` in the order of ``indices``."""
         return self.samples.labels[self.indices]
 
+    def at(self, positions: Tensor) -> "SampleSubset":
+        """Return the subset of some of these samples, or of one several times."""
+        return SampleSubset(self.samples, self.indices[positions])
+
     def __len__(self) -> int:
         return len(self.indices)
 

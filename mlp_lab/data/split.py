@@ -1,6 +1,7 @@
 """Stratified splits and choices of classes: pure functions from labels to indices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -58,3 +59,57 @@ def stratified_split(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor
     place_in_class = torch.arange(len(labels)) - starts[labels[grouped]]
     picked = place_in_class < quotas[labels[grouped]]
     return grouped[~picked].sort().values, grouped[picked].sort().values
+
+
+def thin_classes(labels: Tensor, shares: Mapping[int, float], seed: int) -> Tensor:
+    """Keep a share of some classes, at least one sample of each, and all of the others.
+
+    Args:
+        labels: Class index of every sample.
+        shares: Share that stays, in (0, 1], by class index.
+        seed: Which samples stay.
+
+    Shape:
+        labels ``(N,)`` int64; result ``(n,)`` int64, ascending.
+
+    Example:
+        >>> labels = torch.tensor([0, 1, 1, 1, 1])
+        >>> labels[thin_classes(labels, {1: 0.5}, seed=0)].tolist()
+        [0, 1, 1]
+    """
+    kept = []
+    for label, rows in enumerate(_shuffled_by_class(labels, seed)):
+        num = len(rows)
+        if label in shares and num:
+            num = max(1, round(shares[label] * num))
+        kept.append(rows[:num])
+    return torch.cat(kept).sort().values
+
+
+def balance_classes(labels: Tensor, how: Literal["over", "under"], seed: int) -> Tensor:
+    """Bring all classes to one number of samples.
+
+    Args:
+        labels: Class index of every sample; classes without any stay without.
+        how: ``over`` repeats samples of the rarer classes as evenly as can be, up to the largest
+            class; ``under`` leaves samples of the others out, down to the smallest.
+        seed: Which samples are repeated or left out.
+
+    Shape:
+        labels ``(N,)`` int64; result ``(n,)`` int64, ascending.
+
+    Example:
+        >>> labels = torch.tensor([0, 1, 1, 1])
+        >>> balance_classes(labels, "over", seed=0).tolist()
+        [0, 0, 0, 1, 2, 3]
+    """
+    classes = [rows for rows in _shuffled_by_class(labels, seed) if len(rows)]
+    sizes = [len(rows) for rows in classes]
+    num = max(sizes) if how == "over" else min(sizes)
+    return torch.cat([rows.repeat(-(-num // len(rows)))[:num] for rows in classes]).sort().values
+
+
+def _shuffled_by_class(labels: Tensor, seed: int) -> list[Tensor]:
+    """Return the indices of each class in an order drawn from the seed."""
+    order = torch.randperm(len(labels), generator=generator(seed))
+    return [order[labels[order] == label] for label in range(int(labels.max()) + 1)]

@@ -1,7 +1,7 @@
 """One contract for every source behind the DataModule."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 import numpy as np
@@ -208,3 +208,50 @@ def test_fingerprints_follow_data_and_split(tmp_path: Path, fake_root: Path) -> 
     assert first["data"] == other_split["data"] == other_data["data"]  # the fakes are alike
     assert first["split"] != other_split["split"]
     assert make(Own(), tmp_path).fingerprints()["data"] != first["data"]
+
+
+def counts(data: LabDataModule, part: Part) -> list[int]:
+    return torch.bincount(data.subsets[part].labels, minlength=data.num_classes).tolist()
+
+
+def test_imbalance_thins_training_and_validation_and_leaves_the_test_whole(fake_root: Path) -> None:
+    plain = make(KMNIST(), fake_root, val_fraction=0.5)
+    data = make(KMNIST(), fake_root, val_fraction=0.5, imbalance={"ki": 0.5, "wo": 0.2})
+    assert counts(plain, "train") == [6] * 10
+    assert counts(data, "train") == [6, 3, 6, 6, 6, 6, 6, 6, 6, 1]
+    assert counts(data, "val") == [6, 3, 6, 6, 6, 6, 6, 6, 6, 1]
+    assert counts(data, "test") == counts(plain, "test")
+
+
+@pytest.mark.parametrize(("resample", "num"), [("over", 12), ("under", 6)])
+def test_resampling_balances_training_alone(
+    fake_root: Path, resample: Literal["over", "under"], num: int
+) -> None:
+    shares = {"ki": 0.5}
+    settings: dict[str, Any] = {"imbalance": shares, "validate_on": "test"}
+    data = make(KMNIST(), fake_root, resample=resample, **settings)
+    assert counts(data, "train") == [num] * 10
+    assert counts(data, "val") == [4] * 10
+    assert {step: c.tolist() for step, c in data.training_counts.items()} == {
+        "as loaded": [12] * 10,
+        "split": [12, 6] + [12] * 8,
+        "resampled": [num] * 10,
+    }
+    again = make(KMNIST(), fake_root, resample=resample, **settings)
+    assert torch.equal(data.subsets["train"].indices, again.subsets["train"].indices)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"imbalance": {"k": 0.1}}, "Unknown class 'k' in data.imbalance. Did you mean 'ki'"),
+        ({"imbalance": {"ki": 0.0}}, r"data.imbalance keeps 0.0 of class 'ki'; it must lie in"),
+        (
+            {"resample": "over", "class_weights": "balanced"},
+            "data.resample is 'over' and data.class_weights is 'balanced': two answers",
+        ),
+    ],
+)
+def test_impossible_balance_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        LabDataModule(KMNIST(), **settings)

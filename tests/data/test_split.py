@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from mlp_lab.data.split import stratified_split
+from mlp_lab.data.split import balance_classes, stratified_split, thin_classes
+from mlp_lab.seeding import generator
 
 
 @pytest.fixture
@@ -32,3 +33,29 @@ def test_split_does_not_touch_the_global_generator(labels: torch.Tensor) -> None
     before = torch.get_rng_state()
     stratified_split(labels, 0.2, seed=0)
     assert torch.equal(before, torch.get_rng_state())
+
+
+LABELS = torch.tensor([0] * 40 + [1] * 10 + [2] * 25)[torch.randperm(75, generator=generator(9))]
+
+
+def test_thinning_keeps_the_share_of_some_and_all_of_the_others() -> None:
+    kept = thin_classes(LABELS, {0: 0.25, 2: 0.001}, seed=0)
+    assert torch.bincount(LABELS[kept]).tolist() == [10, 10, 1]
+    assert kept.tolist() == sorted(set(kept.tolist()))
+    assert torch.equal(kept, thin_classes(LABELS, {0: 0.25, 2: 0.001}, seed=0))
+    assert not torch.equal(kept, thin_classes(LABELS, {0: 0.25, 2: 0.001}, seed=1))
+
+
+def test_balancing_over_repeats_evenly_and_loses_nothing() -> None:
+    rows = balance_classes(LABELS, "over", seed=0)
+    assert torch.bincount(LABELS[rows]).tolist() == [40, 40, 40]
+    times = torch.bincount(rows, minlength=75)
+    assert sorted(set(times[LABELS == 0].tolist())) == [1]
+    assert sorted(set(times[LABELS == 1].tolist())) == [4]
+    assert sorted(set(times[LABELS == 2].tolist())) == [1, 2]
+
+
+def test_balancing_under_repeats_nothing() -> None:
+    rows = balance_classes(LABELS, "under", seed=0)
+    assert torch.bincount(LABELS[rows]).tolist() == [10, 10, 10]
+    assert len(set(rows.tolist())) == 30
