@@ -30,6 +30,8 @@ COMMANDS = {
     "validate": Command("score a run's checkpoint on validation", "mlp_lab.commands"),
     "test": Command("score a run's checkpoint on the test set", "mlp_lab.commands"),
     "predict": Command("write what a run's checkpoint says of each sample", "mlp_lab.commands"),
+    "stats": Command("count, measure and draw a data set", "mlp_lab.data_commands"),
+    "prepare": Command("write a data set with its split as one file", "mlp_lab.data_commands"),
 }
 
 

@@ -9,7 +9,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import WeightAveraging
 
 from mlp_lab.callbacks import MetricsFile, PredictionsFile
-from mlp_lab.console import quieten
+from mlp_lab.console import print_table, quieten
 from mlp_lab.errors import ConfigError
 from mlp_lab.interruption import Interrupted, raise_on_signals
 from mlp_lab.lightning_cli import LabCLI, is_first_process
@@ -94,7 +94,7 @@ def validate(cli: LabCLI) -> int:
         verbose=False,
     )
     if is_first_process():
-        _print_table("validation", figures[0])
+        print_table("validation", figures[0])
     return 0
 
 
@@ -104,7 +104,7 @@ def test(cli: LabCLI) -> int:
     metrics = MetricsFile(results_dir / "metrics.json" if results_dir else None)
     figures = _test(cli, metrics, cli.settings.checkpoint)
     if metrics.path:
-        _print_table("test", figures)
+        print_table("test", figures)
         print(f"metrics: {metrics.path}")
     return 0
 
@@ -154,20 +154,8 @@ def _print_summary(metrics: dict[str, Any], run: Run) -> None:
         "images per second": f"{metrics['images_per_second']:,.0f}",
         "parameters": f"{manifest['net']['parameters']:,}",
     }
-    _print_table(f"{run.experiment}, {run.dir.name}", rows)
+    print_table(f"{run.experiment}, {run.dir.name}", rows)
 
 
 def _number(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.4f}"
-
-
-def _print_table(title: str, rows: Mapping[str, Any]) -> None:
-    # Imported before Lightning, rich would be first to say Optional[Union[float, int]]; Python then
-    # gives Lightning's Optional[Union[int, float]] the same object, and the parser reads 1 as 1.0.
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", show_header=False)
-    for key, value in rows.items():
-        table.add_row(key, f"{value:.4f}" if isinstance(value, float) else str(value))
-    Console().print(table)

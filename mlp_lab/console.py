@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from mlp_lab.errors import MLPLabWarning
@@ -35,3 +36,16 @@ def _format_plainly(
     if issubclass(category, MLPLabWarning):
         return f"warning: {message}\n"
     return _format_fully(message, category, *where, **line)
+
+
+def print_table(title: str, rows: Mapping[str, Any]) -> None:
+    """Print a table of names and values, numbers with four digits."""
+    # Imported before Lightning, rich would be first to say Optional[Union[float, int]]; Python then
+    # gives Lightning's Optional[Union[int, float]] the same object, and the parser reads 1 as 1.0.
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=False)
+    for key, value in rows.items():
+        table.add_row(key, f"{value:.4f}" if isinstance(value, float) else str(value))
+    Console().print(table)

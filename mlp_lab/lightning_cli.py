@@ -122,7 +122,7 @@ class LabCLI(LightningCLI):
             "--out",
             type=Path | None,
             default=None,
-            help="Directory for the results of test and predict.",
+            help="Directory for the results of test, predict and stats; the file of prepare.",
         )
         parser.add_argument(
             "--trust",

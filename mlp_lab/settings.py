@@ -34,7 +34,7 @@ _UNIMPORTANT_IN_TEST = (
     "seed_everything",
 )
 
-Command = Literal["fit", "validate", "test", "predict"]
+Command = Literal["fit", "validate", "test", "predict", "stats", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,8 @@ def read_settings(command: Command, words: Sequence[str]) -> Settings:
     if {"-h", "--help", "--print_config"} & {word.split("=")[0] for word in flags}:
         return Settings(typed.config, flags)
 
+    if command in ("stats", "prepare") and not (typed.run_dir or typed.ckpt_path):
+        return Settings(typed.config, flags)  # data need no run
     run, checkpoint = _find_checkpoint(command, typed, _runs_dir(flags))
     if run is None and checkpoint is None:
         return Settings(typed.config, flags)

@@ -193,7 +193,7 @@ def test_by_default_as_many_as_are_useful(mlp_lab: CommandLine) -> None:
 
 @pytest.mark.parametrize("flag", SINGLE_STEPS)
 def test_what_needs_single_steps_gets_them(mlp_lab: CommandLine, flag: str) -> None:
-    outcome = mlp_lab(*FIT, "--trainer.limit_test_batches=1", flag)
+    outcome = mlp_lab(*FIT, "--trainer.max_epochs=1", "--trainer.limit_test_batches=1", flag)
     assert outcome.err == ""
     if "fast_dev_run" not in flag:
         runs = sorted(Path("runs/base").iterdir())

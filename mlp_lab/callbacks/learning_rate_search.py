@@ -9,9 +9,8 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import LearningRateFinder
 
-from mlp_lab.atomic import write_bytes
 from mlp_lab.errors import ConfigError
-from mlp_lab.plots import plot_learning_rate_search
+from mlp_lab.plots import plot_learning_rate_search, write_figure
 from mlp_lab.tasks import Task
 
 # The first losses, over which smoothing has not settled: half of its value at the first of them.
@@ -95,10 +94,7 @@ class LearningRateSearch(LearningRateFinder):
             results["lr"][_SKIPPED:], results["loss"][_SKIPPED:], self.learning_rate
         )
         path = Path(trainer.default_root_dir) / "plots" / "learning_rate.png"
-        path.parent.mkdir(exist_ok=True)
-        image = io.BytesIO()
-        figure.savefig(image, dpi=150)
-        write_bytes(path, image.getbuffer())
+        write_figure(figure, path)
         found = "none stands out" if self.learning_rate is None else f"{self.learning_rate:.2g}"
         print(f"learning rate: {found}, see {path}")
 

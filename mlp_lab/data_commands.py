@@ -1,0 +1,167 @@
+"""stats and prepare: look at a data set, and write it with its split as one file."""
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+from matplotlib.figure import Figure
+
+from mlp_lab import __version__
+from mlp_lab.atomic import write_bytes
+from mlp_lab.console import print_table, quieten
+from mlp_lab.data import LabDataModule, Part, SampleSubset
+from mlp_lab.data.statistics import channel_mean_std, class_counts
+from mlp_lab.errors import ConfigError
+from mlp_lab.lightning_cli import LabCLI
+from mlp_lab.plots import plot_class_balance, plot_images, plot_points, write_figure
+from mlp_lab.seeding import generator, global_seed
+from mlp_lab.settings import Command, read_settings
+from mlp_lab.tasks import Task
+
+PARTS: tuple[Part, ...] = ("train", "val", "test")
+
+_CLASSES_SHOWN = 20
+_IMAGES_SHOWN = 10
+_MOST_CHANNELS_LISTED = 4
+
+
+def main(command: str, args: Sequence[str]) -> int:
+    """Run one of the two commands and return its exit code."""
+    quieten()
+    settings = read_settings(cast(Command, command), args)
+    cli = LabCLI(cast(Command, command), settings)
+    print(settings.origin)
+    data = cli.datamodule
+    data.prepare_data()
+    data.setup("fit")
+    runners: dict[str, Callable[[LabDataModule, Task, Path | None], None]] = {
+        "stats": stats,
+        "prepare": prepare,
+    }
+    runners[command](data, cli.model, cli.config.out)
+    return 0
+
+
+def stats(data: LabDataModule, task: Task, out: Path | None) -> None:
+    """Print sizes, counts and statistics, and draw them."""
+    task.take_statistics(data)
+    counts: dict[str, list[int]] = {
+        part: class_counts(data.subsets[part].labels, data.num_classes).tolist() for part in PARTS
+    }
+    train = data.subsets["train"]
+    chosen = train.samples.inputs[train.indices]
+    mean, std = channel_mean_std(task.normalise(chosen), torch.arange(len(chosen)))
+    samples = {id(s.samples): s.samples for s in data.subsets.values()}.values()
+    num_bytes = sum(s.inputs.nbytes + s.labels.nbytes for s in samples)
+    rows = {
+        "shape of an input": " x ".join(map(str, data.input_shape)),
+        **{f"{part} samples": f"{sum(counts[part]):,}" for part in PARTS},
+        "validation": data.validation_origin,
+        "classes": data.num_classes,
+        "mean": _numbers(data.mean),
+        "standard deviation": _numbers(data.std),
+        "mean, normalised": _numbers(mean),
+        "standard deviation, normalised": _numbers(std),
+        "memory": f"{num_bytes / 1e6:,.1f} MB",
+    }
+    print_table(f"{data.source.name}", rows)
+    table = {
+        name: "  ".join(f"{part} {counts[part][label]:,}" for part in PARTS)
+        for label, name in enumerate(data.class_names)
+    }
+    print_table("samples of each class", table)
+
+    directory = out or Path("stats") / data.source.name
+    for name, figure in _figures(data, counts).items():
+        path = directory / f"{name}.png"
+        write_figure(figure, path)
+        print(f"figure: {path}")
+
+
+def _figures(data: LabDataModule, counts: dict[str, list[int]]) -> dict[str, Figure]:
+    bars: dict[str, Sequence[int]] = {}
+    if data.imbalance or data.resample:
+        steps = list(data.training_counts)[:-1]  # what the last one left is the training split
+        bars = {f"train, {step}": data.training_counts[step].tolist() for step in steps}
+    figures = {"class_balance": plot_class_balance({**bars, **counts}, data.class_names)}
+    train = data.subsets["train"]
+    if len(data.input_shape) == 1:
+        if data.input_shape == (2,):
+            inputs, labels = train[torch.arange(len(train))]
+            names = [data.class_names[label] for label in labels.tolist()]
+            figures["samples"] = plot_points(inputs.numpy(), names, "Training samples")
+        return figures
+    first = {
+        name: _first_images(train, label).numpy()
+        for label, name in enumerate(data.class_names[:_CLASSES_SHOWN])
+    }
+    figures["samples"] = plot_images(first, "Training samples")
+    if data.augment:
+        figures["augmented"] = _augmented(data, train)
+    return figures
+
+
+def _first_images(samples: SampleSubset, label: int) -> torch.Tensor:
+    """Return the first images of a class, each of them once."""
+    rows = torch.unique(samples.indices[samples.labels == label])[:_IMAGES_SHOWN]
+    return samples.samples.inputs[rows]
+
+
+def _augmented(data: LabDataModule, train: SampleSubset) -> Figure:
+    """Draw the same images before and after augmentation, as three epochs would have them."""
+    assert data.augment is not None
+    draws = generator(global_seed())
+    picked = torch.randperm(len(train), generator=draws)[:_IMAGES_SHOWN]
+    batch = train[picked]
+    rows = {"before": batch[0].numpy()}
+    for epoch in (1, 2, 3):
+        changed = batch
+        for augmentation in data.augment:
+            changed = augmentation.apply(changed, data.num_classes, draws)
+        rows[f"after, {epoch}"] = changed[0].numpy()
+    return plot_images(rows, "The same images before and after augmentation")
+
+
+def prepare(data: LabDataModule, task: Task, out: Path | None) -> None:
+    """Write the samples of every split as one file, which TensorFile reads back.
+
+    Raises:
+        ConfigError: No file is named, or not a ``.pt``.
+    """
+    if out is None or out.suffix != ".pt":
+        raise ConfigError("prepare writes one file: name it with --out FILE.pt.")
+    parts = [part for part in PARTS if part != "val" or data.validate_on == "val"]
+    content: dict[str, object] = {}
+    for part in parts:
+        subset = data.subsets[part]
+        content[f"x_{part}"], content[f"y_{part}"] = subset[torch.arange(len(subset))]
+    content |= {
+        "classes": list(data.class_names),
+        "mean": data.mean,
+        "std": data.std,
+        "provenance": {
+            "source": data.source.name,
+            "mlp_lab": __version__,
+            "split_seed": data.split_seed,
+            "sha256": data.fingerprints(),
+            "notes": data.source.notes,
+        },
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(out, buffer.getbuffer())
+    sizes = ", ".join(f"{len(data.subsets[part]):,} {part}" for part in parts)
+    print(
+        f"written: {out} ({sizes}); train on it with --data.source TensorFile "
+        f"--data.source.path {out}"
+    )
+
+
+def _numbers(values: torch.Tensor) -> str:
+    """Say a number for each channel, of many only how far they reach."""
+    if len(values) > _MOST_CHANNELS_LISTED:
+        return f"{values.min():.4f} to {values.max():.4f}"
+    return ", ".join(f"{value:.4f}" for value in values.tolist())

@@ -1,0 +1,85 @@
+"""What a data set looks like: how many of each class, and some samples."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+_IMAGE_INCHES = 0.9
+_BAR_INCHES = 0.22
+
+
+def plot_class_balance(counts: Mapping[str, Sequence[int]], class_names: Sequence[str]) -> Figure:
+    """Draw how many samples each class has in each split.
+
+    Args:
+        counts: Samples of each class, by the name of the split.
+        class_names: Names of the classes, from top to bottom.
+    """
+    height = max(3.0, _BAR_INCHES * len(class_names) * max(1, len(counts) - 1) + 1)
+    figure = Figure(figsize=(7, min(height, 40)), layout="constrained")
+    axes = figure.add_subplot()
+    places = np.arange(len(class_names))
+    thickness = 0.8 / len(counts)
+    for number, (name, values) in enumerate(counts.items()):
+        axes.barh(places + number * thickness, values, thickness, label=name)
+    axes.set_yticks(places + 0.4 - thickness / 2, class_names)
+    axes.invert_yaxis()
+    axes.set(xlabel="samples", title="Samples of each class")
+    axes.margins(y=0.01)
+    figure.legend(loc="outside lower center", ncols=3)
+    axes.grid(visible=True, axis="x", alpha=0.3)
+    return figure
+
+
+def plot_images(rows: Mapping[str, NDArray[np.generic]], title: str) -> Figure:
+    """Draw images in rows, each row with its name.
+
+    Args:
+        rows: Images ``(n, C, H, W)``, bytes or in 0..255, by the name of their row.
+        title: What is shown.
+    """
+    num_columns = max(len(images) for images in rows.values())
+    size = (_IMAGE_INCHES * (num_columns + 1.6), _IMAGE_INCHES * len(rows) + 0.5)
+    figure = Figure(figsize=size, layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(len(rows), num_columns, squeeze=False)
+    for (name, images), line in zip(rows.items(), grid, strict=True):
+        for axes in line:
+            axes.set_axis_off()
+        for image, axes in zip(images, line, strict=False):
+            _show(image, axes)
+        line[0].text(
+            -0.15, 0.5, name, transform=line[0].transAxes, ha="right", va="center", fontsize=9
+        )
+    return figure
+
+
+def plot_points(points: NDArray[np.floating], names: Sequence[str], title: str) -> Figure:
+    """Draw points of the plane in the colour of their class.
+
+    Args:
+        points: Coordinates ``(N, 2)``.
+        names: The class of each.
+        title: What is shown.
+    """
+    figure = Figure(figsize=(5, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    labels = np.asarray(names)
+    for name in dict.fromkeys(names):
+        chosen = points[labels == name]
+        axes.scatter(chosen[:, 0], chosen[:, 1], s=8, label=name)
+    axes.set(xlabel="first feature", ylabel="second feature", title=title)
+    axes.legend(title="class")
+    return figure
+
+
+def _show(image: NDArray[np.generic], axes: Axes) -> None:
+    """Draw one image ``(C, H, W)``, grey or in colour."""
+    pixels = np.moveaxis(np.asarray(image, dtype=np.float64) / 255, 0, -1).clip(0, 1)
+    if pixels.shape[-1] == 3:
+        axes.imshow(pixels)
+    else:
+        axes.imshow(pixels[..., 0], cmap="gray", vmin=0, vmax=1)

@@ -1,0 +1,65 @@
+"""Look at a data set, and write it with its split as one file."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from mlp_lab.data import Digits, LabDataModule
+from tests.conftest import CommandLine
+
+
+def test_stats_counts_measures_and_draws(mlp_lab: CommandLine, fake_root: Path) -> None:
+    words = ["--data.source=Digits", "--data.imbalance={'3': 0.5}", "--data.resample=over"]
+    (Path.cwd() / "augment.yaml").write_text("data: {augment: [{class_path: PadCrop}]}")
+    outcome = mlp_lab("stats", *words, "--config=augment.yaml")
+    assert outcome.code == 0, outcome.err
+    data = LabDataModule(Digits(), imbalance={"3": 0.5}, resample="over")
+    data.prepare_data()
+    data.setup("fit")
+    train, val, test = (data.subsets[part].labels for part in ("train", "val", "test"))
+    for text in ("1 x 8 x 8", f"{len(train):,}", f"{data.mean.item():.4f}", "0.0000", "1.0000"):
+        assert text in outcome.out
+    numbers = (int((labels == 3).sum()) for labels in (train, val, test))
+    assert "train {}  val {}  test {}".format(*numbers) in outcome.out
+    for name in ("class_balance", "samples", "augmented"):
+        path = Path("stats/Digits") / f"{name}.png"
+        assert f"figure: {path}" in outcome.out
+        assert path.read_bytes().startswith(b"\x89PNG")
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("source", ["XOR", "CIFAR100"])
+@pytest.mark.filterwarnings("ignore::mlp_lab.errors.MLPLabWarning")
+def test_stats_draws_points_and_many_classes(
+    mlp_lab: CommandLine, fake_root: Path, source: str
+) -> None:
+    outcome = mlp_lab("stats", f"--data.source={source}", f"--data.root={fake_root}", "--out=here")
+    assert outcome.code == 0, outcome.err
+    assert Path("here/samples.png").is_file()
+    assert Path("here/class_balance.png").is_file()
+
+
+@pytest.mark.parametrize("validate_on", ["val", "test"])
+def test_a_prepared_file_trains_as_the_original(mlp_lab: CommandLine, validate_on: str) -> None:
+    words = [f"--data.validate_on={validate_on}", "--data.batch_size=32"]
+    outcome = mlp_lab("prepare", "--data.source=Digits", *words, "--out=data/ein Satz.pt")
+    assert outcome.code == 0, outcome.err
+    assert "written: data/ein Satz.pt" in outcome.last_line
+    sources = (
+        ["--data.source=Digits"],
+        ["--data.source=TensorFile", "--data.source.path=data/ein Satz.pt"],
+    )
+    runs = [mlp_lab("fit", *s, *words, "--trainer.max_epochs=2").run_dir for s in sources]
+    assert (runs[0] / "metrics.csv").read_bytes() == (runs[1] / "metrics.csv").read_bytes()
+    content = torch.load("data/ein Satz.pt", weights_only=True)
+    assert content["classes"] == list("0123456789")
+    assert content["provenance"]["source"] == "Digits"
+    assert 0 < content["mean"] < 1
+
+
+@pytest.mark.parametrize("out", [[], ["--out=data.npz"]])
+def test_prepare_wants_a_file_name(mlp_lab: CommandLine, out: list[str]) -> None:
+    outcome = mlp_lab("prepare", "--data.source=Digits", *out)
+    assert outcome.code == 2
+    assert "name it with --out FILE.pt." in outcome.err
