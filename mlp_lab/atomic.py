@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlp_lab.errors import WriteError
+from mlp_lab.errors import MLPLabError, WriteError
 
 _PART = ".part"
 
@@ -28,6 +28,8 @@ def replacing(path: Path) -> Iterator[Path]:
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.replace(path)
+    except MLPLabError:  # not about this file, though it may be an OSError too
+        raise
     except OSError as error:
         raise _write_error(path, error) from error
     finally:

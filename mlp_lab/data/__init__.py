@@ -12,6 +12,7 @@ from mlp_lab.data.augment import (
 )
 from mlp_lab.data.datamodule import LabDataModule
 from mlp_lab.data.files import TensorFile
+from mlp_lab.data.image_folder import ImageFolder
 from mlp_lab.data.source import Batch, Part, Samples, SampleSubset, Source
 from mlp_lab.data.synthetic import XOR, Circles, Digits, Moons
 from mlp_lab.data.torchvision_sets import CIFAR10, CIFAR100, KMNIST, MNIST, FashionMNIST
@@ -32,6 +33,7 @@ __all__ = [
     "Erasing",
     "FashionMNIST",
     "HorizontalFlip",
+    "ImageFolder",
     "LabDataModule",
     "Mixup",
     "Moons",

@@ -304,10 +304,19 @@ def affine_grid(matrices: Tensor, height: int, width: int) -> Tensor:
     Shape:
         matrices ``(N, 2, 3)`` over pixels counted from the centre.
     """
-    spans = torch.tensor([width, height], device=matrices.device) / 2
-    columns = torch.cat([spans, torch.ones(1, device=matrices.device)])
-    theta = matrices * columns / spans[:, None]
-    return F.affine_grid(theta, [len(matrices), 1, height, width], align_corners=False)
+    device = matrices.device
+    across = _centres(width, device) * width / 2  # pixels from the centre
+    down = _centres(height, device) * height / 2
+    by_column = matrices[:, :, 0, None] * across  # (N, 2, W)
+    by_row = matrices[:, :, 1, None] * down + matrices[:, :, 2, None]  # (N, 2, H)
+    # A sum of two vectors each; F.affine_grid multiplies a matrix for every pixel.
+    places = by_column[:, :, None, :] + by_row[:, :, :, None]
+    return places.permute(0, 2, 3, 1) / (torch.tensor([width, height], device=device) / 2)
+
+
+def _centres(size: int, device: torch.device) -> Tensor:
+    """Return where the centres of pixels are when the image spans -1..1."""
+    return (torch.arange(size, device=device) * 2 + 1) / size - 1
 
 
 def warp(images: Tensor, grid: Tensor) -> Tensor:

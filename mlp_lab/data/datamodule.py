@@ -32,7 +32,7 @@ class LabDataModule(pl.LightningDataModule):
 
     Args:
         source: The data set: KMNIST, MNIST, FashionMNIST, CIFAR10, CIFAR100, Digits, XOR, Circles,
-            Moons, or TensorFile for one's own.
+            Moons; or ImageFolder or TensorFile for one's own.
         root: Directory of the data sets.
         download: Whether files that are missing may be downloaded.
         batch_size: Samples in a batch, at least 1.

@@ -116,16 +116,7 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
-        """Read every part into memory, all classes.
-
-        Args:
-            root: Directory of the data sets. Sources that bring their own path ignore it.
-            download: Whether missing files may be fetched.
-
-        Raises:
-            DatasetNotFoundError: The files are not there and were not or could not be fetched.
-            ChecksumError: A file is not what it should be.
-        """
+        """Read every part, all classes; arguments and errors are those of ``load``."""
 
 
 class SampleSubset(Dataset[Batch]):

@@ -1,0 +1,222 @@
+"""A folder of image files, decoded once."""
+
+import hashlib
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mlp_lab.atomic import replacing
+from mlp_lab.data.decode import SUFFIXES, decode_image, look_at_image, refusing_bombs
+from mlp_lab.data.source import Part, Samples, Source
+from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, MLPLabWarning
+
+_PARTS: tuple[Part, ...] = ("train", "val", "test")
+# Handed to a thread together: one at a time, handing over would take longer than decoding.
+_FILES_AT_ONCE = 256
+
+_CACHE_SUFFIX = ".mlp_lab"
+
+
+class ImageFolder(Source):
+    """Images in folders named after their class.
+
+    ``DIR/<class>/*``, or ``DIR/train/<class>/*`` and the same for val and test. They are decoded
+    once, into a file in ``.DIR.mlp_lab`` beside it that is mapped into memory from then on: a set
+    larger than memory trains too. PNG, JPEG, BMP, GIF, WebP and TIFF are read.
+
+    Args:
+        path: The directory.
+        image_size: Height and width that all images are brought to; by default those of the first
+            image, and others are refused.
+        colour: Whether images are ``grey`` or ``rgb``; ``auto`` takes the first image's way.
+        broken: Whether a file that cannot be read is refused, or skipped and counted.
+        classes: The classes that are kept, by name or number, in the order of their new labels; by
+            default all.
+
+    Raises:
+        DatasetNotFoundError: There is no such directory, or no image in it.
+        ChecksumError: An image cannot be read, or has another size.
+        ConfigError: An image size below 1.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        image_size: int | None = None,
+        colour: Literal["auto", "grey", "rgb"] = "auto",
+        broken: Literal["refuse", "skip"] = "refuse",
+        classes: list[int | str] | None = None,
+    ) -> None:
+        if image_size is not None and image_size < 1:
+            raise ConfigError(f"data.source.image_size is {image_size}; it must be at least 1.")
+        self.path = path
+        self.image_size = image_size
+        self.colour = colour
+        self.broken = broken
+        if not path.is_dir():
+            raise DatasetNotFoundError(f"data.source.path '{path}' is not there, or no directory.")
+        present = [part for part in _PARTS if (path / part).is_dir()]
+        self._directories: dict[Part, Path] = {"train": path}
+        if present:
+            self._directories = {part: path / part for part in present}
+        if "train" not in self._directories:
+            raise DatasetNotFoundError(f"'{path}' has {', '.join(present)} but no train.")
+        self.parts = frozenset(self._directories)
+        self.class_names = tuple(d.name for d in _subdirectories(self._directories["train"]))
+        self._files = {part: self._list(directory) for part, directory in self._directories.items()}
+        self._shape = self._find_shape(file for file, _ in self._files["train"])
+        self.input_shape = self._shape
+        super().__init__(classes)
+
+    def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
+        """Decode, or map what was decoded before."""
+        return {part: self._read_part(part, files) for part, files in self._files.items()}
+
+    def _list(self, directory: Path) -> list[tuple[Path, int]]:
+        """Return every image file with its label, in the order of their names."""
+        found = {d.name for d in _subdirectories(directory)}
+        if unknown := sorted(found - set(self.class_names)):
+            raise ChecksumError(f"'{directory}' has the class {unknown[0]!r}, which train has not.")
+        files = []
+        for label, name in enumerate(self.class_names):
+            images = _images_in(directory / name)
+            if not images and directory == self._directories["train"]:
+                raise DatasetNotFoundError(f"The class folder '{directory / name}' has no image.")
+            files += [(image, label) for image in images]
+        if not files:
+            raise DatasetNotFoundError(
+                f"No images in '{directory}': they belong in a folder for each class, as "
+                f"{', '.join(sorted(SUFFIXES))}."
+            )
+        # By name over all classes: a set whose files are numbered keeps its order.
+        return sorted(files, key=lambda entry: (entry[0].name, entry[1]))
+
+    def _find_shape(self, files: Iterable[Path]) -> tuple[int, int, int]:
+        """Say what all images are brought to, by the first one that can be read."""
+        for file in files:
+            try:
+                with refusing_bombs():
+                    channels, height, width = look_at_image(file)
+            except ChecksumError:
+                if self.broken == "refuse":
+                    raise
+                continue
+            if self.colour != "auto":
+                channels = 1 if self.colour == "grey" else 3
+            side = self.image_size
+            return (channels, side, side) if side else (channels, height, width)
+        raise DatasetNotFoundError(f"No file in '{self.path}' can be read as an image.")
+
+    def _read_part(self, part: Part, files: Sequence[tuple[Path, int]]) -> Samples:
+        labels = torch.tensor([label for _, label in files])
+        # Beside the folder: within it, others would take it for a class.
+        folder = self.path.resolve()
+        if not os.access(folder.parent, os.W_OK):
+            warnings.warn(
+                f"'{folder.parent}' cannot be written, so the images of '{self.path}' are decoded "
+                "anew each time.",
+                MLPLabWarning,
+                stacklevel=2,
+            )
+            images = np.empty((len(files), *self._shape), np.uint8)
+            kept = self._decode(files, images)
+            self._note_skipped(part, kept)
+            return Samples(torch.from_numpy(images[kept]), labels[torch.from_numpy(kept)])
+        cache_dir = folder.with_name(f".{folder.name}{_CACHE_SUFFIX}")
+        cache = cache_dir / f"{part}-{self._key(files)}.npy"
+        kept_path = cache.with_suffix(".kept.npy")
+        if not cache.is_file():
+            self._write_cache(files, cache, kept_path)
+        kept = np.load(kept_path)
+        self._note_skipped(part, kept)
+        # Copy-on-write: PyTorch wants arrays that it may write to, and nothing reaches the file.
+        images = np.load(cache, mmap_mode="c")
+        return Samples(torch.from_numpy(images), labels[torch.from_numpy(kept)])
+
+    def _write_cache(self, files: Sequence[tuple[Path, int]], cache: Path, kept_path: Path) -> None:
+        """Decode into a file, whole or not at all, in place of those of former contents."""
+        cache.parent.mkdir(exist_ok=True)
+        part = cache.name.split("-")[0]
+        for outdated in cache.parent.glob(f"{part}-*"):
+            outdated.unlink()
+        with replacing(cache) as unfinished:
+            images = _new_array(unfinished, len(files), self._shape)
+            kept = self._decode(files, images)
+            if not kept.all():  # the others move up
+                whole = unfinished.with_suffix(".whole")
+                unfinished.rename(whole)
+                compact = _new_array(unfinished, int(kept.sum()), self._shape)
+                for row, index in enumerate(np.flatnonzero(kept)):
+                    compact[row] = images[index]
+                compact.flush()
+                whole.unlink()
+            images.flush()
+            with replacing(kept_path) as other, other.open("wb") as file:
+                np.save(file, kept)
+
+    def _decode(
+        self, files: Sequence[tuple[Path, int]], images: NDArray[np.uint8]
+    ) -> NDArray[np.bool_]:
+        """Decode on all cores into ``images``; return which could be read."""
+        # Imported before Lightning, rich would spoil its command line; see commands.py.
+        from rich.progress import track
+
+        kept = np.ones(len(files), np.bool_)
+
+        def decode(start: int) -> None:
+            for row in range(start, min(start + _FILES_AT_ONCE, len(files))):
+                try:
+                    images[row] = decode_image(
+                        files[row][0], self._shape, resize=self.image_size is not None
+                    )
+                except ChecksumError:
+                    if self.broken == "refuse":
+                        raise
+                    kept[row] = False
+
+        starts = range(0, len(files), _FILES_AT_ONCE)
+        with refusing_bombs(), ThreadPoolExecutor(os.cpu_count()) as workers:
+            done = workers.map(decode, starts)
+            silent = not sys.stdout.isatty()
+            for _ in track(done, f"decoding {self.path}", total=len(starts), disable=silent):
+                pass
+        return kept
+
+    def _note_skipped(self, part: Part, kept: NDArray[np.bool_]) -> None:
+        """Say how many images could not be read."""
+        if num := int((~kept).sum()):
+            note = f"{num:,} of {len(kept):,} {part} images in '{self.path}' are broken: skipped."
+            self.notes.append(note)
+            warnings.warn(note, MLPLabWarning, stacklevel=2)
+
+    def _key(self, files: Sequence[tuple[Path, int]]) -> str:
+        """Tell whether a folder has changed, by names, sizes and times of its files."""
+        digest = hashlib.sha256(repr((self.input_shape, self.broken)).encode())
+        for file, label in files:
+            status = file.stat()
+            digest.update(f"{file}|{label}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+        return digest.hexdigest()[:16]
+
+
+def _subdirectories(directory: Path) -> list[Path]:
+    return sorted(d for d in directory.iterdir() if d.is_dir() and not d.name.startswith("."))
+
+
+def _images_in(directory: Path) -> list[Path]:
+    """Return the image files of a directory, none where it is not there, by name."""
+    files = directory.iterdir() if directory.is_dir() else ()
+    return sorted(f for f in files if f.suffix.lower() in SUFFIXES and f.is_file())
+
+
+def _new_array(path: Path, num: int, shape: tuple[int, int, int]) -> np.memmap:
+    """Make a file of bytes, mapped into memory."""
+    array: np.memmap = np.lib.format.open_memmap(path, "w+", np.uint8, (num, *shape))
+    return array

@@ -1,0 +1,215 @@
+"""Image files of every kind: decoded once, mapped after that, and named where they are broken."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mlp_lab.data import ImageFolder, LabDataModule
+from mlp_lab.data.decode import decode_image, look_at_image
+from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, MLPLabWarning
+from tests.conftest import CommandLine
+
+RNG = np.random.default_rng(0)
+
+
+def pixels(shape: tuple[int, ...] = (6, 5, 3)) -> Any:
+    return RNG.integers(0, 256, shape, dtype=np.uint8)
+
+
+def make_folder(root: Path, *, num: int = 6, classes: tuple[str, ...] = ("Ä b", "c")) -> Any:
+    """Write PNGs of 6 x 5 pixels, and return them by their path."""
+    images = {}
+    for name in classes:
+        (root / name).mkdir(parents=True)
+        for number in range(num):
+            image = pixels()
+            Image.fromarray(image).save(root / name / f"{number}.png")
+            images[f"{name}/{number}"] = image.transpose(2, 0, 1)
+    return images
+
+
+def cache_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.mlp_lab")
+
+
+def load(path: Path, **settings: Any) -> Any:
+    return ImageFolder(path, **settings).load(Path("anywhere"), download=False)
+
+
+def test_pixels_and_labels_come_through(tmp_path: Path) -> None:
+    images = make_folder(tmp_path / "ein Ordner")
+    source = ImageFolder(tmp_path / "ein Ordner")
+    assert source.class_names == ("c", "Ä b")
+    assert source.input_shape == (3, 6, 5)
+    assert source.parts == {"train"}
+    train = source.load(tmp_path, download=False)["train"]
+    expected = [images[f"{name}/{n}"] for n in range(6) for name in source.class_names]
+    np.testing.assert_array_equal(train.inputs, np.stack(expected))
+    assert train.labels.tolist() == [0, 1] * 6
+
+
+def test_parts_are_directories(tmp_path: Path) -> None:
+    for part, num in (("train", 4), ("val", 2), ("test", 3)):
+        make_folder(tmp_path / part, num=num)
+    parts = load(tmp_path)
+    assert {part: len(samples) for part, samples in parts.items()} == {
+        "train": 8,
+        "val": 4,
+        "test": 6,
+    }
+
+
+def test_decoded_once_and_again_when_the_folder_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_folder(tmp_path)
+    first = load(tmp_path)["train"].inputs
+    with monkeypatch.context() as patch:
+        patch.setattr("mlp_lab.data.image_folder.decode_image", None)
+        assert torch.equal(load(tmp_path)["train"].inputs, first)
+    Image.fromarray(pixels()).save(tmp_path / "c" / "0.png")
+    changed = load(tmp_path)["train"].inputs
+    assert [torch.equal(a, b) for a, b in zip(changed, first, strict=True)] == [False] + [True] * 11
+    names = sorted(file.name.split(".", 1)[1] for file in cache_of(tmp_path).iterdir())
+    assert names == ["kept.npy", "npy"]
+
+
+def test_what_is_mapped_can_be_changed_without_reaching_the_file(tmp_path: Path) -> None:
+    make_folder(tmp_path)
+    load(tmp_path)["train"].inputs.zero_()
+    assert load(tmp_path)["train"].inputs.any()
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "gif", "webp", "tiff", "jpg"])
+def test_kinds_of_files(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    grey = np.full((8, 8), 100, dtype=np.uint8)
+    for name in ("a", "b"):
+        Image.fromarray(grey).save(tmp_path / name / f"x.{suffix.upper()}")
+    image = load(tmp_path, colour="grey")["train"].inputs[0]
+    assert image.shape == (1, 8, 8)
+    assert (image.int() - 100).abs().max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "expected"),
+    [
+        ("1", 1, [255]),
+        ("L", 70, [70]),
+        ("LA", (70, 3), [70]),
+        ("I;16", 70 * 256 + 9, [70]),
+        ("P", 7, None),
+        ("RGB", (10, 20, 30), [10, 20, 30]),
+        ("RGBA", (10, 20, 30, 0), [10, 20, 30]),
+        ("CMYK", (245, 235, 225, 0), [10, 20, 30]),
+    ],
+)
+def test_modes(tmp_path: Path, mode: str, value: Any, expected: list[int] | None) -> None:
+    path = tmp_path / ("x.tiff" if mode == "CMYK" else "x.png")
+    image = Image.new(mode, (4, 3), value)
+    if mode == "P":
+        image.putpalette([*range(21), 10, 20, 30])
+        expected = [10, 20, 30]
+    image.save(path)
+    assert expected is not None
+    shape = look_at_image(path)
+    assert shape == (len(expected), 3, 4)
+    assert decode_image(path, shape)[:, 2, 3].tolist() == expected
+
+
+def test_an_animation_gives_its_first_frame(tmp_path: Path) -> None:
+    frames = [Image.new("L", (4, 4), value) for value in (50, 200)]
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
+    assert decode_image(tmp_path / "x.gif", (1, 4, 4)).max() == 50
+
+
+def test_sizes_are_refused_or_brought_to_one(tmp_path: Path) -> None:
+    make_folder(tmp_path)
+    Image.fromarray(pixels((9, 9, 3))).save(tmp_path / "c" / "9.png")
+    with pytest.raises(ConfigError, match=r"c/9.png' has 9 x 9 pixels, and others 6 x 5. Set --da"):
+        load(tmp_path)
+    assert not list(cache_of(tmp_path).iterdir())
+    assert load(tmp_path, image_size=4)["train"].inputs.shape == (13, 3, 4, 4)
+
+
+def break_files(root: Path) -> None:
+    whole = (root / "c" / "0.png").read_bytes()
+    (root / "c" / "empty.png").touch()
+    (root / "c" / "text.png").write_text("hello")
+    (root / "c" / "torn.png").write_bytes(whole[: len(whole) // 2])
+
+
+def test_broken_images_are_refused_or_skipped_and_counted(tmp_path: Path) -> None:
+    images = make_folder(tmp_path)
+    break_files(tmp_path)
+    with pytest.raises(ChecksumError, match=r"c/(empty|text|torn).png' is (no image|broken)"):
+        load(tmp_path)
+    source = ImageFolder(tmp_path, broken="skip")
+    for _ in range(2):  # decoded, then mapped
+        with pytest.warns(MLPLabWarning, match="3 of 15 train images in .* are broken: skipped"):
+            train = source.load(tmp_path, download=False)["train"]
+        expected = [images[f"{name}/{n}"] for n in range(6) for name in source.class_names]
+        np.testing.assert_array_equal(train.inputs, np.stack(expected))
+        assert train.labels.tolist() == [0, 1] * 6
+    assert len(source.notes) == 2
+
+
+def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_folder(tmp_path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+    with pytest.raises(ChecksumError, match="has too many pixels to be trusted"):
+        load(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_folder(tmp_path)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.warns(MLPLabWarning, match="so the images of .* are decoded anew"):
+        first = load(tmp_path)["train"].inputs
+    assert not cache_of(tmp_path).exists()
+    monkeypatch.undo()
+    assert torch.equal(load(tmp_path)["train"].inputs, first)
+
+
+def test_folders_without_images_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetNotFoundError, match="none' is not there, or no directory"):
+        ImageFolder(tmp_path / "none")
+    with pytest.raises(DatasetNotFoundError, match="No images in"):
+        ImageFolder(tmp_path)
+    make_folder(tmp_path)
+    (tmp_path / "d").mkdir()
+    with pytest.raises(DatasetNotFoundError, match=r"The class folder '.*d' has no image"):
+        ImageFolder(tmp_path)
+    make_folder(tmp_path / "two" / "train")
+    make_folder(tmp_path / "two" / "test", classes=("c", "x"))
+    with pytest.raises(ChecksumError, match="test' has the class 'x', which train has not"):
+        ImageFolder(tmp_path / "two")
+    make_folder(tmp_path / "three" / "test")
+    with pytest.raises(DatasetNotFoundError, match="three' has test but no train"):
+        ImageFolder(tmp_path / "three")
+    with pytest.raises(ConfigError, match="image_size is 0"):
+        ImageFolder(tmp_path, image_size=0)
+
+
+def test_a_loop_of_links_is_no_image(tmp_path: Path) -> None:
+    make_folder(tmp_path)
+    (tmp_path / "c" / "loop.png").symlink_to(tmp_path / "c" / "loop.png")
+    assert len(load(tmp_path)["train"]) == 12
+
+
+def test_a_folder_trains(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    make_folder(tmp_path / "bilder", num=20)
+    words = ["--data.source=ImageFolder", "--data.source.path=bilder", "--trainer.max_epochs=2"]
+    outcome = mlp_lab("fit", *words)
+    assert outcome.code == 0, outcome.err
+    data = LabDataModule(ImageFolder(Path("bilder")))
+    data.prepare_data()
+    data.setup("fit")
+    assert data.fingerprints()["data"] in (outcome.run_dir / "manifest.json").read_text()
