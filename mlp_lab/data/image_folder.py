@@ -211,9 +211,16 @@ def _subdirectories(directory: Path) -> list[Path]:
 
 
 def _images_in(directory: Path) -> list[Path]:
-    """Return the image files of a directory, none where it is not there, by name."""
-    files = directory.iterdir() if directory.is_dir() else ()
-    return sorted(f for f in files if f.suffix.lower() in SUFFIXES and f.is_file())
+    """Return the image files of a directory, none where it is not there, in any order."""
+    if not directory.is_dir():
+        return []
+    with os.scandir(directory) as entries:  # knows what is a file without asking for each
+        return [
+            Path(entry.path)
+            for entry in entries
+            if f".{entry.name.rpartition('.')[2].lower()}" in SUFFIXES
+            and (Path(entry.path).is_file() if entry.is_symlink() else entry.is_file())
+        ]
 
 
 def _new_array(path: Path, num: int, shape: tuple[int, int, int]) -> np.memmap:
