@@ -53,8 +53,7 @@ def stats(data: LabDataModule, task: Task, out: Path | None) -> None:
     train = data.subsets["train"]
     chosen = train.samples.inputs[train.indices]
     mean, std = channel_mean_std(task.normalise(chosen), torch.arange(len(chosen)))
-    samples = {id(s.samples): s.samples for s in data.subsets.values()}.values()
-    num_bytes = sum(s.inputs.nbytes + s.labels.nbytes for s in samples)
+    num_bytes = sum(s.inputs.nbytes + s.labels.nbytes for s in data.samples)
     rows = {
         "shape of an input": " x ".join(map(str, data.input_shape)),
         **{f"{part} samples": f"{sum(counts[part]):,}" for part in PARTS},
@@ -111,16 +110,12 @@ def _first_images(samples: SampleSubset, label: int) -> torch.Tensor:
 
 def _augmented(data: LabDataModule, train: SampleSubset) -> Figure:
     """Draw the same images before and after augmentation, as three epochs would have them."""
-    assert data.augment is not None
     draws = generator(global_seed())
     picked = torch.randperm(len(train), generator=draws)[:_IMAGES_SHOWN]
     batch = train[picked]
     rows = {"before": batch[0].numpy()}
     for epoch in (1, 2, 3):
-        changed = batch
-        for augmentation in data.augment:
-            changed = augmentation.apply(changed, data.num_classes, draws)
-        rows[f"after, {epoch}"] = changed[0].numpy()
+        rows[f"after, {epoch}"] = data.augmented(batch, draws)[0].numpy()
     return plot_images(rows, "The same images before and after augmentation")
 
 

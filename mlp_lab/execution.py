@@ -15,8 +15,8 @@ from lightning.pytorch.callbacks import (
 from mlp_lab.errors import ConfigError
 from mlp_lab.tasks import Task
 
-# Lightning's share of a step is then about a fiftieth of a small net's on a CPU, and the progress
-# bar still moves for one whose step takes a tenth of a second.
+# What Lightning does for each batch it is handed is then shared by sixteen steps, see
+# docs/performance.md; the bar still moves for a net whose step takes a tenth of a second.
 STEPS_AT_ONCE = 16
 
 # What Lightning counts or does once for each batch it is handed, and the values for not at all.

@@ -1,4 +1,4 @@
-"""fit, validate, test and predict: Lightning's CLI with this project's parts."""
+"""Lightning's CLI with this project's parts, behind every command that needs a configuration."""
 
 import argparse
 import os

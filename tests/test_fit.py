@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from lightning.pytorch.callbacks import RichProgressBar
 from torchvision import datasets
 
 from mlp_lab.callbacks import console
@@ -142,6 +143,22 @@ class TestConsole:
         outcome = mlp_lab("fit", *DIGITS, f"--trainer.enable_progress_bar={wanted}")
         assert outcome.code == 0, outcome.err
         assert len(made) == wanted
+
+    def test_the_bar_counts_steps_where_several_run_as_one(
+        self, mlp_lab: CommandLine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shown = []
+        update = RichProgressBar.on_train_batch_end
+
+        def note(bar: RichProgressBar, trainer: Any, module: Any, *rest: Any) -> None:
+            shown.append((rest[-1] + 1, bar.total_train_batches))
+            update(bar, trainer, module, *rest)
+
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        monkeypatch.setattr(RichProgressBar, "on_train_batch_end", note)
+        outcome = mlp_lab("fit", *DIGITS)
+        assert outcome.code == 0, outcome.err
+        assert shown == [(min(n, 81), 81) for n in range(16, 97, 16)] * 3
 
     def test_origin_of_settings_is_said(self, mlp_lab: CommandLine, digits_run: Path) -> None:
         outcome = mlp_lab("validate", f"--run_dir={digits_run}", "--data.batch_size=7")

@@ -78,6 +78,11 @@ class EpochBar(RichProgressBar):
         steps: int = self.trainer.datamodule.steps_per_epoch  # type: ignore[attr-defined]  # set by a connector
         return steps
 
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin a new bar."""
+        self._steps_before = trainer.global_step
+        super().on_train_epoch_start(trainer, pl_module)
+
     def on_train_batch_end(
         self,
         trainer: pl.Trainer,
@@ -88,7 +93,7 @@ class EpochBar(RichProgressBar):
     ) -> None:
         """Show how many steps of the epoch are done."""
         if not pl_module.automatic_optimization:
-            batch_idx = (trainer.global_step - 1) % int(self.total_train_batches)
+            batch_idx = trainer.global_step - self._steps_before - 1
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def get_metrics(

@@ -95,6 +95,7 @@ class LabDataModule(pl.LightningDataModule):
         self.class_weights = class_weights
         self.predict_split = predict_split
         self._check_settings()
+        self._check_balance()
 
         self._loaded: dict[Part, Samples] | None = None
         self.subsets: dict[Part, SampleSubset] = {}
@@ -140,6 +141,14 @@ class LabDataModule(pl.LightningDataModule):
                 f"data.val_fraction is {self.val_fraction}, but {self.source.name} has a "
                 "validation part of its own. Leave data.val_fraction out."
             )
+        if self.augment and len(self.input_shape) != 3:
+            raise ConfigError(
+                f"data.augment is for images, and {self.source.name} has inputs of shape "
+                f"{self.input_shape}. Leave it out."
+            )
+
+    def _check_balance(self) -> None:
+        """Refuse what cannot work of imbalance, resampling and class weights."""
         for name, share in (self.imbalance or {}).items():
             if name not in self.class_names:
                 raise ConfigError(
@@ -154,11 +163,6 @@ class LabDataModule(pl.LightningDataModule):
             raise ConfigError(
                 f"data.resample is {self.resample!r} and data.class_weights is "
                 f"{self.class_weights!r}: two answers to the same question. Leave one of them out."
-            )
-        if self.augment and len(self.input_shape) != 3:
-            raise ConfigError(
-                f"data.augment is for images, and {self.source.name} has inputs of shape "
-                f"{self.input_shape}. Leave it out."
             )
         if isinstance(self.class_weights, list) and (
             len(self.class_weights) != self.num_classes or min(self.class_weights) < 0
@@ -269,11 +273,15 @@ class LabDataModule(pl.LightningDataModule):
             case weights:
                 return torch.tensor(weights)
 
+    @property
+    def samples(self) -> list[Samples]:
+        """What the splits are drawn from, each part of the source once, after ``setup``."""
+        return list({id(s.samples): s.samples for s in self.subsets.values()}.values())
+
     def fingerprints(self) -> dict[str, str]:
         """Return the SHA-256 of all samples and of the split."""
-        samples = {id(subset.samples): subset.samples for subset in self.subsets.values()}
         return {
-            "data": sha256(*(t for part in samples.values() for t in (part.inputs, part.labels))),
+            "data": sha256(*(t for part in self.samples for t in (part.inputs, part.labels))),
             "split": sha256(*(self.subsets[part].indices for part in ("train", "val", "test"))),
         }
 
@@ -304,13 +312,16 @@ class LabDataModule(pl.LightningDataModule):
         return self._augment(batch)
 
     def _augment(self, batch: Batch) -> Batch:
-        assert self.augment is not None
         assert self.trainer is not None
         if self._augment_generator is None:
             key = (global_seed(), self.trainer.current_epoch, self.trainer.global_rank)
             self._augment_generator = generator(*key, _AUGMENTATION, device=batch[0].device)
-        for augmentation in self.augment:
-            batch = augmentation.apply(batch, self.num_classes, self._augment_generator)
+        return self.augmented(batch, self._augment_generator)
+
+    def augmented(self, batch: Batch, draws: torch.Generator) -> Batch:
+        """Return a batch after all of ``data.augment``, drawn from a generator on its device."""
+        for augmentation in self.augment or ():
+            batch = augmentation.apply(batch, self.num_classes, draws)
         return batch
 
     def val_dataloader(self) -> DataLoader[Batch]:
@@ -334,9 +345,9 @@ class LabDataModule(pl.LightningDataModule):
         """Return the samples that ``predict`` runs over."""
         if self.predict_split != "all":
             return self.subsets[self.predict_split]
-        parts = {id(subset.samples): subset.samples for subset in self.subsets.values()}.values()
         everything = Samples(
-            torch.cat([part.inputs for part in parts]), torch.cat([part.labels for part in parts])
+            torch.cat([part.inputs for part in self.samples]),
+            torch.cat([part.labels for part in self.samples]),
         )
         return SampleSubset(everything, torch.arange(len(everything)))
 

@@ -45,6 +45,8 @@ class TensorFile(Source):
         self.path = path
         self.layout = layout
         content = _rename(_read_arrays(path))
+        # Kept for the first load, so that the file is read once.
+        self._content: dict[str, Any] | None = content
         arrays: dict[Part, Tensor] = {p: content[f"x_{p}"] for p in _PARTS if f"x_{p}" in content}
         if "train" not in arrays:
             raise ChecksumError(f"'{path}' has neither x_train nor x; it holds {_names(content)}.")
@@ -57,7 +59,7 @@ class TensorFile(Source):
 
     def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
         """Read images or features, and lay them out as ``(N, C, H, W)`` or ``(N, D)``."""
-        content = _rename(_read_arrays(self.path))
+        content, self._content = self._content or _rename(_read_arrays(self.path)), None
         return {
             part: Samples(self._inputs(content[f"x_{part}"], f"x_{part}"), labels)
             for part, labels in self._labels.items()

@@ -29,8 +29,8 @@ class ImageFolder(Source):
     """Images in folders named after their class.
 
     ``DIR/<class>/*``, or ``DIR/train/<class>/*`` and the same for val and test. They are decoded
-    once, into a file in ``.DIR.mlp_lab`` beside it that is mapped into memory from then on: a set
-    larger than memory trains too. PNG, JPEG, BMP, GIF, WebP and TIFF are read.
+    once, into a file in ``.DIR.mlp_lab`` beside it that is mapped into memory from then on. PNG,
+    JPEG, BMP, GIF, WebP and TIFF are read.
 
     Args:
         path: The directory.

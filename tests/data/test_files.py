@@ -92,6 +92,16 @@ def test_chosen_classes_are_numbered_in_the_order_given(tmp_path: Path) -> None:
     assert train.labels.tolist() == [1, 0, 1, 0]
 
 
+def test_the_file_is_read_once_to_train_and_can_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = TensorFile(write(tmp_path / "x.npz", x=FLAT, y=np.arange(4)))
+    with monkeypatch.context() as patch:
+        patch.setattr("mlp_lab.data.files._read_arrays", None)
+        first = source.load(tmp_path, download=False)["train"]
+    assert torch.equal(source.load(tmp_path, download=False)["train"].inputs, first.inputs)
+
+
 FLAT = np.zeros((4, 2))
 
 
