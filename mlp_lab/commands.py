@@ -15,6 +15,7 @@ from mlp_lab.interruption import Interrupted, raise_on_signals
 from mlp_lab.lightning_cli import LabCLI, is_first_process
 from mlp_lab.run import Run
 from mlp_lab.settings import Command, read_settings
+from mlp_lab.tasks import Task
 
 
 def main(command: str, args: Sequence[str]) -> int:
@@ -77,7 +78,7 @@ def _train_and_test(cli: LabCLI) -> int:
         metrics.add_training(cli.trainer, cli.datamodule, best)
     _test(cli, metrics, best)
     if run:
-        _print_summary(metrics.metrics, run)
+        _print_summary(metrics.metrics, run, cli.model)
         print(f"run: {run.dir}")
     elif is_first_process():
         print("fast_dev_run: a few batches of training, validation and test went through")
@@ -143,12 +144,14 @@ def predict(cli: LabCLI) -> int:
     return 0
 
 
-def _print_summary(metrics: dict[str, Any], run: Run) -> None:
+def _print_summary(metrics: dict[str, Any], run: Run, task: Task) -> None:
     manifest = run.read_manifest()
     rows = {
-        "test accuracy": _number(metrics.get("test/acc")),
-        "test loss": _number(metrics.get("test/loss")),
-        "best epoch": f"{metrics['best_epoch']} of {metrics['epochs']} (by val/acc)",
+        **{
+            f"test {title}": _number(metrics.get(f"test/{name}"))
+            for name, title in task.metric_names.items()
+        },
+        "best epoch": f"{metrics['best_epoch']} of {metrics['epochs']} (by {task.score})",
         "validation": metrics["validation"],
         "seconds": f"{metrics['seconds']:.1f}",
         "images per second": f"{metrics['images_per_second']:,.0f}",

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from mlp_lab import __version__
 from mlp_lab.atomic import write_bytes
 from mlp_lab.console import print_table, quieten
-from mlp_lab.data import LabDataModule, Part, SampleSubset
+from mlp_lab.data import PARTS, LabDataModule, SampleSubset
 from mlp_lab.data.statistics import channel_mean_std, class_counts
 from mlp_lab.errors import ConfigError
 from mlp_lab.lightning_cli import LabCLI
@@ -19,8 +19,6 @@ from mlp_lab.plots import plot_class_balance, plot_images, plot_points, write_fi
 from mlp_lab.seeding import generator, global_seed
 from mlp_lab.settings import Command, read_settings
 from mlp_lab.tasks import Task
-
-PARTS: tuple[Part, ...] = ("train", "val", "test")
 
 _CLASSES_SHOWN = 20
 _IMAGES_SHOWN = 10

@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
+from torch import nn
 from torch.optim import Optimizer
 
 from mlp_lab import callbacks as lab
@@ -38,6 +39,7 @@ MAX_SEED = 2**32 - 1  # numpy takes no more
 CLASS_POSITIONS: dict[str, type] = {
     "model": Task,
     "model.net": Net,
+    "model.loss": nn.Module,
     "model.optimizer": Optimizer,
     "model.schedule": Schedule,
     "data.source": Source,
@@ -135,7 +137,7 @@ class LabCLI(LightningCLI):
                 "data.source": {"class_path": "mlp_lab.data.KMNIST"},
             }
         )
-        for key in ("input_shape", "num_classes"):
+        for key in ("input_shape", "num_classes", "num_targets"):
             parser.link_arguments(f"data.{key}", f"model.init_args.{key}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:

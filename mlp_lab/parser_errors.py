@@ -8,6 +8,9 @@ from mlp_lab.suggest import did_you_mean
 
 _WRONG_TYPE = r"Expected a (.+?)\. Got value: (.*?)(?=\. Got value| - Expected| Given value|$)"
 
+# Arguments that nobody types.
+_KNOWN_FROM_ELSEWHERE = {"input_shape", "num_outputs", "num_classes", "num_targets", "params"}
+
 
 def explain_parser_error(
     message: str, options: Iterable[str], positions: Mapping[str, type]
@@ -75,7 +78,7 @@ def _arguments_at(positions: Mapping[str, type], key: str) -> list[str]:
     """List the constructor arguments of all classes that ``key`` may name."""
     classes = _subclasses(positions[key]) if key in positions else []
     names = (name for cls in classes for name in inspect.signature(cls).parameters)
-    return sorted(set(names) - {"input_shape", "num_outputs", "num_classes", "params"})
+    return sorted(set(names) - _KNOWN_FROM_ELSEWHERE)
 
 
 def _subclasses(base: type) -> list[type]:

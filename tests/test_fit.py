@@ -50,14 +50,14 @@ class TestRunDirectory:
             *("train/loss", "train/acc", "val/loss", "val/acc"),
         }
         steps = [row for row in rows if row["train/loss"]]
-        assert [int(row["step"]) for row in steps] == list(range(1, 3 * 81 + 1))
+        assert [int(row["step"]) for row in steps] == list(range(1, 3 * 79 + 1))
         assert {row["lr"] for row in steps} == {"0.001"}
         assert all(row["train/acc"] for row in steps)
         epochs = [row for row in rows if row["val/acc"]]
         assert [(row["epoch"], row["step"]) for row in epochs] == [
-            ("1", "81"),
-            ("2", "162"),
-            ("3", "243"),
+            ("1", "79"),
+            ("2", "158"),
+            ("3", "237"),
         ]
 
     def test_metrics_agree_with_checkpoint_and_log(self, digits_run: Path) -> None:
@@ -89,7 +89,7 @@ class TestRunDirectory:
             **{"neurons": 210, "connections": 14_800},
         }
         counts = {part: sum(n.values()) for part, n in manifest["data"]["counts"].items()}
-        assert counts == {"train": 1294, "val": 144, "test": 359}
+        assert counts == {"train": 1258, "val": 180, "test": 359}
         assert all(len(digest) == 64 for digest in manifest["data"]["sha256"].values())
 
     def test_config_repeats_the_run(self, digits_run: Path, mlp_lab: CommandLine) -> None:
@@ -158,7 +158,7 @@ class TestConsole:
         monkeypatch.setattr(RichProgressBar, "on_train_batch_end", note)
         outcome = mlp_lab("fit", *DIGITS)
         assert outcome.code == 0, outcome.err
-        assert shown == [(min(n, 81), 81) for n in range(16, 97, 16)] * 3
+        assert shown == [(min(n, 79), 79) for n in range(16, 81, 16)] * 3
 
     def test_origin_of_settings_is_said(self, mlp_lab: CommandLine, digits_run: Path) -> None:
         outcome = mlp_lab("validate", f"--run_dir={digits_run}", "--data.batch_size=7")

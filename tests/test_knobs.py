@@ -27,7 +27,7 @@ def test_early_stopping_says_why(mlp_lab: CommandLine, tmp_path: Path) -> None:
     assert outcome.code == 0, outcome.err
     line = next(line for line in outcome.out.splitlines() if line.startswith("stopped"))
     assert line.startswith("stopped early after epoch 2: Monitored metric val/acc did not impr")
-    assert line.endswith("Best score: 0.097.")
+    assert line.endswith("Best score: 0.100.")
     assert read(outcome.run_dir / "metrics.json")["epochs"] == 2
 
 

@@ -4,18 +4,17 @@ import lightning.pytorch as pl
 from torch import nn
 
 from mlp_lab.callbacks.step_metrics import StepMetrics
-
-MAX_LOSS = 0.05
+from mlp_lab.tasks import Task
 
 
 class OverfitCheck(pl.Callback):
     """Switch dropout off, and say at the end whether the batch was learnt.
 
     Args:
-        step_metrics: Knows the last epoch's loss and accuracy.
+        step_metrics: Knows the last epoch's metrics.
 
     Attributes:
-        passed: Whether accuracy reached 1 and the loss fell below 0.05.
+        passed: Whether they reached the goals of the task.
     """
 
     def __init__(self, step_metrics: StepMetrics) -> None:
@@ -31,13 +30,18 @@ class OverfitCheck(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Judge the last epoch."""
-        loss = self.step_metrics.epoch_means["train/loss"]
-        acc = self.step_metrics.epoch_means["train/acc"]
+        assert isinstance(pl_module, Task)
+        means = self.step_metrics.epoch_means
+        self.passed = True
+        found = []
+        for name, (relation, wanted) in pl_module.overfit_goals.items():
+            value = means[f"train/{name}"]
+            self.passed &= value < wanted if relation == "under" else value >= wanted
+            title = pl_module.metric_names[name]
+            found.append(f"train {title} {value:.4f} (wanted {relation} {wanted})")
         num = trainer.num_training_batches
         batches = "batch" if num == 1 else f"{num} batches"
-        self.passed = acc == 1.0 and loss < MAX_LOSS
         self.verdict = (
-            f"overfit check {'passed' if self.passed else 'failed'}: train loss {loss:.4f} "
-            f"(wanted under {MAX_LOSS}), train accuracy {acc:.4f} (wanted 1.0) "
+            f"overfit check {'passed' if self.passed else 'failed'}: {', '.join(found)} "
             f"after {trainer.current_epoch} epochs on the same {batches}"
         )

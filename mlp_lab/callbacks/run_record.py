@@ -11,8 +11,7 @@ import lightning.pytorch as pl
 import torch
 
 import mlp_lab
-from mlp_lab.data import LabDataModule
-from mlp_lab.data.statistics import class_counts
+from mlp_lab.data import PARTS, LabDataModule
 from mlp_lab.nets import measure_net
 from mlp_lab.run import Run, now
 from mlp_lab.tasks import Task
@@ -68,7 +67,7 @@ class RunRecord(pl.Callback):
         datamodule = trainer.datamodule  # type: ignore[attr-defined]  # set by a connector
         data = describe_data(datamodule) if isinstance(datamodule, LabDataModule) else {}
         if data:
-            sizes = ", ".join(f"{sum(n.values()):,} {part}" for part, n in data["counts"].items())
+            sizes = ", ".join(f"{n:,} {part}" for part, n in data["samples"].items())
             print(f"data: {data['source']}: {sizes} (validation = {data['validation']})")
             if datamodule.imbalance or datamodule.resample:
                 for step, counts in data["training_counts"].items():
@@ -105,15 +104,10 @@ def describe_data(data: LabDataModule) -> dict[str, Any]:
         "input_shape": list(data.input_shape),
         "class_names": list(data.class_names),
         "validation": data.validation_origin,
+        "samples": {part: len(data.subsets[part]) for part in PARTS},
         "counts": {
-            part: dict(
-                zip(
-                    data.class_names,
-                    class_counts(data.subsets[part].labels, data.num_classes).tolist(),
-                    strict=True,
-                )
-            )
-            for part in ("train", "val", "test")
+            part: dict(zip(data.class_names, data.class_counts(part).tolist(), strict=True))
+            for part in PARTS
         },
         "training_counts": {
             step: dict(zip(data.class_names, counts.tolist(), strict=True))

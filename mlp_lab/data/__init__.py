@@ -13,8 +13,8 @@ from mlp_lab.data.augment import (
 from mlp_lab.data.datamodule import LabDataModule
 from mlp_lab.data.files import TensorFile
 from mlp_lab.data.image_folder import ImageFolder
-from mlp_lab.data.source import Batch, Part, Samples, SampleSubset, Source
-from mlp_lab.data.synthetic import XOR, Circles, Digits, Moons
+from mlp_lab.data.source import PARTS, Batch, Part, Samples, SampleSubset, Source
+from mlp_lab.data.synthetic import XOR, Circles, Digits, Line, Moons, SigmoidCurve
 from mlp_lab.data.torchvision_sets import CIFAR10, CIFAR100, KMNIST, MNIST, FashionMNIST
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "CIFAR100",
     "KMNIST",
     "MNIST",
+    "PARTS",
     "XOR",
     "Affine",
     "Augmentation",
@@ -35,12 +36,14 @@ __all__ = [
     "HorizontalFlip",
     "ImageFolder",
     "LabDataModule",
+    "Line",
     "Mixup",
     "Moons",
     "PadCrop",
     "Part",
     "SampleSubset",
     "Samples",
+    "SigmoidCurve",
     "Source",
     "TensorFile",
 ]

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mlp_lab.data.augment import Augmentation
+from mlp_lab.data.augment import Augmentation, Mixup
 from mlp_lab.data.sampler import EpochSampler
-from mlp_lab.data.source import Batch, Part, Samples, SampleSubset, Source
+from mlp_lab.data.source import PARTS, Batch, Part, Samples, SampleSubset, Source
 from mlp_lab.data.split import balance_classes, stratified_split, thin_classes
 from mlp_lab.data.statistics import channel_mean_std, class_counts, class_weights, sha256
 from mlp_lab.errors import ConfigError, EmptyClassError
@@ -32,7 +32,7 @@ class LabDataModule(pl.LightningDataModule):
 
     Args:
         source: The data set: KMNIST, MNIST, FashionMNIST, CIFAR10, CIFAR100, Digits, XOR, Circles,
-            Moons; or ImageFolder or TensorFile for one's own.
+            Moons, SigmoidCurve, Line; or ImageFolder or TensorFile for one's own.
         root: Directory of the data sets.
         download: Whether files that are missing may be downloaded.
         batch_size: Samples in a batch, at least 1.
@@ -40,10 +40,11 @@ class LabDataModule(pl.LightningDataModule):
             Lightning is gone through once for all of them; validation does so too. Whatever it is,
             the numbers are the same bit by bit; more is faster for small nets. By default 16 on the
             command line where nothing in trainer needs it to be 1, and 1 from Python.
-        val_fraction: Share of the training part held out for validation, in (0, 1). By default 0.1
-            where the source has no validation part of its own.
-        test_fraction: Share held out for the test, in (0, 1), before anything else. By default 0.2
-            where the source has no test part of its own.
+        val_fraction: Share held out for validation, in (0, 1): of the training part where the
+            source has a test part of its own, else of the whole. By default 0.1 where it has no
+            validation part of its own.
+        test_fraction: Share of the whole held out for the test, in (0, 1). By default 0.2 where the
+            source has no test part of its own.
         validate_on: What validation during training runs on. With ``test`` all training samples
             train, and the best checkpoint is chosen on the test set: its score is no estimate then.
         split_seed: Which of the possible splits; apart from the seed of the training.
@@ -95,7 +96,10 @@ class LabDataModule(pl.LightningDataModule):
         self.class_weights = class_weights
         self.predict_split = predict_split
         self._check_settings()
-        self._check_balance()
+        if self.num_targets:
+            self._check_numbers()
+        else:
+            self._check_balance()
 
         self._loaded: dict[Part, Samples] | None = None
         self.subsets: dict[Part, SampleSubset] = {}
@@ -126,6 +130,12 @@ class LabDataModule(pl.LightningDataModule):
                     f"data.{key} is {fraction}; it must lie strictly between 0 and 1. "
                     f"Try --data.{key} 0.1."
                 )
+        if sum(self._fractions) >= 1:
+            test, val = self._fractions
+            raise ConfigError(
+                f"data.test_fraction is {test} and data.val_fraction is {val}: together they leave "
+                "nothing to train on. Their sum must lie below 1."
+            )
         if self.test_fraction is not None and "test" in self.source.parts:
             raise ConfigError(
                 f"data.test_fraction is {self.test_fraction}, but {self.source.name} has a test "
@@ -145,6 +155,20 @@ class LabDataModule(pl.LightningDataModule):
             raise ConfigError(
                 f"data.augment is for images, and {self.source.name} has inputs of shape "
                 f"{self.input_shape}. Leave it out."
+            )
+
+    def _check_numbers(self) -> None:
+        """Refuse what only classes have."""
+        for key in ("imbalance", "resample", "class_weights"):
+            if getattr(self, key) is not None:
+                raise ConfigError(
+                    f"data.{key} is {getattr(self, key)!r}, but {self.source.name} has numbers to "
+                    f"be predicted and no classes. Leave data.{key} out."
+                )
+        if self.mixes_labels:
+            raise ConfigError(
+                f"data.augment mixes the labels of classes, and {self.source.name} has numbers to "
+                "be predicted. Leave Mixup and CutMix out."
             )
 
     def _check_balance(self) -> None:
@@ -183,6 +207,16 @@ class LabDataModule(pl.LightningDataModule):
         return self.source.num_classes
 
     @property
+    def num_targets(self) -> int:
+        """Number of numbers T to be predicted; 0 where there are classes."""
+        return self.source.num_targets
+
+    @property
+    def mixes_labels(self) -> bool:
+        """Whether augmentation gives labels that are part of one class and part of another."""
+        return any(isinstance(augmentation, Mixup) for augmentation in self.augment or ())
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes in the order of their labels."""
         return self.source.class_names
@@ -219,11 +253,11 @@ class LabDataModule(pl.LightningDataModule):
             part: SampleSubset(samples, torch.arange(len(samples)))
             for part, samples in parts.items()
         }
+        test_fraction, val_fraction = self._fractions
         if "test" not in subsets:
-            fraction = self.test_fraction or DEFAULT_TEST_FRACTION
-            subsets |= self._split_off("test", fraction, subsets["train"])
+            subsets |= self._split_off("test", test_fraction, subsets["train"])
         train = subsets["train"]
-        self.training_counts = {"as loaded": class_counts(train.labels, self.num_classes)}
+        self._count_training("as loaded", train)
         if self.imbalance:
             shares = {self.class_names.index(name): s for name, s in self.imbalance.items()}
             kept = thin_classes(train.labels, shares, self.split_seed)
@@ -231,22 +265,40 @@ class LabDataModule(pl.LightningDataModule):
         if self.validate_on == "test":
             subsets["val"] = subsets["test"]
         elif "val" not in subsets:
-            fraction = self.val_fraction or DEFAULT_VAL_FRACTION
-            subsets |= self._split_off("val", fraction, subsets["train"])
+            of_the_rest = val_fraction / (1 - test_fraction)
+            subsets |= self._split_off("val", of_the_rest, subsets["train"])
         train = subsets["train"]
-        self.training_counts["split"] = class_counts(train.labels, self.num_classes)
+        self._count_training("split", train)
         if self.resample:
             subsets["train"] = train.at(
                 balance_classes(train.labels, self.resample, self.split_seed)
             )
-            counts = class_counts(subsets["train"].labels, self.num_classes)
-            self.training_counts["resampled"] = counts
+            self._count_training("resampled", subsets["train"])
         return subsets
+
+    @property
+    def _fractions(self) -> tuple[float, float]:
+        """Shares held out for test and validation, 0 where the source has the part."""
+        test = val = 0.0
+        if "test" not in self.source.parts:
+            test = self.test_fraction or DEFAULT_TEST_FRACTION
+        if "val" not in self.source.parts and self.validate_on == "val":
+            val = self.val_fraction or DEFAULT_VAL_FRACTION
+        return test, val
+
+    def _count_training(self, step: str, train: SampleSubset) -> None:
+        """Keep how many training samples each class has after a step; numbers have no classes."""
+        if self.num_classes:
+            self.training_counts[step] = class_counts(train.labels, self.num_classes)
 
     def _split_off(
         self, part: Part, fraction: float, whole: SampleSubset
     ) -> dict[Part, SampleSubset]:
         """Divide ``whole`` into what stays for training and the new part."""
+        if self.num_targets:
+            one_stratum = torch.zeros(len(whole), dtype=torch.long)
+            stay, picked = stratified_split(one_stratum, fraction, self.split_seed)
+            return {"train": whole.at(stay), part: whole.at(picked)}
         stay, picked = stratified_split(whole.labels, fraction, self.split_seed)
         there = class_counts(whole.labels, self.num_classes) > 0
         for side, positions in (("training", stay), (part, picked)):
@@ -254,14 +306,18 @@ class LabDataModule(pl.LightningDataModule):
             if gone.any():
                 label = int(gone.nonzero()[0])
                 count = int((whole.labels == label).sum())
+                name = self.class_names[label]
                 raise EmptyClassError(
-                    f"data.{part}_fraction {fraction} leaves class {self.class_names[label]!r}, "
-                    f"which has {count} samples, without a {side} sample. Choose another fraction."
+                    f"data.{part}_fraction leaves class {name!r}, which has {count} samples, "
+                    f"without a {side} sample. Choose another fraction."
                 )
-        return {
-            "train": whole.at(stay),
-            part: whole.at(picked),
-        }
+        return {"train": whole.at(stay), part: whole.at(picked)}
+
+    def class_counts(self, part: Part) -> Tensor:
+        """Return how many samples of each class a split has, ``(K,)``."""
+        if self.num_targets:
+            return torch.empty(0, dtype=torch.long)
+        return class_counts(self.subsets[part].labels, self.num_classes)
 
     def training_class_weights(self) -> Tensor:
         """Return the weight of each class in the training loss, ``(K,)``; ones by default."""
@@ -282,7 +338,7 @@ class LabDataModule(pl.LightningDataModule):
         """Return the SHA-256 of all samples and of the split."""
         return {
             "data": sha256(*(t for part in self.samples for t in (part.inputs, part.labels))),
-            "split": sha256(*(self.subsets[part].indices for part in ("train", "val", "test"))),
+            "split": sha256(*(self.subsets[part].indices for part in PARTS)),
         }
 
     def train_dataloader(self) -> DataLoader[Batch]:

@@ -10,12 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mlp_lab.data.source import Part, Samples, Source
+from mlp_lab.data.source import PARTS, Part, Samples, Source
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError
 
 Layout = Literal["auto", "NHW", "NHWC", "NCHW", "ND"]
 
-_PARTS: tuple[Part, ...] = ("train", "val", "test")
 _COLOURS = (1, 3, 4)  # what a channel dimension may be for its place to be told
 
 
@@ -47,7 +46,7 @@ class TensorFile(Source):
         content = _rename(_read_arrays(path))
         # Kept for the first load, so that the file is read once.
         self._content: dict[str, Any] | None = content
-        arrays: dict[Part, Tensor] = {p: content[f"x_{p}"] for p in _PARTS if f"x_{p}" in content}
+        arrays: dict[Part, Tensor] = {p: content[f"x_{p}"] for p in PARTS if f"x_{p}" in content}
         if "train" not in arrays:
             raise ChecksumError(f"'{path}' has neither x_train nor x; it holds {_names(content)}.")
         self.parts = frozenset(arrays)

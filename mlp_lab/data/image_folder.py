@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from mlp_lab.atomic import replacing
 from mlp_lab.data.decode import SUFFIXES, decode_image, look_at_image, refusing_bombs
-from mlp_lab.data.source import Part, Samples, Source
+from mlp_lab.data.source import PARTS, Part, Samples, Source
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, MLPLabWarning
 
-_PARTS: tuple[Part, ...] = ("train", "val", "test")
 # Handed to a thread together: one at a time, handing over would take longer than decoding.
 _FILES_AT_ONCE = 256
 
@@ -63,7 +62,7 @@ class ImageFolder(Source):
         self.broken = broken
         if not path.is_dir():
             raise DatasetNotFoundError(f"data.source.path '{path}' is not there, or no directory.")
-        present = [part for part in _PARTS if (path / part).is_dir()]
+        present = [part for part in PARTS if (path / part).is_dir()]
         self._directories: dict[Part, Path] = {"train": path}
         if present:
             self._directories = {part: path / part for part in present}

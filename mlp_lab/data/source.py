@@ -14,6 +14,7 @@ from mlp_lab.errors import ConfigError
 from mlp_lab.suggest import did_you_mean
 
 Part = Literal["train", "val", "test"]
+PARTS: tuple[Part, ...] = ("train", "val", "test")
 Batch = tuple[Tensor, Tensor]
 """Inputs and labels."""
 
@@ -28,7 +29,8 @@ class Samples:
     """Inputs and labels of one part of a data set.
 
     Shape:
-        inputs ``(N, C, H, W)`` uint8 for images or ``(N, D)`` float32; labels ``(N,)`` int64.
+        inputs ``(N, C, H, W)`` uint8 for images or ``(N, D)`` float32; labels ``(N,)`` int64 for
+        classes, or ``(N, T)`` float32 for numbers to be predicted.
     """
 
     inputs: Tensor
@@ -46,7 +48,9 @@ class Source(ABC):
 
     Attributes:
         input_shape: Shape of one input, ``(C, H, W)`` for images.
-        class_names: Names of the K classes, in the order of their labels.
+        class_names: Names of the K classes, in the order of their labels; empty where numbers are
+            to be predicted.
+        num_targets: Number of numbers T to be predicted for each sample; 0 where there are classes.
         parts: The parts that ``load`` gives; what is missing is split off from ``train``.
 
     Args:
@@ -59,6 +63,7 @@ class Source(ABC):
 
     input_shape: tuple[int, ...]
     class_names: tuple[str, ...]
+    num_targets: int = 0
     parts: frozenset[Part]
 
     def __init__(self, classes: list[int | str] | None = None) -> None:

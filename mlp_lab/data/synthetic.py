@@ -1,5 +1,6 @@
 """Data sets that need no download."""
 
+import math
 from abc import abstractmethod
 from pathlib import Path
 
@@ -52,10 +53,7 @@ class _Points(Source):
 
     def __init__(self, num_samples: int = 1000, noise: float = 0.1, seed: int = 0) -> None:
         super().__init__()
-        if num_samples < 4:
-            raise ConfigError(f"data.source.num_samples is {num_samples}; it must be at least 4.")
-        if noise < 0:
-            raise ConfigError(f"data.source.noise is {noise}; it must not be negative.")
+        _check_drawn("num_samples", num_samples, noise)
         self.num_samples = num_samples
         self.noise = noise
         self.seed = seed
@@ -121,3 +119,102 @@ class Moons(_Points):
 
         points, labels = make_moons(self.num_samples, noise=self.noise, random_state=self.seed)
         return torch.from_numpy(points), torch.from_numpy(labels)
+
+
+class SigmoidCurve(Source):
+    """The noisy S of a sigmoid, ``y = sigmoid(10 x)`` for x in [-0.5, 0.5), to be predicted from x.
+
+    The test part is the true curve at 1,000 places, so the test's error is that to the truth.
+
+    Args:
+        num_points: Number of evenly spaced x, at least 4.
+        repeats: How many noisy y there are of each x, at least 1.
+        noise: Standard deviation of what is added to y.
+        seed: Which of the many such sets; apart from the seed of the training.
+
+    Raises:
+        ConfigError: Fewer than 4 points, no repeats, or a negative noise.
+    """
+
+    input_shape = (1,)
+    class_names = ()
+    num_targets = 1
+    parts = frozenset({"train", "test"})
+
+    _NUM_TRUE = 1000
+
+    def __init__(
+        self, num_points: int = 100, repeats: int = 5, noise: float = 0.05, seed: int = 0
+    ) -> None:
+        super().__init__()
+        _check_drawn("num_points", num_points, noise)
+        if repeats < 1:
+            raise ConfigError(f"data.source.repeats is {repeats}; it must be at least 1.")
+        self.num_points = num_points
+        self.repeats = repeats
+        self.noise = noise
+        self.seed = seed
+
+    def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
+        """Draw the noisy points, and give the curve beside them."""
+        x = self._spread(self.num_points).repeat_interleave(self.repeats, 0)
+        spread = torch.randn(len(x), 1, generator=generator(self.seed)) * self.noise
+        true_x = self._spread(self._NUM_TRUE)
+        return {
+            "train": Samples(x, torch.sigmoid(10 * x) + spread),
+            "test": Samples(true_x, torch.sigmoid(10 * true_x)),
+        }
+
+    @staticmethod
+    def _spread(num: int) -> Tensor:
+        return (torch.arange(num) / num - 0.5)[:, None]
+
+
+class Line(Source):
+    """Points near a straight line, ``y = slope x + intercept`` for x in [0, 1).
+
+    Args:
+        num_samples: Number of evenly spaced points, at least 4.
+        slope: How steep the line is.
+        intercept: Where it begins.
+        noise: Standard deviation of what is added to y.
+        seed: Which of the many such sets; apart from the seed of the training.
+
+    Raises:
+        ConfigError: Fewer than 4 points, or a negative noise.
+    """
+
+    input_shape = (1,)
+    class_names = ()
+    num_targets = 1
+    parts = frozenset({"train"})
+
+    def __init__(
+        self,
+        num_samples: int = 50,
+        slope: float = 0.7,
+        intercept: float = 0.3,
+        noise: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        _check_drawn("num_samples", num_samples, noise)
+        self.num_samples = num_samples
+        self.slope = slope
+        self.intercept = intercept
+        self.noise = noise
+        self.seed = seed
+
+    def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
+        """Draw the points."""
+        x = (torch.arange(self.num_samples) / self.num_samples)[:, None]
+        spread = torch.randn(len(x), 1, generator=generator(self.seed)) * self.noise
+        return {"train": Samples(x, self.slope * x + self.intercept + spread)}
+
+
+def _check_drawn(key: str, num: int, noise: float) -> None:
+    """Refuse a number of points, or a noise, that cannot be drawn."""
+    if num < 4:
+        raise ConfigError(f"data.source.{key} is {num}; it must be at least 4.")
+    if not 0 <= noise < math.inf:
+        raise ConfigError(f"data.source.noise is {noise}; it must not be negative, nor infinite.")

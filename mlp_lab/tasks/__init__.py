@@ -1,7 +1,10 @@
 """What is learned: the LightningModules."""
 
+from mlp_lab.tasks.binary import BinaryTask
 from mlp_lab.tasks.classification import ClassificationTask
+from mlp_lab.tasks.loss import LossFactory
 from mlp_lab.tasks.optimizer import OptimizerFactory
+from mlp_lab.tasks.regression import RegressionTask
 from mlp_lab.tasks.schedule import (
     Constant,
     Cosine,
@@ -15,14 +18,17 @@ from mlp_lab.tasks.schedule import (
 from mlp_lab.tasks.task import Task
 
 __all__ = [
+    "BinaryTask",
     "ClassificationTask",
     "Constant",
     "Cosine",
     "Linear",
+    "LossFactory",
     "MultiStepDecay",
     "OneCycle",
     "OptimizerFactory",
     "Plateau",
+    "RegressionTask",
     "Schedule",
     "StepDecay",
     "Task",

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -17,6 +18,7 @@ from mlp_lab.data.source import batches_of
 from mlp_lab.describe import describe
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets import NetFactory
+from mlp_lab.tasks.loss import LossFactory, describe_loss, make_loss, make_scoring_loss
 from mlp_lab.tasks.optimizer import (
     Decayed,
     OptimizerFactory,
@@ -31,6 +33,9 @@ Stage = Literal["val", "test"]
 CompileMode = Literal["default", "reduce-overhead", "max-autotune"]
 """Modes of torch.compile; ``reduce-overhead`` records CUDA graphs on a GPU."""
 
+Goal = tuple[Literal["under", "at least"], float]
+"""What a metric must reach."""
+
 
 class Task(pl.LightningModule, ABC):
     """Wrap a net with what it learns from and how it is scored; knows nothing of files or figures.
@@ -42,23 +47,29 @@ class Task(pl.LightningModule, ABC):
     Attributes:
         score: Metric that picks the best checkpoint, and stopping and plateau follow.
         score_mode: Whether the score is best at its ``max`` or ``min``.
-        metric_names: What ``metrics_of`` gives.
+        metric_names: What ``metrics_of`` gives, and what a reader calls it.
+        overfit_goals: What the metrics of a batch must reach for it to be learnt by heart.
+        loss: What is descended, weighted and smoothed as asked for.
+        scoring_loss: The same without weights and smoothing, for validation and test.
         totals: Sums over the samples of the last evaluation, by name.
     """
 
     score: ClassVar[str]
     score_mode: ClassVar[Literal["min", "max"]]
-    metric_names: ClassVar[tuple[str, ...]]
+    metric_names: ClassVar[Mapping[str, str]]
+    overfit_goals: ClassVar[Mapping[str, Goal]]
 
     def __init__(
         self,
         net: NetFactory,
+        loss: LossFactory,
         optimizer: OptimizerFactory,
         schedule: Schedule | None,
         input_shape: tuple[int, ...],
         num_outputs: int,
         weight_decay_on: Decayed = "weights",
         compile_mode: CompileMode | None = None,
+        loss_settings: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.schedule = schedule
@@ -66,6 +77,8 @@ class Task(pl.LightningModule, ABC):
         self.compile_mode = compile_mode
         self.input_shape = tuple(input_shape)
         self.net = net(self.input_shape, num_outputs)
+        self.loss = make_loss(loss, **(loss_settings or {}))
+        self.scoring_loss = make_scoring_loss(loss)
         self.optimizer = optimizer
         # Made once before it is needed, it refuses arguments that cannot work before any training.
         trial = make_optimizer(optimizer, self.net.parameters(), may_fuse=False)
@@ -89,9 +102,10 @@ class Task(pl.LightningModule, ABC):
         self.optimizer = partial(self.optimizer, lr=rate)  # type: ignore[call-arg]  # a class behind it takes it
         self._optimizer_description["init_args"]["lr"] = rate
 
-    @abstractmethod
     def training_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Return the loss to descend, a scalar."""
+        loss: Tensor = self.loss(outputs, labels)
+        return loss
 
     @abstractmethod
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -287,7 +301,11 @@ class Task(pl.LightningModule, ABC):
 
         ``load_from_checkpoint`` rebuilds the task from it, however it was made in the first place.
         """
-        parts = {"net": self.net.describe(), "optimizer": self._optimizer_description}
+        parts = {
+            "net": self.net.describe(),
+            "loss": describe_loss(self.loss),
+            "optimizer": self._optimizer_description,
+        }
         if self.schedule is not None:
             parts["schedule"] = describe(self.schedule)
         own = describe(self, leave_out=parts)

@@ -55,6 +55,7 @@ def test_constant_channels_are_not_divided_by_zero() -> None:
     class Constant:
         mean, std = torch.tensor([0.5]).double(), torch.tensor([0.0]).double()
         class_weights = None
+        mixes_labels = False
         batch_size, subsets = 4, MappingProxyType({"train": "eight..."})
 
         def training_class_weights(self) -> torch.Tensor:
@@ -73,8 +74,7 @@ def test_floats_are_not_scaled() -> None:
 def test_loss_weighs_and_smooths_in_training_alone() -> None:
     images, labels = random_batch()
     weighted = make_task(label_smoothing=0.1)
-    weighted.class_weights.copy_(torch.arange(1.0, 11.0))
-    weighted.weighs_classes = True
+    weighted.loss.weight = torch.arange(1.0, 11.0)
     logits = weighted(images)
     expected = F.cross_entropy(logits, labels, weight=torch.arange(1.0, 11.0), label_smoothing=0.1)
     loss, _ = weighted.compute_loss((images, labels))
@@ -140,7 +140,7 @@ def test_impossible_arguments_are_refused() -> None:
 
 
 def test_one_sample_is_no_batch_to_normalise_over(tmp_path: Path) -> None:
-    for batch_size in (1, 1293):  # of 1,294 training images
+    for batch_size in (1, 1257):  # of 1,258 training images
         data = LabDataModule(Digits(), root=tmp_path, batch_size=batch_size)
         data.prepare_data()
         data.setup("fit")
@@ -160,4 +160,4 @@ def test_optimizer_is_described_in_plain_types() -> None:
 
 def test_task_itself_is_abstract() -> None:
     with pytest.raises(TypeError, match="abstract"):
-        Task(MLP, torch.optim.Adam, None, (2,), 2)  # type: ignore[abstract]
+        Task(MLP, torch.nn.MSELoss, torch.optim.Adam, None, (2,), 2)  # type: ignore[abstract]

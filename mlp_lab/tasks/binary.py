@@ -1,0 +1,160 @@
+"""One class or the other, by one logit."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from mlp_lab.data import Batch, LabDataModule
+from mlp_lab.errors import ConfigError
+from mlp_lab.metrics import confusion_matrix
+from mlp_lab.nets import MLP, NetFactory
+from mlp_lab.tasks.loss import LossFactory, check_loss
+from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
+from mlp_lab.tasks.schedule import Schedule
+from mlp_lab.tasks.task import CompileMode, Goal, Task
+
+_LOSSES = ("BCEWithLogitsLoss",)
+
+# A logit that leaves no doubt.
+_SURE = 10.0
+
+
+class BinaryTask(Task):
+    """Tell two classes apart by one logit, that of the second; the best epoch has the best val/acc.
+
+    Args:
+        input_shape: Shape of one input; known from the data.
+        num_classes: Number of classes, which must be 2; known from the data.
+        net: Class of the net and its arguments.
+        loss: Class of the loss, of a logit and a label of 0 or 1, and its arguments; by default
+            BCEWithLogitsLoss of torch.nn.
+        pos_weight: How many times a sample of the second class counts in the training loss;
+            positive. ``data.class_weights`` weighs both classes instead.
+        optimizer: Class of the optimiser, any of torch.optim, and its arguments.
+        schedule: How the learning rate changes, as for ClassificationTask.
+        weight_decay_on: What the optimiser's weight decay works on: the ``weights``, or ``all``.
+        compile_mode: Whether torch.compile compiles the net for training, and in which mode.
+
+    Raises:
+        ConfigError: Other than two classes, a weight that is not positive, or a loss that cannot
+            take them.
+    """
+
+    score: ClassVar[str] = "val/acc"
+    score_mode: ClassVar[Literal["min", "max"]] = "max"
+    metric_names: ClassVar[Mapping[str, str]] = {"acc": "accuracy", "loss": "loss"}
+    overfit_goals: ClassVar[Mapping[str, Goal]] = {"loss": ("under", 0.05), "acc": ("at least", 1)}
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        num_classes: int,
+        net: NetFactory = MLP,
+        loss: LossFactory | None = None,
+        pos_weight: float | None = None,
+        optimizer: OptimizerFactory = torch.optim.Adam,
+        schedule: Schedule | None = None,
+        weight_decay_on: Decayed = "weights",
+        compile_mode: CompileMode | None = None,
+    ) -> None:
+        if num_classes != 2:
+            have = f"{num_classes} classes" if num_classes else "numbers to be predicted"
+            other = "ClassificationTask" if num_classes else "RegressionTask"
+            raise ConfigError(
+                f"The data have {have}; BinaryTask tells exactly 2 classes apart. Use --model "
+                f"{other}{', or choose two with data.source.classes' if num_classes > 2 else ''}."
+            )
+        settings: dict[str, Any] = {}
+        if pos_weight is not None:
+            if pos_weight <= 0:
+                raise ConfigError(f"model.pos_weight is {pos_weight}; it must be positive.")
+            settings["pos_weight"] = torch.tensor(pos_weight)
+        super().__init__(
+            net,
+            loss or nn.BCEWithLogitsLoss,
+            optimizer,
+            schedule,
+            input_shape,
+            1,
+            weight_decay_on,
+            compile_mode,
+            settings,
+        )
+        self.num_classes = num_classes
+        self.pos_weight = pos_weight
+        self.weighs_classes = False
+        self.class_weights: Tensor
+        self.register_buffer("class_weights", torch.ones(2))
+        labels = torch.tensor([[0.0], [1.0], [1.0]])
+        right = _SURE * (2 * labels - 1)
+        check_loss(self.loss, right, -right, labels, _LOSSES)
+
+    def take_statistics(self, data: LabDataModule) -> None:
+        """Copy the class weights too.
+
+        Raises:
+            ConfigError: The loss takes no class weights, or the second class has two.
+        """
+        super().take_statistics(data)
+        self.weighs_classes = data.class_weights is not None
+        self.class_weights.copy_(data.training_class_weights())
+        if self.weighs_classes:
+            self._check_weighs(data)
+
+    def _check_weighs(self, data: LabDataModule) -> None:
+        problem = None
+        if self.pos_weight is not None:
+            problem = f"model.pos_weight is {self.pos_weight}: two weights for one class"
+        elif not hasattr(self.loss, "weight"):
+            problem = f"model.loss {type(self.loss).__name__} takes no weights"
+        if problem:
+            raise ConfigError(
+                f"data.class_weights is {data.class_weights!r}, and {problem}. Leave one of the "
+                "two out."
+            )
+
+    def training_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of logits ``(N, 1)`` against labels ``(N,)`` or mixed ones ``(N, 2)``."""
+        positive = _share_of_second(labels)
+        if self.weighs_classes:
+            self.loss.weight = torch.lerp(self.class_weights[0], self.class_weights[1], positive)
+        loss: Tensor = self.loss(outputs, positive)
+        return loss
+
+    def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the accuracy; mixed labels count as the larger one."""
+        right = (outputs > 0) == (_share_of_second(labels) > 0.5)
+        return {"acc": right.float().mean()}
+
+    def batch_totals(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the confusion, and the loss without weights, so that runs compare."""
+        predicted = (outputs[:, 0] > 0).long()
+        return {
+            "loss": self.scoring_loss(outputs, _share_of_second(labels)) * len(labels),
+            "confusion": confusion_matrix(predicted, labels, 2),
+        }
+
+    def metrics_of(self, totals: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute loss and accuracy."""
+        confusion = totals["confusion"]
+        return {
+            "loss": totals["loss"] / confusion.sum(),
+            "acc": confusion.trace() / confusion.sum(),
+        }
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the probability of each of the two classes, ``(N, 2)``."""
+        inputs, _ = batch
+        return self.probabilities(self(inputs))
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """Return the probability of each class, ``(N, 2)``, from the net's outputs ``(N, 1)``."""
+        # Not 1 - p, which is 0 where p is nearly 1.
+        return torch.cat([-outputs, outputs], 1).sigmoid()
+
+
+def _share_of_second(labels: Tensor) -> Tensor:
+    """Return how much of each label is the second class, ``(N, 1)``."""
+    return labels[:, 1:] if labels.ndim == 2 else labels[:, None].float()

@@ -1,0 +1,99 @@
+"""From a loss's class and arguments to a loss that is known to fit the labels."""
+
+import inspect
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mlp_lab.describe import class_path
+from mlp_lab.errors import ConfigError
+
+LossFactory = Callable[[], nn.Module]
+"""A loss class with its own arguments, still to be made."""
+
+# What shapes a loss for training alone; scores are compared without it.
+_TRAINING_ONLY: dict[str, Any] = {
+    "reduction": "mean",
+    "weight": None,
+    "pos_weight": None,
+    "label_smoothing": 0.0,
+}
+
+
+def make_loss(factory: LossFactory, **settings: Any) -> nn.Module:
+    """Make a loss whose buffers stay out of checkpoints.
+
+    Args:
+        factory: Class of the loss and its arguments.
+        settings: Arguments that come from elsewhere.
+
+    Raises:
+        ConfigError: The loss does not take its arguments.
+    """
+    try:
+        loss = factory(**settings)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"model.loss cannot be made: {str(error).rstrip('.')}.") from error
+    for name, buffer in [*loss.named_buffers(recurse=False), ("weight", None)]:
+        if hasattr(loss, name):
+            loss.register_buffer(name, buffer, persistent=False)
+    return loss
+
+
+def make_scoring_loss(factory: LossFactory) -> nn.Module:
+    """Make the loss that scores validation and test: a mean without weights or smoothing."""
+    taken = inspect.signature(type(make_loss(factory))).parameters
+    return make_loss(factory, **{k: v for k, v in _TRAINING_ONLY.items() if k in taken})
+
+
+def describe_loss(loss: nn.Module) -> dict[str, Any]:
+    """Say a loss in plain types: its class and the arguments it was made with.
+
+    Example:
+        >>> describe_loss(nn.HuberLoss(delta=0.5))["init_args"]
+        {'reduction': 'mean', 'delta': 0.5}
+    """
+    arguments = {
+        name: value
+        for name in inspect.signature(type(loss)).parameters
+        if isinstance(value := getattr(loss, name, None), str | int | float | bool)
+    }
+    return {"class_path": class_path(type(loss)), "init_args": arguments}
+
+
+def check_loss(
+    loss: nn.Module, right: Tensor, wrong: Tensor, targets: Tensor, alternatives: Sequence[str]
+) -> None:
+    """Refuse a loss that cannot tell right outputs from wrong ones for the labels of these data.
+
+    Args:
+        loss: The loss.
+        right: Outputs that say what ``targets`` says.
+        wrong: Outputs that do not.
+        targets: Labels in their form.
+        alternatives: Losses that can.
+
+    Raises:
+        ConfigError: It fails, gives no single number, a negative one for what is right, or no
+            higher one for what is wrong.
+    """
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("error")  # of shapes that only happen to fit
+        try:
+            low, high = loss(right, targets), loss(wrong, targets)
+            reason = None
+            if low.ndim:
+                reason = "it gives more than one number"
+            elif not (low.isfinite() and high.isfinite() and 0 <= low < high):
+                reason = "it does not fall as outputs come nearer to the labels"
+        except Exception as error:  # a loss of anybody's may raise anything
+            reason = str(error).split("\n")[0].rstrip(".")
+    if reason:
+        raise ConfigError(
+            f"model.loss {type(loss).__name__} cannot score outputs of shape "
+            f"(N, {right.shape[1]}) against the labels of these data: {reason}. "
+            f"Losses that can: {', '.join(alternatives)}."
+        )

@@ -1,0 +1,119 @@
+"""Numbers instead of classes."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from mlp_lab.data import Batch
+from mlp_lab.errors import ConfigError
+from mlp_lab.nets import MLP, NetFactory
+from mlp_lab.tasks.loss import LossFactory, check_loss
+from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
+from mlp_lab.tasks.schedule import Schedule
+from mlp_lab.tasks.task import CompileMode, Goal, Task
+
+_LOSSES = ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss")
+
+
+class RegressionTask(Task):
+    """Predict T numbers; the best epoch is the one of the lowest val/loss.
+
+    Args:
+        input_shape: Shape of one input; known from the data.
+        num_targets: Number of numbers T for each sample; known from the data.
+        net: Class of the net and its arguments.
+        loss: Class of the loss and its arguments: MSELoss, the default, L1Loss, HuberLoss or
+            SmoothL1Loss of torch.nn, or another of outputs and targets ``(N, T)``.
+        optimizer: Class of the optimiser, any of torch.optim, and its arguments.
+        schedule: How the learning rate changes, as for ClassificationTask.
+        weight_decay_on: What the optimiser's weight decay works on: the ``weights``, or ``all``.
+        compile_mode: Whether torch.compile compiles the net for training, and in which mode.
+
+    Raises:
+        ConfigError: The data have classes, or the loss cannot take numbers.
+    """
+
+    score: ClassVar[str] = "val/loss"
+    score_mode: ClassVar[Literal["min", "max"]] = "min"
+    metric_names: ClassVar[Mapping[str, str]] = {
+        "loss": "loss",
+        "rmse": "root mean squared error",
+        "mae": "mean absolute error",
+        "r2": "R²",
+    }
+    overfit_goals: ClassVar[Mapping[str, Goal]] = {"r2": ("at least", 0.95)}
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        num_targets: int,
+        net: NetFactory = MLP,
+        loss: LossFactory | None = None,
+        optimizer: OptimizerFactory = torch.optim.Adam,
+        schedule: Schedule | None = None,
+        weight_decay_on: Decayed = "weights",
+        compile_mode: CompileMode | None = None,
+    ) -> None:
+        if num_targets == 0:
+            raise ConfigError(
+                "These data have classes and no numbers to be predicted: RegressionTask cannot "
+                "learn them. Use --model ClassificationTask."
+            )
+        super().__init__(
+            net,
+            loss or nn.MSELoss,
+            optimizer,
+            schedule,
+            input_shape,
+            num_targets,
+            weight_decay_on,
+            compile_mode,
+        )
+        self.num_targets = num_targets
+        targets = torch.linspace(-1, 1, 3)[:, None].expand(-1, num_targets)
+        for off in (-0.5, 0.5):
+            check_loss(self.loss, targets.clone(), targets + off, targets, _LOSSES)
+
+    def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the errors over the batch."""
+        metrics = self.metrics_of(self.batch_totals(outputs.detach(), labels))
+        return {name: value for name, value in metrics.items() if name != "loss"}
+
+    def batch_totals(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return sums of errors, and of targets and their squares, ``(T,)`` each."""
+        # Squares of large targets would cancel in single precision.
+        dtype = torch.float32 if outputs.device.type == "mps" else torch.float64
+        errors, targets = (outputs - labels).to(dtype), labels.to(dtype)
+        return {
+            "samples": torch.tensor(len(labels), device=labels.device),
+            "loss": self.scoring_loss(outputs, labels) * len(labels),
+            "absolute": errors.abs().sum(0),
+            "squared": errors.square().sum(0),
+            "targets": targets.sum(0),
+            "targets_squared": targets.square().sum(0),
+        }
+
+    def metrics_of(self, totals: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute loss, root mean squared and mean absolute error, and R², the mean over targets.
+
+        R² of a target that never changes is 1 where it is met, else 0, as scikit-learn has it.
+        """
+        num = totals["samples"]
+        squared = totals["squared"]
+        spread = totals["targets_squared"] - totals["targets"].square() / num
+        tiny = torch.finfo(spread.dtype).eps * totals["targets_squared"] * 10
+        r2 = torch.where(spread > tiny, 1 - squared / spread.clamp(min=1e-30), 1.0 * (squared == 0))
+        return {
+            "loss": totals["loss"] / num,
+            "rmse": (squared / num).mean().sqrt().float(),
+            "mae": (totals["absolute"] / num).mean().float(),
+            "r2": r2.mean().float(),
+        }
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the predicted numbers, ``(N, T)``."""
+        inputs, _ = batch
+        outputs: Tensor = self(inputs)
+        return outputs
