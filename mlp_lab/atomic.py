@@ -1,6 +1,7 @@
 """Files are written whole or not at all: to a neighbour first, which then takes the name."""
 
 import contextlib
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -72,6 +73,17 @@ def append_text(path: Path, text: str) -> None:
                 raise
     except OSError as error:
         raise _write_error(path, error) from error
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Wait for other processes in such a block, and keep them waiting."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def remove_leftovers(directory: Path) -> None:

@@ -2,10 +2,8 @@
 
 import hashlib
 import os
-import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -13,13 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mlp_lab.atomic import replacing
-from mlp_lab.data.decode import SUFFIXES, decode_image, look_at_image, refusing_bombs
+from mlp_lab.atomic import locked, remove_leftovers, replacing
+from mlp_lab.data.decode import SUFFIXES, look_at_image, refusing_bombs
+from mlp_lab.data.decode_many import decode_images, shared_array
 from mlp_lab.data.source import PARTS, Part, Samples, Source
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, MLPLabWarning
-
-# Handed to a thread together: one at a time, handing over would take longer than decoding.
-_FILES_AT_ONCE = 256
 
 _CACHE_SUFFIX = ".mlp_lab"
 
@@ -115,6 +111,7 @@ class ImageFolder(Source):
         raise DatasetNotFoundError(f"No file in '{self.path}' can be read as an image.")
 
     def _read_part(self, part: Part, files: Sequence[tuple[Path, int]]) -> Samples:
+        paths = [file for file, _ in files]
         labels = torch.tensor([label for _, label in files])
         # Beside the folder: within it, others would take it for a class.
         folder = self.path.resolve()
@@ -125,69 +122,52 @@ class ImageFolder(Source):
                 MLPLabWarning,
                 stacklevel=2,
             )
-            images = np.empty((len(files), *self._shape), np.uint8)
-            kept = self._decode(files, images)
-            self._note_skipped(part, kept)
-            return Samples(torch.from_numpy(images[kept]), labels[torch.from_numpy(kept)])
-        cache_dir = folder.with_name(f".{folder.name}{_CACHE_SUFFIX}")
-        cache = cache_dir / f"{part}-{self._key(files)}.npy"
-        kept_path = cache.with_suffix(".kept.npy")
-        if not cache.is_file():
-            self._write_cache(files, cache, kept_path)
-        kept = np.load(kept_path)
+            images = shared_array((len(files), *self._shape))
+            kept = self._decode(paths, images)
+            images = images if kept.all() else images[kept]
+        else:
+            cache_dir = folder.with_name(f".{folder.name}{_CACHE_SUFFIX}")
+            cache = cache_dir / f"{part}-{self._key(files)}.npy"
+            kept_path = cache.with_suffix(".kept.npy")
+            if not cache.is_file():
+                self._write_cache(paths, cache, kept_path)
+            kept = np.load(kept_path)
+            # Copy-on-write: PyTorch wants arrays to be writable, and nothing reaches the file.
+            images = np.load(cache, mmap_mode="c")
         self._note_skipped(part, kept)
-        # Copy-on-write: PyTorch wants arrays that it may write to, and nothing reaches the file.
-        images = np.load(cache, mmap_mode="c")
-        return Samples(torch.from_numpy(images), labels[torch.from_numpy(kept)])
+        begin = len(str(self.path)) + 1  # relative_to would take a second for 100,000
+        names = [str(paths[row])[begin:] for row in np.flatnonzero(kept)]
+        return Samples(torch.from_numpy(images), labels[torch.from_numpy(kept)], names)
 
-    def _write_cache(self, files: Sequence[tuple[Path, int]], cache: Path, kept_path: Path) -> None:
+    def _write_cache(self, files: Sequence[Path], cache: Path, kept_path: Path) -> None:
         """Decode into a file, whole or not at all, in place of those of former contents."""
         cache.parent.mkdir(exist_ok=True)
-        part = cache.name.split("-")[0]
-        for outdated in cache.parent.glob(f"{part}-*"):
-            outdated.unlink()
-        with replacing(cache) as unfinished:
-            images = _new_array(unfinished, len(files), self._shape)
-            kept = self._decode(files, images)
-            if not kept.all():  # the others move up
-                whole = unfinished.with_suffix(".whole")
-                unfinished.rename(whole)
-                compact = _new_array(unfinished, int(kept.sum()), self._shape)
-                for row, index in enumerate(np.flatnonzero(kept)):
-                    compact[row] = images[index]
-                compact.flush()
-                whole.unlink()
-            images.flush()
-            with replacing(kept_path) as other, other.open("wb") as file:
-                np.save(file, kept)
+        with locked(cache.parent):  # others that want the same wait for it
+            if cache.is_file():
+                return
+            remove_leftovers(cache.parent)
+            part = cache.name.split("-")[0]
+            for outdated in cache.parent.glob(f"{part}-*"):
+                outdated.unlink()
+            with replacing(cache) as unfinished:
+                images = _new_array(unfinished, len(files), self._shape)
+                kept = self._decode(files, images)
+                if not kept.all():  # the others move up
+                    whole, images = images, _new_array(unfinished, int(kept.sum()), self._shape)
+                    for row, index in enumerate(np.flatnonzero(kept)):
+                        images[row] = whole[index]
+                with replacing(kept_path) as other, other.open("wb") as file:
+                    np.save(file, kept)
 
-    def _decode(
-        self, files: Sequence[tuple[Path, int]], images: NDArray[np.uint8]
-    ) -> NDArray[np.bool_]:
-        """Decode on all cores into ``images``; return which could be read."""
-        # Imported before Lightning, rich would spoil its command line; see commands.py.
-        from rich.progress import track
-
-        kept = np.ones(len(files), np.bool_)
-
-        def decode(start: int) -> None:
-            for row in range(start, min(start + _FILES_AT_ONCE, len(files))):
-                try:
-                    images[row] = decode_image(
-                        files[row][0], self._shape, resize=self.image_size is not None
-                    )
-                except ChecksumError:
-                    if self.broken == "refuse":
-                        raise
-                    kept[row] = False
-
-        starts = range(0, len(files), _FILES_AT_ONCE)
-        with refusing_bombs(), ThreadPoolExecutor(os.cpu_count()) as workers:
-            done = workers.map(decode, starts)
-            silent = not sys.stdout.isatty()
-            for _ in track(done, f"decoding {self.path}", total=len(starts), disable=silent):
-                pass
-        return kept
+    def _decode(self, files: Sequence[Path], images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Decode into ``images``; return which could be read."""
+        return decode_images(
+            files,
+            images,
+            resize=self.image_size is not None,
+            skip_broken=self.broken == "skip",
+            title=f"decoding {self.path}",
+        )
 
     def _note_skipped(self, part: Part, kept: NDArray[np.bool_]) -> None:
         """Say how many images could not be read."""
@@ -223,6 +203,7 @@ def _images_in(directory: Path) -> list[Path]:
 
 
 def _new_array(path: Path, num: int, shape: tuple[int, int, int]) -> np.memmap:
-    """Make a file of bytes, mapped into memory."""
+    """Make a file of bytes, mapped into memory; a file of that name lives on where it is mapped."""
+    path.unlink(missing_ok=True)
     array: np.memmap = np.lib.format.open_memmap(path, "w+", np.uint8, (num, *shape))
     return array

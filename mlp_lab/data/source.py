@@ -1,6 +1,7 @@
 """What a data set is: facts known beforehand, and samples held whole in memory."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -31,13 +32,24 @@ class Samples:
     Shape:
         inputs ``(N, C, H, W)`` uint8 for images or ``(N, D)`` float32; labels ``(N,)`` int64 for
         classes, or ``(N, T)`` float32 for numbers to be predicted.
+
+    Attributes:
+        inputs: What goes into the net.
+        labels: What should come out of it; -1 for a class that is not known.
+        files: The file of each sample, where it has its own.
     """
 
     inputs: Tensor
     labels: Tensor
+    files: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def chosen(self, rows: Tensor, labels: Tensor) -> "Samples":
+        """Return some of the samples under other labels."""
+        files = [self.files[row] for row in rows.tolist()] if self.files else None
+        return Samples(self.inputs[rows], labels, files)
 
 
 class Source(ABC):
@@ -115,9 +127,7 @@ class Source(ABC):
         if self.classes is None:
             return parts
         kept = {part: choose_classes(s.labels, self._chosen) for part, s in parts.items()}
-        return {
-            part: Samples(parts[part].inputs[rows], labels) for part, (rows, labels) in kept.items()
-        }
+        return {part: parts[part].chosen(*choice) for part, choice in kept.items()}
 
     @abstractmethod
     def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:

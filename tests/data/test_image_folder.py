@@ -69,13 +69,46 @@ def test_decoded_once_and_again_when_the_folder_changes(
     make_folder(tmp_path)
     first = load(tmp_path)["train"].inputs
     with monkeypatch.context() as patch:
-        patch.setattr("mlp_lab.data.image_folder.decode_image", None)
+        patch.setattr("mlp_lab.data.decode_many.decode_image", None)
         assert torch.equal(load(tmp_path)["train"].inputs, first)
     Image.fromarray(pixels()).save(tmp_path / "c" / "0.png")
     changed = load(tmp_path)["train"].inputs
     assert [torch.equal(a, b) for a, b in zip(changed, first, strict=True)] == [False] + [True] * 11
     names = sorted(file.name.split(".", 1)[1] for file in cache_of(tmp_path).iterdir())
     assert names == ["kept.npy", "npy"]
+
+
+def test_many_files_are_decoded_by_all_cores(tmp_path: Path) -> None:
+    images = make_folder(tmp_path / "folder", num=300)
+    train = load(tmp_path / "folder")["train"]
+    assert train.files is not None
+    expected = [images[file.removesuffix(".png")] for file in train.files]
+    np.testing.assert_array_equal(train.inputs, np.stack(expected))
+
+
+def test_a_broken_file_among_many_is_named(tmp_path: Path) -> None:
+    make_folder(tmp_path / "folder", num=300)
+    (tmp_path / "folder" / "c" / "299.png").write_bytes(b"nothing")
+    with pytest.raises(ChecksumError, match=r"299\.png' is no image"):
+        load(tmp_path / "folder")
+    train = load_skipping(tmp_path / "folder")
+    assert len(train) == len(train.files) == 599
+    assert "c/299.png" not in train.files
+
+
+def load_skipping(path: Path) -> Any:
+    with pytest.warns(MLPLabWarning, match="1 of 600 train images"):
+        return load(path, broken="skip")["train"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    make_folder(tmp_path / "folder")
+    cache_dir = cache_of(tmp_path / "folder")
+    cache_dir.mkdir()
+    left = cache_dir / ".train-0123.npy.999999.part"
+    left.write_bytes(b"half")
+    load(tmp_path / "folder")
+    assert not left.exists()
 
 
 def test_what_is_mapped_can_be_changed_without_reaching_the_file(tmp_path: Path) -> None:
