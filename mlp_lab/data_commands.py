@@ -1,6 +1,5 @@
 """stats and prepare: look at a data set, and write it with its split as one file."""
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
@@ -9,13 +8,13 @@ import torch
 from matplotlib.figure import Figure
 
 from mlp_lab import __version__
-from mlp_lab.atomic import write_bytes
+from mlp_lab.atomic import replacing
 from mlp_lab.console import print_table, quieten
 from mlp_lab.data import PARTS, LabDataModule, SampleSubset
-from mlp_lab.data.statistics import channel_mean_std, class_counts
+from mlp_lab.data.statistics import in_chunks, mean_std_of
 from mlp_lab.errors import ConfigError
 from mlp_lab.lightning_cli import LabCLI
-from mlp_lab.plots import plot_class_balance, plot_images, plot_points, write_figure
+from mlp_lab.plots import plot_class_balance, plot_curve, plot_images, plot_points, write_figure
 from mlp_lab.seeding import generator, global_seed
 from mlp_lab.settings import Command, read_settings
 from mlp_lab.tasks import Task
@@ -45,59 +44,86 @@ def main(command: str, args: Sequence[str]) -> int:
 def stats(data: LabDataModule, task: Task, out: Path | None) -> None:
     """Print sizes, counts and statistics, and draw them."""
     task.take_statistics(data)
-    counts: dict[str, list[int]] = {
-        part: class_counts(data.subsets[part].labels, data.num_classes).tolist() for part in PARTS
-    }
     train = data.subsets["train"]
-    chosen = train.samples.inputs[train.indices]
-    mean, std = channel_mean_std(task.normalise(chosen), torch.arange(len(chosen)))
+    chunks = in_chunks(torch.arange(len(train)), data.input_shape)
+    mean, std = mean_std_of(task.normalise(train[positions][0]) for positions in chunks)
     num_bytes = sum(s.inputs.nbytes + s.labels.nbytes for s in data.samples)
     rows = {
         "shape of an input": " x ".join(map(str, data.input_shape)),
-        **{f"{part} samples": f"{sum(counts[part]):,}" for part in PARTS},
+        **{f"{part} samples": f"{len(data.subsets[part]):,}" for part in PARTS},
         "validation": data.validation_origin,
-        "classes": data.num_classes,
+        **({} if data.num_targets else {"classes": data.num_classes}),
         "mean": _numbers(data.mean),
         "standard deviation": _numbers(data.std),
         "mean, normalised": _numbers(mean),
         "standard deviation, normalised": _numbers(std),
         "memory": f"{num_bytes / 1e6:,.1f} MB",
     }
+    if data.source.provenance:
+        rows["prepared from"] = data.source.provenance.get("source", "unknown")
     print_table(f"{data.source.name}", rows)
-    table = {
-        name: "  ".join(f"{part} {counts[part][label]:,}" for part in PARTS)
-        for label, name in enumerate(data.class_names)
-    }
-    print_table("samples of each class", table)
+    if data.num_targets:
+        _print_numbers(data)
+    else:
+        counts = {part: data.class_counts(part).tolist() for part in PARTS}
+        table = {
+            name: "  ".join(f"{part} {counts[part][label]:,}" for part in PARTS)
+            for label, name in enumerate(data.class_names)
+        }
+        print_table("samples of each class", table)
 
-    directory = out or Path("stats") / data.source.name
-    for name, figure in _figures(data, counts).items():
+    directory = out or Path("stats") / type(data.source).__name__
+    for name, figure in _figures(data).items():
         path = directory / f"{name}.png"
         write_figure(figure, path)
         print(f"figure: {path}")
 
 
-def _figures(data: LabDataModule, counts: dict[str, list[int]]) -> dict[str, Figure]:
-    bars: dict[str, Sequence[int]] = {}
-    if data.imbalance or data.resample:
-        steps = list(data.training_counts)[:-1]  # what the last one left is the training split
-        bars = {f"train, {step}": data.training_counts[step].tolist() for step in steps}
-    figures = {"class_balance": plot_class_balance({**bars, **counts}, data.class_names)}
+def _print_numbers(data: LabDataModule) -> None:
+    """Print what the numbers to be predicted are like in each split."""
+    table: dict[str, str] = {}
+    for part in PARTS:
+        numbers = data.subsets[part].labels.double()
+        table[part] = (
+            f"{numbers.min():.4f} to {numbers.max():.4f}, mean {numbers.mean():.4f}, "
+            f"standard deviation {numbers.std(correction=0):.4f}"
+        )
+    print_table("numbers to be predicted", table)
+
+
+def _figures(data: LabDataModule) -> dict[str, Figure]:
+    figures = {} if data.num_targets else {"class_balance": _class_balance(data)}
     train = data.subsets["train"]
     if len(data.input_shape) == 1:
-        if data.input_shape == (2,):
-            inputs, labels = train[torch.arange(len(train))]
+        inputs, labels = train[torch.arange(len(train))]
+        if data.input_shape == (1,) and data.num_targets == 1:
+            x, y = inputs.flatten().numpy(), labels.flatten().numpy()
+            figures["samples"] = plot_curve({"training samples": (x, y)}, "Training samples")
+        elif data.input_shape == (2,) and data.num_classes:
             names = [data.class_names[label] for label in labels.tolist()]
             figures["samples"] = plot_points(inputs.numpy(), names, "Training samples")
         return figures
-    first = {
-        name: _first_images(train, label).numpy()
-        for label, name in enumerate(data.class_names[:_CLASSES_SHOWN])
-    }
+    if data.num_targets:
+        first = {"first": train[torch.arange(min(_IMAGES_SHOWN, len(train)))][0].numpy()}
+    else:
+        first = {
+            name: _first_images(train, label).numpy()
+            for label, name in enumerate(data.class_names[:_CLASSES_SHOWN])
+        }
     figures["samples"] = plot_images(first, "Training samples")
     if data.augment:
         figures["augmented"] = _augmented(data, train)
     return figures
+
+
+def _class_balance(data: LabDataModule) -> Figure:
+    """Draw the classes of each split, before them what the training split has come from."""
+    bars: dict[str, Sequence[int]] = {}
+    if data.imbalance or data.resample:
+        steps = list(data.training_counts)[:-1]  # what the last one left is the training split
+        bars = {f"train, {step}": data.training_counts[step].tolist() for step in steps}
+    counts: dict[str, list[int]] = {p: data.class_counts(p).tolist() for p in PARTS}
+    return plot_class_balance({**bars, **counts}, data.class_names)
 
 
 def _first_images(samples: SampleSubset, label: int) -> torch.Tensor:
@@ -130,8 +156,9 @@ def prepare(data: LabDataModule, task: Task, out: Path | None) -> None:
     for part in parts:
         subset = data.subsets[part]
         content[f"x_{part}"], content[f"y_{part}"] = subset[torch.arange(len(subset))]
+    if data.num_classes:
+        content["classes"] = list(data.class_names)
     content |= {
-        "classes": list(data.class_names),
         "mean": data.mean,
         "std": data.std,
         "provenance": {
@@ -140,16 +167,18 @@ def prepare(data: LabDataModule, task: Task, out: Path | None) -> None:
             "split_seed": data.split_seed,
             "sha256": data.fingerprints(),
             "notes": data.source.notes,
+            "provenance": data.source.provenance,
         },
     }
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(out, buffer.getbuffer())
+    with replacing(out) as unfinished:
+        try:
+            torch.save(content, unfinished)
+        except RuntimeError as error:  # how torch says that the disk is full
+            raise OSError(str(error).split("\n")[0]) from error
     sizes = ", ".join(f"{len(data.subsets[part]):,} {part}" for part in parts)
     print(
         f"written: {out} ({sizes}); train on it with --data.source TensorFile "
-        f"--data.source.path {out}"
+        f"--data.source.path {out}{' --data.source.targets numbers' if data.num_targets else ''}"
     )
 
 

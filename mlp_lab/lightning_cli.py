@@ -172,7 +172,12 @@ class LabCLI(LightningCLI):
         if config.experiment is None:
             configs = self.settings.configs
             config.experiment = Path(configs[0]).stem if configs else DEFAULT_EXPERIMENT
+        # The run goes on from any directory.
         config.data.root = Path(config.data.root).absolute()
+        source_arguments = config.data.source.get("init_args") or {}
+        for key, value in source_arguments.items():
+            if isinstance(value, Path):
+                source_arguments[key] = value.absolute()
         plain: dict[str, Any] = yaml.safe_load(self.parser.dump(config, skip_unset=False))
         for key in ("config", "ckpt_path", "run_dir", "out", "trust"):
             plain.pop(key, None)

@@ -58,6 +58,22 @@ def test_a_prepared_file_trains_as_the_original(mlp_lab: CommandLine, validate_o
     assert 0 < content["mean"] < 1
 
 
+def test_numbers_are_prepared_and_shown_too(mlp_lab: CommandLine) -> None:
+    words = ["--model=RegressionTask", "--trainer.max_epochs=2"]
+    outcome = mlp_lab("prepare", "--data.source=SigmoidCurve", words[0], "--out=s.pt")
+    assert outcome.code == 0, outcome.err
+    prepared = ["--data.source=TensorFile", "--data.source.path=s.pt"]
+    prepared.append("--data.source.targets=numbers")
+    assert " ".join(word.replace("=", " ") for word in prepared) in outcome.last_line
+    runs = [mlp_lab("fit", *s, *words).run_dir for s in (["--data.source=SigmoidCurve"], prepared)]
+    assert (runs[0] / "metrics.csv").read_bytes() == (runs[1] / "metrics.csv").read_bytes()
+    outcome = mlp_lab("stats", *prepared, words[0], "--out=here")
+    assert outcome.code == 0, outcome.err
+    assert "standard deviation 0." in outcome.out
+    assert "prepared from" in outcome.out
+    assert [path.name for path in Path("here").iterdir()] == ["samples.png"]
+
+
 @pytest.mark.parametrize("out", [[], ["--out=data.npz"]])
 def test_prepare_wants_a_file_name(mlp_lab: CommandLine, out: list[str]) -> None:
     outcome = mlp_lab("prepare", "--data.source=Digits", *out)

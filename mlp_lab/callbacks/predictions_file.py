@@ -1,7 +1,7 @@
 """predictions.csv: what the net says of every sample."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from mlp_lab.data import LabDataModule, SampleSubset
 
 
 class PredictionsFile(BasePredictionWriter):
-    """Write a row for each sample: index, label, predicted class, confidence, all probabilities.
+    """Write a row for each sample: its place, its label, and what the net says.
 
-    The index is the sample's place in its part of the source; label and prediction are class names.
+    The place is the sample's index in its part of the source, and its file where it has its own.
+    Of classes the label and the predicted class are names, confidence is the probability of the
+    predicted one, and the probabilities of all follow; of numbers all of them are written.
 
     Args:
         path: The file.
@@ -37,40 +39,61 @@ class PredictionsFile(BasePredictionWriter):
         """Write all rows at once."""
         datamodule = trainer.datamodule  # type: ignore[attr-defined]  # set by a connector
         assert isinstance(datamodule, LabDataModule)
-        write_predictions(
-            self.path,
-            torch.cat(list(predictions)),
-            datamodule.predict_subset(),
-            datamodule.class_names,
-        )
+        samples = datamodule.predict_subset()
+        outputs = torch.cat(list(predictions))
+        if datamodule.num_targets:
+            columns = number_columns(outputs, samples.labels)
+        else:
+            columns = class_columns(outputs, samples.labels, datamodule.class_names)
+        write_predictions(self.path, samples, columns)
 
 
-def write_predictions(
-    path: Path, probabilities: Tensor, samples: SampleSubset, class_names: Sequence[str]
-) -> None:
-    """Write the table of predictions, whole or not at all.
+Columns = list[tuple[str, Iterable[object]]]
+"""Heads and contents of a table; two columns may have one head: a class may be called index."""
+
+
+def class_columns(probabilities: Tensor, labels: Tensor, class_names: Sequence[str]) -> Columns:
+    """Return what is said of classes.
 
     Shape:
-        probabilities ``(N, K)``, in the order of ``samples``.
+        probabilities ``(N, K)``; labels ``(N,)``, -1 where the class is not known.
     """
     confidence, predicted = probabilities.max(1)
+    return [
+        ("label", [class_names[label] if label >= 0 else "" for label in labels.tolist()]),
+        ("predicted", [class_names[guess] for guess in predicted.tolist()]),
+        ("confidence", _six_digits(confidence)),
+        *((name, _six_digits(p)) for name, p in zip(class_names, probabilities.T, strict=True)),
+    ]
+
+
+def number_columns(outputs: Tensor, targets: Tensor) -> Columns:
+    """Return what is said of numbers, outputs and targets ``(N, T)``."""
+    columns: Columns = []
+    for number in range(outputs.shape[1]):
+        which = f"_{number + 1}" if outputs.shape[1] > 1 else ""
+        columns.append((f"target{which}", _six_digits(targets[:, number])))
+        columns.append((f"predicted{which}", _six_digits(outputs[:, number])))
+    return columns
+
+
+def write_predictions(path: Path, samples: SampleSubset, columns: Columns) -> None:
+    """Write the table of predictions, whole or not at all.
+
+    Args:
+        path: The file.
+        samples: What was predicted.
+        columns: What was said of each, in their order.
+    """
+    rows = samples.indices.tolist()
+    table: Columns = [("index", rows), *columns]
+    if samples.samples.files is not None:
+        table.insert(1, ("file", [samples.samples.files[row] for row in rows]))
     with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["index", "label", "predicted", "confidence", *class_names])
-        writer.writerows(
-            [
-                row,
-                class_names[label],
-                class_names[guess],
-                f"{sure:.6f}",
-                *(f"{p:.6f}" for p in each),
-            ]
-            for row, label, guess, sure, each in zip(
-                samples.indices.tolist(),
-                samples.labels.tolist(),
-                predicted.tolist(),
-                confidence.tolist(),
-                probabilities.tolist(),
-                strict=True,
-            )
-        )
+        writer.writerow([head for head, _ in table])
+        writer.writerows(zip(*(values for _, values in table), strict=True))
+
+
+def _six_digits(values: Tensor) -> list[str]:
+    return [f"{value:.6f}" for value in values.tolist()]

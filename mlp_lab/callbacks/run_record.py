@@ -116,6 +116,7 @@ def describe_data(data: LabDataModule) -> dict[str, Any]:
         "mean": data.mean.tolist(),
         "std": data.std.tolist(),
         "notes": data.source.notes,
+        "provenance": data.source.provenance,
     }
 
 

@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mlp_lab.data.augment import Augmentation, Mixup
+from mlp_lab.data.image_folder import read_unlabelled
 from mlp_lab.data.sampler import EpochSampler
-from mlp_lab.data.source import PARTS, Batch, Part, Samples, SampleSubset, Source
+from mlp_lab.data.source import PARTS, Batch, Part, Samples, SampleSubset, Source, join_samples
 from mlp_lab.data.split import balance_classes, stratified_split, thin_classes
 from mlp_lab.data.statistics import channel_mean_std, class_counts, class_weights, sha256
 from mlp_lab.errors import ConfigError, EmptyClassError
@@ -57,6 +58,7 @@ class LabDataModule(pl.LightningDataModule):
         class_weights: Weights of the K classes in the training loss: ``balanced`` for the inverse
             of their frequency, a list, or none.
         predict_split: The part that ``predict`` runs over.
+        predict_dir: A directory of image files, without labels, that it runs over instead.
 
     Raises:
         ConfigError: A value that cannot work with the others or with the source.
@@ -78,6 +80,7 @@ class LabDataModule(pl.LightningDataModule):
         augment: list[Augmentation] | None = None,
         class_weights: Literal["balanced"] | list[float] | None = None,
         predict_split: Literal["train", "val", "test", "all"] = "test",
+        predict_dir: Path | None = None,
     ) -> None:
         super().__init__()
         self.source = source
@@ -95,6 +98,7 @@ class LabDataModule(pl.LightningDataModule):
         self._augment_generator: torch.Generator | None = None
         self.class_weights = class_weights
         self.predict_split = predict_split
+        self.predict_dir = predict_dir
         self._check_settings()
         if self.num_targets:
             self._check_numbers()
@@ -102,6 +106,7 @@ class LabDataModule(pl.LightningDataModule):
             self._check_balance()
 
         self._loaded: dict[Part, Samples] | None = None
+        self._to_predict: SampleSubset | None = None
         self.subsets: dict[Part, SampleSubset] = {}
         """The samples of every split, known after ``setup``."""
         self.training_counts: dict[str, Tensor] = {}
@@ -230,16 +235,18 @@ class LabDataModule(pl.LightningDataModule):
 
     def prepare_data(self) -> None:
         """Download what is missing. What was read on the way is kept, so that it is read once."""
-        if not self.subsets:
+        if not self.subsets and not self._predicts_files:
             self._loaded = self.source.load(self.root, download=self.download)
 
     def setup(self, stage: str) -> None:
         """Load and split; for training also compute the statistics of the training split.
 
+        A directory to predict needs nothing of the source but its shape.
+
         Raises:
             EmptyClassError: A split leaves a class without a sample.
         """
-        if not self.subsets:
+        if not self.subsets and not self._predicts_files:
             # Only the first process of a machine prepares, the others find the files there.
             parts = self._loaded or self.source.load(self.root, download=False)
             self._loaded = None
@@ -247,6 +254,11 @@ class LabDataModule(pl.LightningDataModule):
         if stage == "fit" and not len(self.mean):
             train = self.subsets["train"]
             self.mean, self.std = channel_mean_std(train.samples.inputs, train.indices)
+
+    @property
+    def _predicts_files(self) -> bool:
+        predicts = self.trainer is not None and self.trainer.state.fn == "predict"
+        return predicts and self.predict_dir is not None
 
     def _split(self, parts: dict[Part, Samples]) -> dict[Part, SampleSubset]:
         subsets = {
@@ -399,12 +411,18 @@ class LabDataModule(pl.LightningDataModule):
 
     def predict_subset(self) -> SampleSubset:
         """Return the samples that ``predict`` runs over."""
-        if self.predict_split != "all":
+        if self._to_predict is None:
+            self._to_predict = self._find_what_to_predict()
+        return self._to_predict
+
+    def _find_what_to_predict(self) -> SampleSubset:
+        if self.predict_dir is not None:
+            resize = self.source.image_size is not None
+            everything = read_unlabelled(self.predict_dir, self.input_shape, resize=resize)
+        elif self.predict_split != "all":
             return self.subsets[self.predict_split]
-        everything = Samples(
-            torch.cat([part.inputs for part in self.samples]),
-            torch.cat([part.labels for part in self.samples]),
-        )
+        else:
+            everything = join_samples(self.samples)
         return SampleSubset(everything, torch.arange(len(everything)))
 
     def _loader(

@@ -31,6 +31,8 @@ class TensorFile(Source):
             by the sizes.
         classes: The classes that are kept, by name or number, in the order of their new labels; by
             default all.
+        targets: What y holds: ``classes``, or ``numbers`` to be predicted, one or several for each
+            sample.
 
     Raises:
         DatasetNotFoundError: There is no such file.
@@ -39,7 +41,11 @@ class TensorFile(Source):
     """
 
     def __init__(
-        self, path: Path, layout: Layout = "auto", classes: list[int | str] | None = None
+        self,
+        path: Path,
+        layout: Layout = "auto",
+        classes: list[int | str] | None = None,
+        targets: Literal["classes", "numbers"] = "classes",
     ) -> None:
         self.path = path
         self.layout = layout
@@ -52,9 +58,29 @@ class TensorFile(Source):
         self.parts = frozenset(arrays)
         self._axes = self._find_axes(arrays["train"])
         self.input_shape = tuple(_arrange(arrays["train"][:1], self._axes).shape[1:])
-        labels = {part: self._integers(content, part, len(x)) for part, x in arrays.items()}
-        self.class_names, self._labels = self._name_classes(labels, content.get("classes"))
+        self.targets = targets
+        if targets == "numbers":
+            if classes is not None:
+                raise ConfigError(
+                    "data.source.classes is for classes, and data.source.targets is 'numbers'. "
+                    "Leave one of the two out."
+                )
+            self._labels = {
+                part: self._numbers(content, part, len(x)) for part, x in arrays.items()
+            }
+            self.class_names = ()
+            self.num_targets = self._labels["train"].shape[1]
+        else:
+            labels = {part: self._integers(content, part, len(x)) for part, x in arrays.items()}
+            self.class_names, self._labels = self._name_classes(labels, content.get("classes"))
         super().__init__(classes)
+        provenance = content.get("provenance")
+        self.provenance = provenance if isinstance(provenance, dict) else None
+
+    @property
+    def name(self) -> str:
+        """Kind and name of what is read."""
+        return f"{type(self).__name__} '{self.path.name}'"
 
     def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
         """Read images or features, and lay them out as ``(N, C, H, W)`` or ``(N, D)``."""
@@ -101,8 +127,8 @@ class TensorFile(Source):
             )
         return arranged
 
-    def _integers(self, content: Mapping[str, Any], part: Part, num: int) -> Tensor:
-        """Return the labels of a part as they stand in the file, one-hot ones as integers."""
+    def _y(self, content: Mapping[str, Any], part: Part, num: int) -> Tensor:
+        """Return y of a part as it stands in the file."""
         name = f"y_{part}"
         y = content.get(name)
         if not isinstance(y, Tensor):
@@ -111,8 +137,26 @@ class TensorFile(Source):
             raise ChecksumError(
                 f"'{self.path}' has {num:,} samples in x_{part} but {len(y):,} labels in {name}."
             )
+        if y.is_floating_point() and not y.isfinite().all():
+            raise ChecksumError(f"{name} of '{self.path}' holds NaN or infinity.")
+        return y
+
+    def _numbers(self, content: Mapping[str, Any], part: Part, num: int) -> Tensor:
+        """Return the numbers to be predicted of a part, ``(N, T)``."""
+        y = self._y(content, part, num).float()
+        if y.ndim not in (1, 2) or y.numel() == 0:
+            raise ChecksumError(f"y_{part} of '{self.path}' has the shape {tuple(y.shape)}.")
+        return y.reshape(num, -1)
+
+    def _integers(self, content: Mapping[str, Any], part: Part, num: int) -> Tensor:
+        """Return the labels of a part, one-hot ones as integers."""
+        name = f"y_{part}"
+        y = self._y(content, part, num)
         if y.is_floating_point() and not (y == y.round()).all():
-            raise ChecksumError(f"{name} of '{self.path}' holds labels that are no integers.")
+            raise ChecksumError(
+                f"{name} of '{self.path}' holds labels that are no integers. If they are numbers "
+                "to be predicted, set --data.source.targets numbers."
+            )
         y = y.long()
         if y.ndim == 2 and y.shape[1] > 1:
             if not ((y == 0) | (y == 1)).all() or not (y.sum(1) == 1).all():

@@ -71,6 +71,11 @@ class ImageFolder(Source):
         self.input_shape = self._shape
         super().__init__(classes)
 
+    @property
+    def name(self) -> str:
+        """Kind and name of what is read."""
+        return f"{type(self).__name__} '{self.path.name}'"
+
     def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
         """Decode, or map what was decoded before."""
         return {part: self._read_part(part, files) for part, files in self._files.items()}
@@ -183,6 +188,37 @@ class ImageFolder(Source):
             status = file.stat()
             digest.update(f"{file}|{label}|{status.st_size}|{status.st_mtime_ns}\n".encode())
         return digest.hexdigest()[:16]
+
+
+def read_unlabelled(directory: Path, shape: tuple[int, ...], *, resize: bool) -> Samples:
+    """Decode every image below a directory, by name; all labels are -1.
+
+    Args:
+        directory: The directory, with others in it or without.
+        shape: Channels, height and width of each image, as a net wants them.
+        resize: Whether images of another size are resized, or refused.
+
+    Raises:
+        DatasetNotFoundError: There is no such directory, or no image in it.
+        ChecksumError: A file is no image, or broken.
+        ConfigError: The net takes no images, or an image has another size.
+    """
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise ConfigError(
+            f"data.predict_dir '{directory}' is for images, and the net takes inputs of shape "
+            f"{shape}. Leave it out."
+        )
+    if not directory.is_dir():
+        raise DatasetNotFoundError(f"data.predict_dir '{directory}' is not there.")
+    below = [directory, *(d for d in sorted(directory.rglob("*")) if d.is_dir())]
+    files = sorted(image for d in below for image in _images_in(d))
+    if not files:
+        raise DatasetNotFoundError(f"No images in data.predict_dir '{directory}'.")
+    images = shared_array((len(files), *shape))
+    decode_images(files, images, resize=resize, title=f"decoding {directory}")
+    names = [str(file.relative_to(directory)) for file in files]
+    labels = torch.full((len(files),), -1)
+    return Samples(torch.from_numpy(images), labels, names)
 
 
 def _subdirectories(directory: Path) -> list[Path]:

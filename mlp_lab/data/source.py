@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -52,6 +52,16 @@ class Samples:
         return Samples(self.inputs[rows], labels, files)
 
 
+def join_samples(parts: Sequence[Samples]) -> Samples:
+    """Return the samples of several parts as one."""
+    files = [file for part in parts for file in part.files or ()]
+    return Samples(
+        torch.cat([part.inputs for part in parts]),
+        torch.cat([part.labels for part in parts]),
+        files or None,
+    )
+
+
 class Source(ABC):
     """Where samples come from.
 
@@ -63,6 +73,8 @@ class Source(ABC):
         class_names: Names of the K classes, in the order of their labels; empty where numbers are
             to be predicted.
         num_targets: Number of numbers T to be predicted for each sample; 0 where there are classes.
+        image_size: Height and width that image files are brought to; None where they must have them
+            already.
         parts: The parts that ``load`` gives; what is missing is split off from ``train``.
 
     Args:
@@ -76,11 +88,14 @@ class Source(ABC):
     input_shape: tuple[int, ...]
     class_names: tuple[str, ...]
     num_targets: int = 0
+    image_size: int | None = None
     parts: frozenset[Part]
 
     def __init__(self, classes: list[int | str] | None = None) -> None:
         self.notes: list[str] = []
         """What is unusual about the files, found while they were read; goes into the manifest."""
+        self.provenance: dict[str, Any] | None = None
+        """Where a prepared file has its samples from; goes into the manifest too."""
         self.classes = classes
         self.all_class_names = self.class_names
         """Names of all classes that the files hold, chosen or not."""
@@ -89,6 +104,11 @@ class Source(ABC):
             if len(set(self._chosen)) < len(classes):
                 raise ConfigError(f"data.source.classes is {classes}; a class comes twice in it.")
             self.class_names = tuple(self.all_class_names[label] for label in self._chosen)
+        if len(self.class_names) == 1:
+            raise ConfigError(
+                f"data.source {self.name} has one class alone, {self.class_names[0]!r}; there must "
+                "be two to tell apart."
+            )
 
     def _find_class(self, chosen: int | str) -> int:
         """Return the label of a class given by name or number."""

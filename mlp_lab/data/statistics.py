@@ -1,13 +1,15 @@
 """What can be counted in a data set: pure functions on tensors."""
 
 import hashlib
+import math
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from mlp_lab.errors import EmptyClassError
 
-_CHUNK_SAMPLES = 8192  # bounds the working memory, whatever the size of the data set
+_CHUNK_VALUES = 2**20  # bounds the working memory, whatever the size of the data set
 
 
 def class_counts(labels: Tensor, num_classes: int) -> Tensor:
@@ -71,14 +73,42 @@ def channel_mean_std(inputs: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
         mean = weights @ values
         variance = (weights * (values - mean[:, None]) ** 2).sum(1)
         return mean, variance.sqrt()
-    chosen = inputs[indices].double().transpose(0, 1).flatten(1)  # (C, n * positions)
-    return chosen.mean(1), chosen.std(1, correction=0)
+    return mean_std_of(
+        inputs.index_select(0, rows) for rows in in_chunks(indices, inputs.shape[1:])
+    )
+
+
+def mean_std_of(chunks: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Compute mean and standard deviation of each channel over chunks, one in memory at a time.
+
+    Shape:
+        each chunk ``(n, C, ...)`` floating; results ``(C,)`` float64.
+
+    Reference:
+        Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample
+        Variances", 1979.
+    """
+    num, mean, squares = 0, torch.zeros(()).double(), torch.zeros(()).double()
+    for chunk in chunks:
+        values = chunk.double().transpose(0, 1).flatten(1)  # (C, n * positions)
+        own_num, own_mean = values.shape[1], values.mean(1)
+        off = own_mean - mean
+        squares = squares + values.var(1, correction=0) * own_num
+        squares = squares + off**2 * (num * own_num / (num + own_num))
+        num += own_num
+        mean = mean + off * (own_num / num)
+    return mean, (squares / num).sqrt()
+
+
+def in_chunks(indices: Tensor, shape: tuple[int, ...]) -> Sequence[Tensor]:
+    """Cut indices so that the samples of a part, each of ``shape``, take little memory."""
+    return torch.split(indices, max(1, _CHUNK_VALUES // math.prod(shape)))
 
 
 def _byte_counts(inputs: Tensor, indices: Tensor) -> Tensor:
     """Count how often each byte occurs in each channel, ``(C, 256)``."""
     counts = torch.zeros(inputs.shape[1], 256, dtype=torch.int64)
-    for rows in torch.split(indices, _CHUNK_SAMPLES):
+    for rows in in_chunks(indices, inputs.shape[1:]):
         chunk = inputs.index_select(0, rows)
         for channel in range(inputs.shape[1]):
             counts[channel] += torch.bincount(chunk[:, channel].flatten(), minlength=256)

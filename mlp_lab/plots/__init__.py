@@ -1,11 +1,12 @@
 """Figures: numbers in, a matplotlib Figure out; no trainer."""
 
-from mlp_lab.plots.data import plot_class_balance, plot_images, plot_points
+from mlp_lab.plots.data import plot_class_balance, plot_curve, plot_images, plot_points
 from mlp_lab.plots.learning_rate import plot_learning_rate_search
 from mlp_lab.plots.write import write_figure
 
 __all__ = [
     "plot_class_balance",
+    "plot_curve",
     "plot_images",
     "plot_learning_rate_search",
     "plot_points",

@@ -76,6 +76,31 @@ def plot_points(points: NDArray[np.floating], names: Sequence[str], title: str) 
     return figure
 
 
+def plot_curve(
+    points: Mapping[str, tuple[NDArray[np.floating], NDArray[np.floating]]],
+    title: str,
+    lines: Mapping[str, tuple[NDArray[np.floating], NDArray[np.floating]]] | None = None,
+) -> Figure:
+    """Draw one number over another: points, and lines over them.
+
+    Args:
+        points: Pairs of x and y ``(N,)``, by what they are called.
+        title: What is shown.
+        lines: The same for what is drawn as a line, in the order of x.
+    """
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    for name, (x, y) in points.items():
+        axes.scatter(x, y, s=8, alpha=0.5, label=name)
+    for number, (name, (x, y)) in enumerate((lines or {}).items()):
+        order = np.argsort(x)
+        axes.plot(x[order], y[order], label=name, color=f"C{number + len(points)}", linewidth=2)
+    axes.set(xlabel="x", ylabel="y", title=title)
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()
+    return figure
+
+
 def _show(image: NDArray[np.generic], axes: Axes) -> None:
     """Draw one image ``(C, H, W)``, grey or in colour."""
     pixels = np.moveaxis(np.asarray(image, dtype=np.float64) / 255, 0, -1).clip(0, 1)

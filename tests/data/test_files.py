@@ -102,6 +102,24 @@ def test_the_file_is_read_once_to_train_and_can_be_read_again(
     assert torch.equal(source.load(tmp_path, download=False)["train"].inputs, first.inputs)
 
 
+def test_numbers_to_be_predicted(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).random((2, 5, 3))
+    np.savez(tmp_path / "x.npz", x=x, y=y)
+    with pytest.raises(ChecksumError, match=r"set --data.source.targets numbers"):
+        TensorFile(tmp_path / "x.npz")
+    source = TensorFile(tmp_path / "x.npz", targets="numbers")
+    assert (source.num_targets, source.num_classes, source.input_shape) == (3, 0, (3,))
+    train = source.load(tmp_path, download=False)["train"]
+    np.testing.assert_allclose(train.labels, y, rtol=1e-6)
+    np.savez(tmp_path / "x.npz", x=x, y=np.arange(5))
+    assert TensorFile(tmp_path / "x.npz", targets="numbers").num_targets == 1
+    with pytest.raises(ConfigError, match="Leave one of the two out"):
+        TensorFile(tmp_path / "x.npz", targets="numbers", classes=[1])
+    np.savez(tmp_path / "x.npz", x=x, y=y * np.inf)
+    with pytest.raises(ChecksumError, match=r"y_train of .* holds NaN or infinity"):
+        TensorFile(tmp_path / "x.npz", targets="numbers")
+
+
 FLAT = np.zeros((4, 2))
 
 
@@ -110,8 +128,9 @@ FLAT = np.zeros((4, 2))
     [
         ({"z": FLAT}, "has neither x_train nor x; it holds z"),
         ({"x": FLAT}, "has x_train but no y_train"),
+        ({"x": FLAT, "y": np.array([0, 1, 1, 0.5])}, "y_train of .* labels that are no integers"),
         ({"x": FLAT, "y": np.arange(3)}, "has 4 samples in x_train but 3 labels in y_train"),
-        ({"x": FLAT, "y": np.array([0, 1, np.nan, 1])}, "y_train of .* labels that are no integer"),
+        ({"x": FLAT, "y": np.array([0, 1, np.nan, 1])}, "y_train of .* holds NaN or infinity"),
         ({"x": FLAT, "y": np.eye(4) * 2}, "y_train of .* has rows that are not one-hot"),
         ({"x": FLAT * np.nan, "y": np.arange(4)}, "x_train of .* holds NaN or infinity"),
         ({"x": FLAT.astype(int), "y": np.arange(4)}, "x_train of .* is torch.int64; images are"),

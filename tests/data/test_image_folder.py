@@ -1,5 +1,7 @@
 """Image files of every kind: decoded once, mapped after that, and named where they are broken."""
 
+import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -231,10 +233,56 @@ def test_folders_without_images_are_named(tmp_path: Path) -> None:
         ImageFolder(tmp_path, image_size=0)
 
 
+def test_one_class_is_nothing_to_learn(tmp_path: Path) -> None:
+    make_folder(tmp_path / "ein Ordner", classes=("b",))
+    with pytest.raises(ConfigError, match=r"ImageFolder 'ein Ordner' has one class alone, 'b'"):
+        ImageFolder(tmp_path / "ein Ordner")
+
+
 def test_a_loop_of_links_is_no_image(tmp_path: Path) -> None:
     make_folder(tmp_path)
     (tmp_path / "c" / "loop.png").symlink_to(tmp_path / "c" / "loop.png")
     assert len(load(tmp_path)["train"]) == 12
+
+
+def test_unlabelled_images_are_predicted(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    make_folder(tmp_path / "ein Ordner", num=20)
+    path = ["--data.source=ImageFolder", "--data.source.path=ein Ordner"]
+    words = [*path, "--data.source.image_size=6", "--trainer.max_epochs=1"]
+    run_dir = mlp_lab("fit", *words).run_dir
+    (tmp_path / "new" / "below").mkdir(parents=True)
+    same = tmp_path / "ein Ordner" / "c" / "7.png"
+    (tmp_path / "new" / "below" / "b.png").write_bytes(same.read_bytes())
+    Image.fromarray(pixels((9, 9, 3))).save(tmp_path / "new" / "a.png")
+    outcome = mlp_lab("predict", f"--run_dir={run_dir}", "--data.predict_dir=new")
+    assert outcome.code == 0, outcome.err
+    written = Path(outcome.last_line.removeprefix("predictions: "))
+    assert written.parent == run_dir / "test_0"
+    rows = list(csv.DictReader(written.read_text(encoding="utf-8").splitlines()))
+    assert [(row["file"], row["label"]) for row in rows] == [("a.png", ""), ("below/b.png", "")]
+    mlp_lab("predict", f"--run_dir={run_dir}", "--data.predict_split=all")
+    table = run_dir / "test_1" / "predictions.csv"
+    all_rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
+    labelled = next(row for row in all_rows if row["file"] == "c/7.png")
+    assert labelled["label"] == "c"
+    assert labelled["Ä b"] == rows[1]["Ä b"]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda new: None, "data.predict_dir 'new' is not there."),
+        (lambda new: new.mkdir(), "No images in data.predict_dir 'new'."),
+        (make_folder, "has 6 x 5 pixels, and others 8 x 8"),
+    ],
+)
+def test_what_cannot_be_predicted_is_refused(
+    mlp_lab: CommandLine, digits_run: Path, make: Callable[[Path], Any], message: str
+) -> None:
+    make(Path("new"))
+    outcome = mlp_lab("predict", f"--run_dir={digits_run}", "--data.predict_dir=new", "--out=out")
+    assert outcome.code == 2
+    assert message in outcome.err
 
 
 def test_a_folder_trains(mlp_lab: CommandLine, tmp_path: Path) -> None:
