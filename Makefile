@@ -59,8 +59,9 @@ lock: .venv-poetry/.installed ## pin the packages anew after a change in pyproje
 	$(POETRY) export --output requirements.txt
 	$(POETRY) export --only dev --output requirements-dev.txt
 
-bench: setup ## time the baseline against what one would write instead (10 minutes)
+bench: setup ## time the baseline against what one would write instead (15 minutes)
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/data_bench.py
 
 clean: ## remove what make has made, but no data and no runs
 	rm -rf .venv .venv-poetry .mypy_cache .pytest_cache .ruff_cache

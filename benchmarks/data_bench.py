@@ -7,12 +7,14 @@ Each contestant runs in this process after the other, round after round; medians
 
 import argparse
 import shutil
+import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import median
 
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
@@ -30,7 +32,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data-root", type=Path, default=Path("data"), help="holds MNIST/raw")
-    parser.add_argument("--image-folder", type=Path, help="folder of class folders")
+    parser.add_argument(
+        "--image-folder", type=Path, help="folder of class folders; by default one of MNIST"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
 
@@ -51,24 +55,28 @@ def main() -> None:
         num_workers=2,
         persistent_workers=True,
     )
-    contestants: dict[str, Callable[[], None]] = {
+    augmenting: dict[str, Callable[[], None]] = {
         "training steps alone": lambda: train(batches(images, labels, [])),
         "training steps, ours augments": lambda: train(
             batches(images, labels, [PadCrop(PADDING), Affine()])
         ),
         "training steps, torchvision augments each sample, 2 workers": lambda: train(loader),
     }
-    if arguments.image_folder:
-        contestants |= {
-            "ImageFolder, first time": lambda: read_anew(arguments.image_folder),
-            "ImageFolder, again": lambda: read(arguments.image_folder),
-            "torchvision's ImageFolder, 2 workers": lambda: read_by_torchvision(
-                arguments.image_folder
-            ),
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.image_folder or write_folder(Path(temporary) / "mnist", images, labels)
+        decoding: dict[str, Callable[[], None]] = {
+            "ImageFolder, first time": lambda: read_anew(folder),
+            "ImageFolder, again": lambda: read(folder),
+            "torchvision's ImageFolder, 2 workers": lambda: read_by_torchvision(folder),
         }
-        read(arguments.image_folder)
+        compare(decoding, arguments.rounds)
+    compare(augmenting, arguments.rounds)
+
+
+def compare(contestants: Mapping[str, Callable[[], None]], rounds: int) -> None:
+    """Run one after the other, round after round, and print what each took."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range(1 + arguments.rounds):  # the first does not count
+    for number in range(1 + rounds):  # the first does not count
         for name, contestant in contestants.items():
             start = time.perf_counter()
             contestant()
@@ -76,6 +84,15 @@ def main() -> None:
                 seconds[name].append(time.perf_counter() - start)
     for name, values in seconds.items():
         print(f"{name}: median {median(values):.3f} s, minimum {min(values):.3f} s")
+
+
+def write_folder(folder: Path, images: torch.Tensor, labels: torch.Tensor) -> Path:
+    """Write 10,000 images as PNGs into a folder for each class."""
+    for number, (image, label) in enumerate(zip(images[:10_000], labels, strict=False)):
+        file = folder / str(int(label)) / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[0].numpy()).save(file)
+    return folder
 
 
 def batches(

@@ -168,6 +168,24 @@ def test_defaults_hold_out_a_tenth_and_a_fifth(fake_root: Path) -> None:
     assert sizes == [1258, 180, 359]
 
 
+def test_fractions_are_of_the_whole(fake_root: Path) -> None:
+    data = make(Digits(), fake_root, test_fraction=0.2, val_fraction=0.2)
+    sizes = [len(data.subsets[part]) for part in PARTS]
+    assert sizes == [1078, 360, 359]  # of 1,797: 0.6, 0.2 and 0.2
+    thinned = make(Digits(), fake_root, val_fraction=0.2, imbalance={"3": 0.1})
+    threes = [int((thinned.subsets[part].labels == 3).sum()) for part in PARTS]
+    assert threes == [11, 4, 37]  # of 183: 37 in the test, a tenth of the others in 3 to 1
+
+
+@pytest.mark.parametrize("fractions", [(0.5, 0.5), (0.9, None)])
+def test_fractions_leave_something_to_train_on(
+    fractions: tuple[float, float | None], fake_root: Path
+) -> None:
+    test, val = fractions
+    with pytest.raises(ConfigError, match="together they leave nothing to train on"):
+        make(Digits(), fake_root, test_fraction=test, val_fraction=val)
+
+
 def test_validate_on_test_trains_on_everything(fake_root: Path) -> None:
     data = make(KMNIST(), fake_root, validate_on="test")
     assert len(data.subsets["train"]) == 120

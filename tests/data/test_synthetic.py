@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 from typing import Any
 
@@ -5,7 +6,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits, make_circles, make_moons
 
-from mlp_lab.data import XOR, Circles, Digits, Moons, Source
+from mlp_lab.data import XOR, Circles, Digits, Line, Moons, SigmoidCurve, Source
 from mlp_lab.errors import ConfigError
 
 
@@ -37,6 +38,32 @@ def test_xor_is_one_where_exactly_one_coordinate_is() -> None:
     assert train.labels.sum() == 200
     other = XOR(num_samples=400, noise=0.1, seed=1).load(Path(), download=False)["train"]
     assert not torch.equal(other.inputs, train.inputs)
+
+
+def test_the_sigmoid_curve_is_noisy_and_its_test_part_true() -> None:
+    parts = SigmoidCurve().load(Path(), download=False)
+    train, test = parts["train"], parts["test"]
+    assert train.inputs.shape == train.labels.shape == (500, 1)
+    assert torch.equal(train.inputs[::5].flatten(), torch.arange(100) / 100 - 0.5)
+    noise = train.labels - torch.sigmoid(10 * train.inputs)
+    assert noise.std().item() == pytest.approx(0.05, rel=0.1)
+    assert torch.equal(test.labels, torch.sigmoid(10 * test.inputs))
+    assert test.inputs.min() == -0.5
+    assert len(test) == 1000
+
+
+def test_a_line_is_straight() -> None:
+    train = Line(num_samples=10, slope=2.0, intercept=-1.0).load(Path(), download=False)["train"]
+    assert torch.equal(train.labels, 2 * train.inputs - 1)
+    noisy = Line(num_samples=4000, noise=0.2).load(Path(), download=False)["train"]
+    noise = noisy.labels - (0.7 * noisy.inputs + 0.3)
+    assert noise.std().item() == pytest.approx(0.2, rel=0.05)
+
+
+@pytest.mark.parametrize("settings", [{"num_points": 3}, {"repeats": 0}, {"noise": math.inf}])
+def test_impossible_curves_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"data.source.{next(iter(settings))} is"):
+        SigmoidCurve(**settings)
 
 
 @pytest.mark.parametrize("settings", [{"num_samples": 3}, {"noise": -0.1}])
