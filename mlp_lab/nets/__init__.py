@@ -4,7 +4,9 @@ Letters in shapes, here and everywhere: N samples of a batch, C channels, H heig
 D features, K classes.
 """
 
+from mlp_lab.nets.cnn import CNN
 from mlp_lab.nets.mlp import MLP
 from mlp_lab.nets.net import Net, NetFactory, NetSize, measure_net
+from mlp_lab.nets.resnet import ResNet
 
-__all__ = ["MLP", "Net", "NetFactory", "NetSize", "measure_net"]
+__all__ = ["CNN", "MLP", "Net", "NetFactory", "NetSize", "ResNet", "measure_net"]

@@ -1,18 +1,15 @@
 """The multilayer perceptron."""
 
-import inspect
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Literal, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from mlp_lab.errors import ConfigError
+from mlp_lab.nets.activation import find_activation
 from mlp_lab.nets.initialise import InitName, initialise
 from mlp_lab.nets.net import Net
-from mlp_lab.suggest import did_you_mean
 
 T = TypeVar("T")
 
@@ -136,39 +133,3 @@ class MLP(Net):
         """Return the logits ``(N, K)`` of inputs ``(N, *input_shape)``."""
         logits: Tensor = self.layers(inputs)
         return logits
-
-
-def find_activation(name: str) -> Callable[[], nn.Module]:
-    """Return what makes the activation of torch.nn called ``name``.
-
-    Raises:
-        ConfigError: There is none that needs no arguments and keeps the shape.
-
-    Example:
-        >>> find_activation("GELU")()
-        GELU(approximate='none')
-    """
-    classes = {
-        key: cls
-        for key, cls in vars(nn.modules.activation).items()
-        if key in nn.modules.activation.__all__
-    }
-    if name not in classes:
-        raise ConfigError(
-            f"model.net.activation is {name!r}, which torch.nn does not have. "
-            f"{did_you_mean(name, classes)}"
-        )
-    cls: Callable[..., nn.Module] = classes[name]
-    over_features = {"dim": -1} if "dim" in inspect.signature(cls).parameters else {}  # softmax
-    make = partial(cls, **over_features)
-    features = torch.zeros(1, 2)
-    try:
-        keeps_shape = make()(features).shape == features.shape
-    except (TypeError, ValueError, AssertionError):
-        keeps_shape = False
-    if not keeps_shape:
-        raise ConfigError(
-            f"model.net.activation is {name!r}, which cannot stand after a linear layer: it needs "
-            "arguments or changes the number of features. Try ReLU, GELU, SiLU or Tanh."
-        )
-    return make

@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+Curve = tuple[NDArray[np.floating], NDArray[np.floating]]
+"""x and y, ``(N,)`` each."""
 
 _IMAGE_INCHES = 0.9
 _BAR_INCHES = 0.22
@@ -77,24 +81,32 @@ def plot_points(points: NDArray[np.floating], names: Sequence[str], title: str) 
 
 
 def plot_curve(
-    points: Mapping[str, tuple[NDArray[np.floating], NDArray[np.floating]]],
+    points: Mapping[str, Curve],
     title: str,
-    lines: Mapping[str, tuple[NDArray[np.floating], NDArray[np.floating]]] | None = None,
+    lines: Mapping[str, Curve] | None = None,
+    truth: Curve | None = None,
 ) -> Figure:
-    """Draw one number over another: points, and lines over them.
+    """Draw one number over another: points, lines over them, and what is true.
 
     Args:
         points: Pairs of x and y ``(N,)``, by what they are called.
         title: What is shown.
-        lines: The same for what is drawn as a line, in the order of x.
+        lines: The same for what is drawn as lines, from the first to the last ever darker.
+        truth: What the lines should be.
     """
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     axes = figure.add_subplot()
     for name, (x, y) in points.items():
         axes.scatter(x, y, s=8, alpha=0.5, label=name)
-    for number, (name, (x, y)) in enumerate((lines or {}).items()):
+    lines = lines or {}
+    shades = colormaps["viridis_r"](np.linspace(0.1, 1, len(lines)))
+    for (name, (x, y)), shade in zip(lines.items(), shades, strict=True):
         order = np.argsort(x)
-        axes.plot(x[order], y[order], label=name, color=f"C{number + len(points)}", linewidth=2)
+        axes.plot(x[order], y[order], label=name, color=shade, linewidth=1.5)
+    if truth is not None:
+        x, y = truth
+        order = np.argsort(x)
+        axes.plot(x[order], y[order], "--", label="true curve", color="black", linewidth=2)
     axes.set(xlabel="x", ylabel="y", title=title)
     axes.grid(visible=True, alpha=0.3)
     axes.legend()

@@ -1,0 +1,1 @@
+"""The same networks by hand, for readers who want to see the mechanism."""
