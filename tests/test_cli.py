@@ -101,7 +101,8 @@ def test_a_resumed_run_keeps_its_data_and_model(mlp_lab: CommandLine, digits_run
     assert (digits_run / "config.yaml").read_bytes() == before
 
 
-def test_one_batch_is_one_batch(mlp_lab: CommandLine) -> None:
+@pytest.mark.slow
+def test_one_batch_is_one_batch() -> None:
     """In a process of its own: what is imported first decides how Lightning's types read."""
     words = ["fit", "--trainer.limit_train_batches=1", "--print_config"]
     done = subprocess.run(

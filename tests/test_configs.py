@@ -41,7 +41,7 @@ def compiles(path: Path) -> bool:
 @pytest.mark.filterwarnings("ignore::mlp_lab.errors.MLPLabWarning")
 def test_config_trains_and_tests(path: Path, mlp_lab: CommandLine, fake_root: Path) -> None:
     words = ["--trainer.max_epochs=2"]
-    if "max_epochs" in path.read_text():  # a preset whose number of epochs is part of it
+    if path.parent.name == "preset" and "max_epochs" in path.read_text():  # what it is about
         words = []
     if path.name == "unbalanced.yaml":  # which leaves one image of a class here
         words.append("--data.validate_on=test")

@@ -55,6 +55,7 @@ def test_train_here_test_there(tmp_path: Path) -> None:
     assert list((tmp_path / "there").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_surroundings_change_nothing(tmp_path: Path) -> None:
     """Two runs are equal bit by bit, whatever the directory, locale, time zone and hash seed."""
     surroundings: list[dict[str, str]] = [
