@@ -5,12 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.callbacks import Callback, WeightAveraging
 
-from mlp_lab.callbacks import MetricsFile, PredictionsFile
+from mlp_lab.callbacks import Figures, MetricsFile, PredictionsFile
 from mlp_lab.console import print_table, quieten
+from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError
+from mlp_lab.evaluation import classification_report
 from mlp_lab.interruption import Interrupted, raise_on_signals
 from mlp_lab.lightning_cli import LabCLI, is_first_process
 from mlp_lab.run import Run
@@ -60,24 +63,30 @@ def fit(cli: LabCLI) -> int:
 
 def _train_and_test(cli: LabCLI) -> int:
     """Do what every process does; the first one prints."""
+    run = cli.run
+    metrics = MetricsFile(run.metrics_path if run else None, cli.stopwatch)
+    results: list[Callback] = [metrics]
+    if run and cli.config.figures:
+        results.append(Figures(run.dir / "plots", metrics, run.step_metrics_path))
+    if not cli.overfit_check:
+        cli.trainer.callbacks += results  # type: ignore[attr-defined]  # set by a connector
     cli.trainer.fit(
         cli.model,
         datamodule=cli.datamodule,
         ckpt_path=cli.settings.checkpoint,
         weights_only=True,
     )
-    run = cli.run
     if cli.overfit_check:
         if run:
             print(f"run: {run.dir}")
             print(cli.overfit_check.verdict)
         return 0 if cli.overfit_check.passed else 1
-    metrics = MetricsFile(run.metrics_path if run else None, cli.stopwatch)
     best = cli.best_or_last_checkpoint()
     if run and best:
         metrics.add_training(cli.trainer, cli.datamodule, best)
-    _test(cli, metrics, best)
+    _test(cli, results, best)
     if run:
+        _print_report(metrics.metrics, cli.datamodule)
         _print_summary(metrics.metrics, run, cli.model)
         print(f"run: {run.dir}")
     elif is_first_process():
@@ -103,19 +112,27 @@ def test(cli: LabCLI) -> int:
     """Score a checkpoint on the test set."""
     results_dir = cli.results_dir()
     metrics = MetricsFile(results_dir / "metrics.json" if results_dir else None)
-    figures = _test(cli, metrics, cli.settings.checkpoint)
+    results: list[Callback] = [metrics]
+    if results_dir and cli.config.figures:
+        results.append(Figures(results_dir / "plots", metrics, None))
+    figures = _test(cli, results, cli.settings.checkpoint)
     if metrics.path:
+        _print_report(metrics.metrics, cli.datamodule)
         print_table("test", figures)
         print(f"metrics: {metrics.path}")
     return 0
 
 
-def _test(cli: LabCLI, metrics: MetricsFile, checkpoint: Path | None) -> Mapping[str, float]:
+def _test(cli: LabCLI, results: list[Callback], checkpoint: Path | None) -> Mapping[str, float]:
     """Test a checkpoint, or the weights of the moment."""
     # Of an averaged training's checkpoint Lightning would put back the weights that are not the
     # average, to go on with.
-    others = [c for c in cli.trainer.callbacks if not isinstance(c, WeightAveraging)]  # type: ignore[attr-defined]  # set by a connector
-    cli.trainer.callbacks = [*others, metrics]  # type: ignore[attr-defined]  # set by a connector
+    others = [
+        callback
+        for callback in cli.trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
+        if not isinstance(callback, WeightAveraging) and callback not in results
+    ]
+    cli.trainer.callbacks = [*others, *results]  # type: ignore[attr-defined]  # set by a connector
     figures: list[Mapping[str, float]] = cli.trainer.test(
         cli.model,
         datamodule=cli.datamodule,
@@ -142,6 +159,12 @@ def predict(cli: LabCLI) -> int:
     if results_dir:
         print(f"predictions: {path}")
     return 0
+
+
+def _print_report(metrics: Mapping[str, Any], data: LabDataModule) -> None:
+    """Print precision, recall and F1 of each class."""
+    if "test/confusion" in metrics:
+        print(classification_report(torch.tensor(metrics["test/confusion"]), data.class_names))
 
 
 def _print_summary(metrics: dict[str, Any], run: Run, task: Task) -> None:

@@ -13,6 +13,7 @@ from mlp_lab.console import print_table, quieten
 from mlp_lab.data import PARTS, LabDataModule, SampleSubset
 from mlp_lab.data.statistics import in_chunks, mean_std_of
 from mlp_lab.errors import ConfigError
+from mlp_lab.interruption import raise_on_signals
 from mlp_lab.lightning_cli import LabCLI
 from mlp_lab.plots import plot_class_balance, plot_curve, plot_images, plot_points, write_figure
 from mlp_lab.seeding import generator, global_seed
@@ -27,6 +28,7 @@ _MOST_CHANNELS_LISTED = 4
 def main(command: str, args: Sequence[str]) -> int:
     """Run one of the two commands and return its exit code."""
     quieten()
+    raise_on_signals()
     settings = read_settings(cast(Command, command), args)
     cli = LabCLI(cast(Command, command), settings)
     print(settings.origin)
@@ -92,7 +94,11 @@ def _print_numbers(data: LabDataModule) -> None:
 
 
 def _figures(data: LabDataModule) -> dict[str, Figure]:
-    figures = {} if data.num_targets else {"class_balance": _class_balance(data)}
+    figures = (
+        {}
+        if data.num_targets
+        else {"class_balance": plot_class_balance(data.counts_of_steps(), data.class_names)}
+    )
     train = data.subsets["train"]
     if len(data.input_shape) == 1:
         inputs, labels = train[torch.arange(len(train))]
@@ -114,16 +120,6 @@ def _figures(data: LabDataModule) -> dict[str, Figure]:
     if data.augment:
         figures["augmented"] = _augmented(data, train)
     return figures
-
-
-def _class_balance(data: LabDataModule) -> Figure:
-    """Draw the classes of each split, before them what the training split has come from."""
-    bars: dict[str, Sequence[int]] = {}
-    if data.imbalance or data.resample:
-        steps = list(data.training_counts)[:-1]  # what the last one left is the training split
-        bars = {f"train, {step}": data.training_counts[step].tolist() for step in steps}
-    counts: dict[str, list[int]] = {p: data.class_counts(p).tolist() for p in PARTS}
-    return plot_class_balance({**bars, **counts}, data.class_names)
 
 
 def _first_images(samples: SampleSubset, label: int) -> torch.Tensor:

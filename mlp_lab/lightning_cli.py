@@ -127,6 +127,9 @@ class LabCLI(LightningCLI):
             help="Directory for the results of test, predict and stats; the file of prepare.",
         )
         parser.add_argument(
+            "--figures", type=bool, default=True, help="Whether fit and test draw figures."
+        )
+        parser.add_argument(
             "--trust",
             action="store_true",
             help="Accept classes of any package in a configuration that a checkpoint brings along.",
@@ -174,6 +177,8 @@ class LabCLI(LightningCLI):
             config.experiment = Path(configs[0]).stem if configs else DEFAULT_EXPERIMENT
         # The run goes on from any directory.
         config.data.root = Path(config.data.root).absolute()
+        if config.data.predict_dir is not None:
+            config.data.predict_dir = Path(config.data.predict_dir).absolute()
         source_arguments = config.data.source.get("init_args") or {}
         for key, value in source_arguments.items():
             if isinstance(value, Path):

@@ -27,7 +27,9 @@ _IMPORTANT = (
     *("trainer.gradient_clip_", "trainer.overfit_batches"),
 )
 # Settings that say where to read and what for, and do not change a training.
-_UNIMPORTANT_IN_TRAINING = ("data.root", "data.download", "data.predict_split")
+_UNIMPORTANT_IN_TRAINING = (
+    *("data.root", "data.download", "data.predict_split", "data.predict_dir"),
+)
 # Settings that do not change the result of a test or prediction.
 _UNIMPORTANT_IN_TEST = (
     *("data.root", "data.download", "data.batch_size", "data.steps_per_execution"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from mlp_lab.callbacks import Figures
 from mlp_lab.cli import main
 from tests.helpers.fake_data import write_cifar, write_idx_set
 
@@ -36,6 +37,13 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     os.environ.pop("PL_GLOBAL_SEED", None)
     os.environ.pop("PL_SEED_WORKERS", None)
+
+
+@pytest.fixture(autouse=True)
+def _no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw nothing, which would take most of a small run's time, but where a test is about it."""
+    if "figures" not in request.keywords:
+        monkeypatch.setattr(Figures, "_draw", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,12 @@ def read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+FIGURES = (
+    *("loss", "acc", "learning_rate", "class_balance", "net", "weights", "mistakes"),
+    *("confusion_before", "confusion", "class_scores", "roc", "precision_recall", "reliability"),
+)
+
+
 class TestRunDirectory:
     def test_everything_is_there_and_nothing_else(self, digits_run: Path) -> None:
         files = {str(p.relative_to(digits_run)) for p in digits_run.rglob("*") if p.is_file()}
@@ -41,6 +47,7 @@ class TestRunDirectory:
             "metrics.json",
             "checkpoints/best.ckpt",
             "checkpoints/last.ckpt",
+            *(f"plots/{name}.png" for name in FIGURES),
         }
 
     def test_steps_and_epochs_are_logged(self, digits_run: Path) -> None:

@@ -25,6 +25,7 @@ FIT = [
     "--data.batch_size=16",
     "--trainer.max_epochs=4",
     "--model.net.dropout=0.2",
+    "--figures=false",
 ]
 
 
@@ -123,7 +124,7 @@ def test_killed_before_a_file_was_there(
 def test_interrupted_in_order(
     undisturbed: tuple[Path, float], tmp_path: Path, signum: int, code: int
 ) -> None:
-    long = [*FIT[:-2], "--trainer.max_epochs=100000", FIT[-1]]
+    long = [*FIT, "--trainer.max_epochs=100000"]
     run_dir = tmp_path / "runs" / "base" / "version_0"
     with started(*long, cwd=tmp_path) as process:
         wait_for((run_dir / "checkpoints" / "best.ckpt").exists, process)
@@ -147,7 +148,7 @@ def test_a_second_interrupt_ends_at_once(mlp_lab: CommandLine, tmp_path: Path) -
     slow_end.write_text(
         "trainer: {callbacks: [{class_path: tests.helpers.training.SlowGoodbye}]}", encoding="utf-8"
     )
-    long = [*FIT[:-2], "--trainer.max_epochs=100000", f"--config={slow_end}"]
+    long = [*FIT, "--trainer.max_epochs=100000", f"--config={slow_end}"]
     run_dir = tmp_path / "runs" / "slow" / "version_0"
     with started(*long, cwd=tmp_path) as process:
         wait_for((run_dir / "checkpoints" / "best.ckpt").exists, process)

@@ -8,6 +8,7 @@ from mlp_lab.callbacks.checkpoints import (
 )
 from mlp_lab.callbacks.console import EpochLines, progress_bars
 from mlp_lab.callbacks.epoch_seed import EpochSeed
+from mlp_lab.callbacks.figures import Figures
 from mlp_lab.callbacks.finite_check import FiniteCheck
 from mlp_lab.callbacks.learning_rate_search import LearningRateSearch
 from mlp_lab.callbacks.metrics_file import MetricsFile
@@ -22,6 +23,7 @@ __all__ = [
     "BestCheckpoint",
     "EpochLines",
     "EpochSeed",
+    "Figures",
     "FiniteCheck",
     "LastCheckpoint",
     "LearningRateSearch",

@@ -21,8 +21,8 @@ class LearningRateSearch(LearningRateFinder):
     """Train some steps at a rising learning rate, and take the one where the loss falls fastest.
 
     Fastest for each unit of the rate, as Lightning's finder has it: on the careful side. The
-    weights are put back afterwards. ``plots/learning_rate.png`` shows the search; a resumed run
-    keeps what was found.
+    weights are put back afterwards. ``plots/learning_rate_search.png`` shows the search; a resumed
+    run keeps what was found.
 
     Args:
         min_lr: The rate to begin with.
@@ -93,7 +93,7 @@ class LearningRateSearch(LearningRateFinder):
         figure = plot_learning_rate_search(
             results["lr"][_SKIPPED:], results["loss"][_SKIPPED:], self.learning_rate
         )
-        path = Path(trainer.default_root_dir) / "plots" / "learning_rate.png"
+        path = Path(trainer.default_root_dir) / "plots" / "learning_rate_search.png"
         write_figure(figure, path)
         found = "none stands out" if self.learning_rate is None else f"{self.learning_rate:.2g}"
         print(f"learning rate: {found}, see {path}")

@@ -1,18 +1,30 @@
 """metrics.json: the final figures."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+from torch import Tensor
 
 from mlp_lab.atomic import write_json
 from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.callbacks.stopwatch import Stopwatch
 from mlp_lab.data import LabDataModule
 from mlp_lab.errors import MLPLabWarning
+from mlp_lab.evaluation import (
+    Calibration,
+    Curves,
+    calibrate,
+    outputs_of,
+    precision_recall_curves,
+    roc_curves,
+    totals_of,
+)
 from mlp_lab.metrics import precision_recall_f1
 from mlp_lab.run import read_json
+from mlp_lab.tasks import Task
 
 
 class MetricsFile(pl.Callback):
@@ -24,12 +36,34 @@ class MetricsFile(pl.Callback):
 
     Attributes:
         metrics: The figures so far.
+        outputs: The net's outputs for the whole test set ``(N, K)``, after a test of all of it.
+        roc: ROC curves of the classes, and averages over them.
+        precision_recall: Precision-recall curves and averages.
+        calibration: How sure the net is and how often right.
     """
 
     def __init__(self, path: Path | None, stopwatch: Stopwatch | None = None) -> None:
         self.path = path
         self.stopwatch = stopwatch
         self.metrics: dict[str, Any] = read_json(path) if path else {}
+        self.outputs: Tensor | None = None
+        self.roc: Curves | None = None
+        self.precision_recall: Curves | None = None
+        self.calibration: Calibration | None = None
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Score the net on the test set as it begins; what it says then chooses nothing."""
+        datamodule = trainer.datamodule  # type: ignore[attr-defined]  # set by a connector
+        resumes = trainer.ckpt_path is not None
+        if resumes or not trainer.is_global_zero or not isinstance(datamodule, LabDataModule):
+            return
+        assert isinstance(pl_module, Task)
+        test = datamodule.subsets["test"]
+        totals = totals_of(pl_module, test, datamodule.batch_size)
+        before: dict[str, Any] = {k: float(v) for k, v in pl_module.metrics_of(totals).items()}
+        if "confusion" in totals:
+            before["confusion"] = totals["confusion"].tolist()
+        self._add({"test_before": before})
 
     def add_training(self, trainer: pl.Trainer, data: LabDataModule, best_checkpoint: Path) -> None:
         """Take the figures of a finished training and of its best epoch."""
@@ -67,7 +101,47 @@ class MetricsFile(pl.Callback):
                 for k, name in enumerate(datamodule.class_names)
             }
             figures["test/confusion"] = confusion.tolist()
+        if isinstance(pl_module, Task) and isinstance(datamodule, LabDataModule):
+            if trainer.limit_test_batches == 1.0:
+                figures |= self._look_closer(pl_module, datamodule, figures)
+            if self.stopwatch is not None and trainer.limit_train_batches == 1.0:
+                train = datamodule.subsets["train"]
+                totals = totals_of(pl_module, train, datamodule.batch_size)
+                scores = pl_module.metrics_of(totals)
+                figures |= {f"train_eval/{key}": float(value) for key, value in scores.items()}
         self._add(figures)
+
+    def _look_closer(
+        self, task: Task, data: LabDataModule, figures: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return what takes all outputs to be known: areas below curves, and calibration."""
+        test = data.subsets["test"]
+        self.outputs = outputs_of(task, test, data.batch_size)
+        if data.num_targets:
+            return {}
+        probabilities = task.probabilities(self.outputs)
+        self.roc = roc_curves(probabilities, test.labels, data.class_names)
+        self.precision_recall = precision_recall_curves(
+            probabilities, test.labels, data.class_names
+        )
+        self.calibration = calibrate(probabilities, test.labels)
+        closer: dict[str, Any] = {
+            "test/ece": self.calibration.error,
+            "test/reliability": {
+                "samples": self.calibration.counts.tolist(),
+                "confidence": self.calibration.confidence.tolist(),
+                "accuracy": self.calibration.accuracy.tolist(),
+            },
+        }
+        for key, (curves, averages) in (
+            ("roc_auc", self.roc),
+            ("average_precision", self.precision_recall),
+        ):
+            for name, curve in curves.items():
+                figures["test/classes"][name][key] = curve.area
+            for name, curve in averages.items():
+                closer[f"test/{key}_{name.split()[0]}"] = curve.area
+        return closer
 
     def _add(self, figures: dict[str, Any]) -> None:
         self.metrics |= figures

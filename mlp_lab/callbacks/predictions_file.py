@@ -1,6 +1,7 @@
 """predictions.csv: what the net says of every sample."""
 
 import csv
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,4 +97,4 @@ def write_predictions(path: Path, samples: SampleSubset, columns: Columns) -> No
 
 
 def _six_digits(values: Tensor) -> list[str]:
-    return [f"{value:.6f}" for value in values.tolist()]
+    return ["" if math.isnan(value) else f"{value:.6f}" for value in values.tolist()]

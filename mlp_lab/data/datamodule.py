@@ -58,7 +58,8 @@ class LabDataModule(pl.LightningDataModule):
         class_weights: Weights of the K classes in the training loss: ``balanced`` for the inverse
             of their frequency, a list, or none.
         predict_split: The part that ``predict`` runs over.
-        predict_dir: A directory of image files, without labels, that it runs over instead.
+        predict_dir: A directory of image files, without labels, that it runs over instead, brought
+            to the size that the net wants.
 
     Raises:
         ConfigError: A value that cannot work with the others or with the source.
@@ -310,6 +311,11 @@ class LabDataModule(pl.LightningDataModule):
         if self.num_targets:
             one_stratum = torch.zeros(len(whole), dtype=torch.long)
             stay, picked = stratified_split(one_stratum, fraction, self.split_seed)
+            if not len(stay) or not len(picked):
+                raise ConfigError(
+                    f"data.{part}_fraction leaves {len(stay)} of {len(whole)} samples for training "
+                    f"and {len(picked)} as {part}. Choose another fraction, or more samples."
+                )
             return {"train": whole.at(stay), part: whole.at(picked)}
         stay, picked = stratified_split(whole.labels, fraction, self.split_seed)
         there = class_counts(whole.labels, self.num_classes) > 0
@@ -330,6 +336,14 @@ class LabDataModule(pl.LightningDataModule):
         if self.num_targets:
             return torch.empty(0, dtype=torch.long)
         return class_counts(self.subsets[part].labels, self.num_classes)
+
+    def counts_of_steps(self) -> dict[str, list[int]]:
+        """Return the samples of each class in each split, and before what changed the training."""
+        counts: dict[str, list[int]] = {}
+        if self.imbalance or self.resample:
+            steps = list(self.training_counts)[:-1]  # what the last one left is the split itself
+            counts = {f"train, {step}": self.training_counts[step].tolist() for step in steps}
+        return counts | {part: self.class_counts(part).tolist() for part in PARTS}
 
     def training_class_weights(self) -> Tensor:
         """Return the weight of each class in the training loss, ``(K,)``; ones by default."""
@@ -417,8 +431,7 @@ class LabDataModule(pl.LightningDataModule):
 
     def _find_what_to_predict(self) -> SampleSubset:
         if self.predict_dir is not None:
-            resize = self.source.image_size is not None
-            everything = read_unlabelled(self.predict_dir, self.input_shape, resize=resize)
+            everything = read_unlabelled(self.predict_dir, self.input_shape, self.num_targets)
         elif self.predict_split != "all":
             return self.subsets[self.predict_split]
         else:

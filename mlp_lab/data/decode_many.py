@@ -1,5 +1,7 @@
 """Many image files at once, on all cores; Pillow and numpy alone, as in decode.py."""
 
+import contextlib
+import ctypes
 import math
 import mmap
 import multiprocessing
@@ -7,8 +9,9 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +20,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mlp_lab.data.decode import decode_image, refusing_bombs
-from mlp_lab.errors import ChecksumError
+from mlp_lab.errors import ChecksumError, MLPLabError
 
 # Handed to a worker together: one at a time, handing over would take longer than decoding.
 _FILES_AT_ONCE = 256
+
+_SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 @dataclass
@@ -73,6 +78,7 @@ def decode_images(
     Raises:
         ChecksumError: A file is no image, or broken.
         ConfigError: An image has another size, and is not to be resized.
+        MLPLabError: A process was killed.
     """
     # Imported before Lightning, rich would spoil its command line; see commands.py.
     from rich.progress import track
@@ -82,7 +88,7 @@ def decode_images(
     with refusing_bombs():
         if len(starts) < 2:
             return np.concatenate([work.decode(start) for start in starts])
-        with _start_workers(work) as pool:
+        with _explaining_kills(), _start_workers(work, len(starts)) as pool:
             # Newer Pythons warn of forking beside threads; these workers touch nothing of theirs.
             warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
             decode = _decode if isinstance(pool, ProcessPoolExecutor) else work.decode
@@ -96,25 +102,39 @@ def shared_array(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     return np.frombuffer(mmap.mmap(-1, math.prod(shape)), np.uint8).reshape(shape)
 
 
-def _start_workers(work: _Work) -> ProcessPoolExecutor | ThreadPoolExecutor:
+@contextlib.contextmanager
+def _explaining_kills() -> Iterator[None]:
+    """Say in a sentence that a worker was killed."""
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise MLPLabError(
+            "A process that decoded images was killed, perhaps because memory ran out."
+        ) from error
+
+
+def _start_workers(work: _Work, most: int) -> ProcessPoolExecutor | ThreadPoolExecutor:
     """Start a worker for each core: processes where they can be forked, else threads.
 
     Python's own part in reading a small image keeps threads from doing two at a time.
     """
-    num = os.cpu_count()
     if sys.platform != "linux":
-        return ThreadPoolExecutor(num)
+        return ThreadPoolExecutor(os.cpu_count())
+    num = min(most, len(os.sched_getaffinity(0)))
     Image.init()  # once, and not in each process
     context = multiprocessing.get_context("fork")  # arguments are inherited, not copied
-    return ProcessPoolExecutor(num, context, _begin_process, (work,))
+    return ProcessPoolExecutor(num, context, _begin_process, (work, os.getpid()))
 
 
-def _begin_process(work: _Work) -> None:
-    """Keep the work where the process finds it, and leave Ctrl-C to the process that asked."""
+def _begin_process(work: _Work, parent: int) -> None:
+    """Keep the work where the process finds it, leave Ctrl-C to the parent, and end with it."""
     global _work
     _work = work
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGKILL)
+    if os.getppid() != parent:  # it was killed before that
+        os._exit(1)
 
 
 _work: _Work | None = None

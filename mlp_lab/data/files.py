@@ -133,9 +133,10 @@ class TensorFile(Source):
         y = content.get(name)
         if not isinstance(y, Tensor):
             raise ChecksumError(f"'{self.path}' has x_{part} but no {name}.")
-        if len(y) != num:
+        if not y.ndim or len(y) != num:
             raise ChecksumError(
-                f"'{self.path}' has {num:,} samples in x_{part} but {len(y):,} labels in {name}."
+                f"'{self.path}' has {num:,} samples in x_{part} but {y.shape[:1].numel():,} labels "
+                f"in {name}."
             )
         if y.is_floating_point() and not y.isfinite().all():
             raise ChecksumError(f"{name} of '{self.path}' holds NaN or infinity.")

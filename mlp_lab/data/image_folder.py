@@ -1,6 +1,7 @@
 """A folder of image files, decoded once."""
 
 import hashlib
+import math
 import os
 import warnings
 from collections.abc import Iterable, Sequence
@@ -120,7 +121,12 @@ class ImageFolder(Source):
         labels = torch.tensor([label for _, label in files])
         # Beside the folder: within it, others would take it for a class.
         folder = self.path.resolve()
-        if not os.access(folder.parent, os.W_OK):
+        cache_dir = folder.with_name(f".{folder.name}{_CACHE_SUFFIX}")
+        shape = "x".join(map(str, self._shape))
+        cache = cache_dir / f"{part}-{shape}-{self.broken}-{self._key(files)}.npy"
+        if cache.is_file() or os.access(folder.parent, os.W_OK):
+            images, kept = self._read_cache(paths, cache)
+        else:
             warnings.warn(
                 f"'{folder.parent}' cannot be written, so the images of '{self.path}' are decoded "
                 "anew each time.",
@@ -130,39 +136,37 @@ class ImageFolder(Source):
             images = shared_array((len(files), *self._shape))
             kept = self._decode(paths, images)
             images = images if kept.all() else images[kept]
-        else:
-            cache_dir = folder.with_name(f".{folder.name}{_CACHE_SUFFIX}")
-            cache = cache_dir / f"{part}-{self._key(files)}.npy"
-            kept_path = cache.with_suffix(".kept.npy")
-            if not cache.is_file():
-                self._write_cache(paths, cache, kept_path)
-            kept = np.load(kept_path)
-            # Copy-on-write: PyTorch wants arrays to be writable, and nothing reaches the file.
-            images = np.load(cache, mmap_mode="c")
         self._note_skipped(part, kept)
         begin = len(str(self.path)) + 1  # relative_to would take a second for 100,000
         names = [str(paths[row])[begin:] for row in np.flatnonzero(kept)]
         return Samples(torch.from_numpy(images), labels[torch.from_numpy(kept)], names)
 
-    def _write_cache(self, files: Sequence[Path], cache: Path, kept_path: Path) -> None:
-        """Decode into a file, whole or not at all, in place of those of former contents."""
+    def _read_cache(
+        self, files: Sequence[Path], cache: Path
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Map what was decoded before, or decode it now; and return which files could be read."""
+        kept_path = cache.with_suffix(".kept.npy")
         cache.parent.mkdir(exist_ok=True)
         with locked(cache.parent):  # others that want the same wait for it
-            if cache.is_file():
-                return
-            remove_leftovers(cache.parent)
-            part = cache.name.split("-")[0]
-            for outdated in cache.parent.glob(f"{part}-*"):
-                outdated.unlink()
-            with replacing(cache) as unfinished:
-                images = _new_array(unfinished, len(files), self._shape)
-                kept = self._decode(files, images)
-                if not kept.all():  # the others move up
-                    whole, images = images, _new_array(unfinished, int(kept.sum()), self._shape)
-                    for row, index in enumerate(np.flatnonzero(kept)):
-                        images[row] = whole[index]
-                with replacing(kept_path) as other, other.open("wb") as file:
-                    np.save(file, kept)
+            if not cache.is_file():
+                self._write_cache(files, cache, kept_path)
+            # Copy-on-write: PyTorch wants arrays to be writable, and nothing reaches the file.
+            return np.load(cache, mmap_mode="c"), np.load(kept_path)
+
+    def _write_cache(self, files: Sequence[Path], cache: Path, kept_path: Path) -> None:
+        """Decode into a file, whole or not at all, in place of one of former contents."""
+        remove_leftovers(cache.parent)
+        for outdated in cache.parent.glob(f"{cache.name.rpartition('-')[0]}-*"):
+            outdated.unlink()
+        with replacing(cache) as unfinished:
+            images = _new_array(unfinished, len(files), self._shape)
+            kept = self._decode(files, images)
+            if not kept.all():  # the others move up
+                whole, images = images, _new_array(unfinished, int(kept.sum()), self._shape)
+                for row, index in enumerate(np.flatnonzero(kept)):
+                    images[row] = whole[index]
+            with replacing(kept_path) as other, other.open("wb") as file:
+                np.save(file, kept)
 
     def _decode(self, files: Sequence[Path], images: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Decode into ``images``; return which could be read."""
@@ -190,18 +194,19 @@ class ImageFolder(Source):
         return digest.hexdigest()[:16]
 
 
-def read_unlabelled(directory: Path, shape: tuple[int, ...], *, resize: bool) -> Samples:
-    """Decode every image below a directory, by name; all labels are -1.
+def read_unlabelled(directory: Path, shape: tuple[int, ...], num_targets: int) -> Samples:
+    """Decode every image below a directory, by name.
 
     Args:
         directory: The directory, with others in it or without.
-        shape: Channels, height and width of each image, as a net wants them.
-        resize: Whether images of another size are resized, or refused.
+        shape: Channels, height and width that all are brought to, as a net wants them.
+        num_targets: Numbers to be predicted of each, which become NaN; 0 for classes, whose labels
+            become -1.
 
     Raises:
         DatasetNotFoundError: There is no such directory, or no image in it.
         ChecksumError: A file is no image, or broken.
-        ConfigError: The net takes no images, or an image has another size.
+        ConfigError: The net takes no images.
     """
     if len(shape) != 3 or shape[0] not in (1, 3):
         raise ConfigError(
@@ -215,9 +220,11 @@ def read_unlabelled(directory: Path, shape: tuple[int, ...], *, resize: bool) ->
     if not files:
         raise DatasetNotFoundError(f"No images in data.predict_dir '{directory}'.")
     images = shared_array((len(files), *shape))
-    decode_images(files, images, resize=resize, title=f"decoding {directory}")
+    decode_images(files, images, resize=True, title=f"decoding {directory}")
     names = [str(file.relative_to(directory)) for file in files]
     labels = torch.full((len(files),), -1)
+    if num_targets:
+        labels = torch.full((len(files), num_targets), math.nan)
     return Samples(torch.from_numpy(images), labels, names)
 
 
@@ -242,4 +249,7 @@ def _new_array(path: Path, num: int, shape: tuple[int, int, int]) -> np.memmap:
     """Make a file of bytes, mapped into memory; a file of that name lives on where it is mapped."""
     path.unlink(missing_ok=True)
     array: np.memmap = np.lib.format.open_memmap(path, "w+", np.uint8, (num, *shape))
+    if hasattr(os, "posix_fallocate"):  # else a full disk would kill the process that writes
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     return array

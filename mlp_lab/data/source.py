@@ -53,7 +53,9 @@ class Samples:
 
 
 def join_samples(parts: Sequence[Samples]) -> Samples:
-    """Return the samples of several parts as one."""
+    """Return the samples of several parts as one; a single part is not copied."""
+    if len(parts) == 1:
+        return parts[0]
     files = [file for part in parts for file in part.files or ()]
     return Samples(
         torch.cat([part.inputs for part in parts]),
@@ -73,8 +75,6 @@ class Source(ABC):
         class_names: Names of the K classes, in the order of their labels; empty where numbers are
             to be predicted.
         num_targets: Number of numbers T to be predicted for each sample; 0 where there are classes.
-        image_size: Height and width that image files are brought to; None where they must have them
-            already.
         parts: The parts that ``load`` gives; what is missing is split off from ``train``.
 
     Args:
@@ -88,7 +88,6 @@ class Source(ABC):
     input_shape: tuple[int, ...]
     class_names: tuple[str, ...]
     num_targets: int = 0
-    image_size: int | None = None
     parts: frozenset[Part]
 
     def __init__(self, classes: list[int | str] | None = None) -> None:

@@ -53,7 +53,7 @@ class _Points(Source):
 
     def __init__(self, num_samples: int = 1000, noise: float = 0.1, seed: int = 0) -> None:
         super().__init__()
-        _check_drawn("num_samples", num_samples, noise)
+        _check_drawn("num_samples", num_samples, noise, seed)
         self.num_samples = num_samples
         self.noise = noise
         self.seed = seed
@@ -147,7 +147,7 @@ class SigmoidCurve(Source):
         self, num_points: int = 100, repeats: int = 5, noise: float = 0.05, seed: int = 0
     ) -> None:
         super().__init__()
-        _check_drawn("num_points", num_points, noise)
+        _check_drawn("num_points", num_points, noise, seed)
         if repeats < 1:
             raise ConfigError(f"data.source.repeats is {repeats}; it must be at least 1.")
         self.num_points = num_points
@@ -198,7 +198,7 @@ class Line(Source):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _check_drawn("num_samples", num_samples, noise)
+        _check_drawn("num_samples", num_samples, noise, seed)
         self.num_samples = num_samples
         self.slope = slope
         self.intercept = intercept
@@ -212,9 +212,11 @@ class Line(Source):
         return {"train": Samples(x, self.slope * x + self.intercept + spread)}
 
 
-def _check_drawn(key: str, num: int, noise: float) -> None:
-    """Refuse a number of points, or a noise, that cannot be drawn."""
+def _check_drawn(key: str, num: int, noise: float, seed: int) -> None:
+    """Refuse what cannot be drawn."""
     if num < 4:
         raise ConfigError(f"data.source.{key} is {num}; it must be at least 4.")
     if not 0 <= noise < math.inf:
         raise ConfigError(f"data.source.noise is {noise}; it must not be negative, nor infinite.")
+    if seed < 0:
+        raise ConfigError(f"data.source.seed is {seed}; it must not be negative.")

@@ -6,7 +6,26 @@ D features, K classes.
 
 from mlp_lab.nets.cnn import CNN
 from mlp_lab.nets.mlp import MLP
-from mlp_lab.nets.net import Net, NetFactory, NetSize, measure_net
+from mlp_lab.nets.net import (
+    Layer,
+    Net,
+    NetFactory,
+    NetSize,
+    measure_net,
+    trace_layers,
+    trains_on_one_sample,
+)
 from mlp_lab.nets.resnet import ResNet
 
-__all__ = ["CNN", "MLP", "Net", "NetFactory", "NetSize", "ResNet", "measure_net"]
+__all__ = [
+    "CNN",
+    "MLP",
+    "Layer",
+    "Net",
+    "NetFactory",
+    "NetSize",
+    "ResNet",
+    "measure_net",
+    "trace_layers",
+    "trains_on_one_sample",
+]

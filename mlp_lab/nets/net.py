@@ -1,5 +1,7 @@
 """What every net is: logits from inputs, and a description of itself in plain types."""
 
+import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,6 +61,63 @@ class NetSize:
     connections: int
 
 
+@dataclass(frozen=True)
+class Layer:
+    """A layer with weights, as an input goes through it.
+
+    Attributes:
+        kind: Name of its class, such as Linear.
+        output_shape: Shape of what it gives for one input: ``(H,)``, or ``(C, H, W)``.
+        weight: Its weights, one row for each neuron or channel.
+    """
+
+    kind: str
+    output_shape: tuple[int, ...]
+    weight: Tensor
+
+
+def trace_layers(net: Net) -> list[Layer]:
+    """Return the layers with weights, in the order in which one input goes through them.
+
+    Example:
+        >>> from mlp_lab.nets import MLP
+        >>> [layer.output_shape for layer in trace_layers(MLP((2,), 3, hidden_dims=[5]))]
+        [(5,), (3,)]
+    """
+    found: list[Layer] = []
+
+    def note(module: nn.Module, _inputs: object, outputs: Tensor) -> None:
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        found.append(Layer(type(module).__name__, tuple(outputs.shape[1:]), weight.detach()))
+
+    layers = [m for m in net.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d)]
+    handles = [layer.register_forward_hook(note) for layer in layers]
+    was_training = net.training
+    try:
+        with torch.inference_mode():
+            first = next(net.parameters())
+            net.eval()(torch.zeros(1, *net.input_shape, dtype=first.dtype, device=first.device))
+    finally:
+        net.train(was_training)
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def trains_on_one_sample(net: Net) -> bool:
+    """Whether a batch of one will do: batch normalisation needs several values in each channel."""
+    twin = copy.deepcopy(net).train()
+    first = next(net.parameters())
+    inputs = torch.zeros(1, *net.input_shape, dtype=first.dtype, device=first.device)
+    try:
+        with torch.no_grad():
+            twin(inputs)
+    except ValueError:
+        return False
+    return True
+
+
 def measure_net(net: Net) -> NetSize:
     """Count parameters, neurons and connections by sending one input through the net.
 
@@ -67,26 +126,9 @@ def measure_net(net: Net) -> NetSize:
         >>> measure_net(MLP((1, 28, 28), 10, hidden_dims=[200]))
         NetSize(parameters=159010, neurons=210, connections=158800)
     """
-    neurons = connections = 0
-
-    def count(module: nn.Module, _inputs: object, outputs: Tensor) -> None:
-        nonlocal neurons, connections
-        weight = module.weight
-        assert isinstance(weight, Tensor)
-        neurons += outputs[0].numel()
-        connections += outputs[0].numel() * weight[0].numel()
-
-    layers = [m for m in net.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d)]
-    handles = [layer.register_forward_hook(count) for layer in layers]
-    was_training = net.training
-    try:
-        with torch.inference_mode():
-            dtype = next(net.parameters()).dtype
-            net.eval()(torch.zeros(1, *net.input_shape, dtype=dtype))
-    finally:
-        net.train(was_training)
-        for handle in handles:
-            handle.remove()
+    layers = trace_layers(net)
     return NetSize(
-        sum(p.numel() for p in net.parameters() if p.requires_grad), neurons, connections
+        sum(p.numel() for p in net.parameters() if p.requires_grad),
+        sum(math.prod(layer.output_shape) for layer in layers),
+        sum(math.prod(layer.output_shape) * layer.weight[0].numel() for layer in layers),
     )

@@ -16,7 +16,8 @@ class ResNet(Net):
     """Stages of torchvision's basic blocks after a 3 x 3 stem; each next stage halves the image.
 
     With ``width`` 16 and n blocks in each of three stages it is the ResNet-(6n+2) that was
-    described for CIFAR-10.
+    described for CIFAR-10, but for its shortcuts: where the shape changes they are projections
+    here, and had no weights there.
 
     Args:
         input_shape: Shape of one image, ``(C, H, W)``; known from the data.

@@ -1,18 +1,40 @@
 """Figures: numbers in, a matplotlib Figure out; no trainer."""
 
-from mlp_lab.plots.data import plot_class_balance, plot_curve, plot_images, plot_points
+from mlp_lab.plots.classes import (
+    plot_calibration,
+    plot_class_scores,
+    plot_confusion,
+    plot_curves,
+)
+from mlp_lab.plots.data import (
+    plot_class_balance,
+    plot_curve,
+    plot_images,
+    plot_mistakes,
+    plot_points,
+    plot_predictions,
+)
 from mlp_lab.plots.history import plot_history
 from mlp_lab.plots.learning_rate import plot_learning_rate_search
+from mlp_lab.plots.nets import plot_filters, plot_net
 from mlp_lab.plots.surface import plot_decision_surface
 from mlp_lab.plots.write import write_figure
 
 __all__ = [
+    "plot_calibration",
     "plot_class_balance",
+    "plot_class_scores",
+    "plot_confusion",
     "plot_curve",
+    "plot_curves",
     "plot_decision_surface",
+    "plot_filters",
     "plot_history",
     "plot_images",
     "plot_learning_rate_search",
+    "plot_mistakes",
+    "plot_net",
     "plot_points",
+    "plot_predictions",
     "write_figure",
 ]

@@ -8,11 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from mlp_lab.plots.canvas import colours, drawable, new_axes
+
 Curve = tuple[NDArray[np.floating], NDArray[np.floating]]
 """x and y, ``(N,)`` each."""
 
 _IMAGE_INCHES = 0.9
 _BAR_INCHES = 0.22
+_MISTAKES_A_ROW = 8
 
 
 def plot_class_balance(counts: Mapping[str, Sequence[int]], class_names: Sequence[str]) -> Figure:
@@ -23,18 +26,15 @@ def plot_class_balance(counts: Mapping[str, Sequence[int]], class_names: Sequenc
         class_names: Names of the classes, from top to bottom.
     """
     height = max(3.0, _BAR_INCHES * len(class_names) * max(1, len(counts) - 1) + 1)
-    figure = Figure(figsize=(7, min(height, 40)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = new_axes(7, min(height, 40), xlabel="samples", title="Samples of each class")
     places = np.arange(len(class_names))
     thickness = 0.8 / len(counts)
     for number, (name, values) in enumerate(counts.items()):
         axes.barh(places + number * thickness, values, thickness, label=name)
-    axes.set_yticks(places + 0.4 - thickness / 2, class_names)
+    axes.set_yticks(places + 0.4 - thickness / 2, drawable(class_names))
     axes.invert_yaxis()
-    axes.set(xlabel="samples", title="Samples of each class")
     axes.margins(y=0.01)
     figure.legend(loc="outside lower center", ncols=3)
-    axes.grid(visible=True, axis="x", alpha=0.3)
     return figure
 
 
@@ -50,11 +50,11 @@ def plot_images(rows: Mapping[str, NDArray[np.generic]], title: str) -> Figure:
     figure = Figure(figsize=size, layout="constrained")
     figure.suptitle(title)
     grid = figure.subplots(len(rows), num_columns, squeeze=False)
-    for (name, images), line in zip(rows.items(), grid, strict=True):
+    for name, images, line in zip(drawable(list(rows)), rows.values(), grid, strict=True):
         for axes in line:
             axes.set_axis_off()
         for image, axes in zip(images, line, strict=False):
-            _show(image, axes)
+            show_image(image, axes)
         line[0].text(
             -0.15, 0.5, name, transform=line[0].transAxes, ha="right", va="center", fontsize=9
         )
@@ -69,13 +69,12 @@ def plot_points(points: NDArray[np.floating], names: Sequence[str], title: str) 
         names: The class of each.
         title: What is shown.
     """
-    figure = Figure(figsize=(5, 4.5), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = new_axes(5, 4.5, xlabel="first feature", ylabel="second feature", title=title)
     labels = np.asarray(names)
-    for name in dict.fromkeys(names):
+    classes = list(dict.fromkeys(names))
+    for name, shown, colour in zip(classes, drawable(classes), colours(len(classes)), strict=True):
         chosen = points[labels == name]
-        axes.scatter(chosen[:, 0], chosen[:, 1], s=8, label=name)
-    axes.set(xlabel="first feature", ylabel="second feature", title=title)
+        axes.scatter(chosen[:, 0], chosen[:, 1], s=8, label=shown, color=colour)
     axes.legend(title="class")
     return figure
 
@@ -94,8 +93,7 @@ def plot_curve(
         lines: The same for what is drawn as lines, from the first to the last ever darker.
         truth: What the lines should be.
     """
-    figure = Figure(figsize=(6, 4.5), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = new_axes(6, 4.5, xlabel="x", ylabel="y", title=title)
     for name, (x, y) in points.items():
         axes.scatter(x, y, s=8, alpha=0.5, label=name)
     lines = lines or {}
@@ -107,16 +105,54 @@ def plot_curve(
         x, y = truth
         order = np.argsort(x)
         axes.plot(x[order], y[order], "--", label="true curve", color="black", linewidth=2)
-    axes.set(xlabel="x", ylabel="y", title=title)
-    axes.grid(visible=True, alpha=0.3)
     axes.legend()
     return figure
 
 
-def _show(image: NDArray[np.generic], axes: Axes) -> None:
+def show_image(image: NDArray[np.generic], axes: Axes) -> None:
     """Draw one image ``(C, H, W)``, grey or in colour."""
     pixels = np.moveaxis(np.asarray(image, dtype=np.float64) / 255, 0, -1).clip(0, 1)
     if pixels.shape[-1] == 3:
         axes.imshow(pixels)
     else:
         axes.imshow(pixels[..., 0], cmap="gray", vmin=0, vmax=1)
+
+
+def plot_mistakes(
+    images: NDArray[np.generic], texts: Sequence[tuple[str, str, float]], title: str
+) -> Figure:
+    """Draw images that were taken for another class.
+
+    Args:
+        images: Images ``(n, C, H, W)``, bytes or in 0..255.
+        texts: The true class of each, the predicted one, and how sure that was.
+        title: What is shown.
+    """
+    columns = min(len(images), _MISTAKES_A_ROW)
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(1.5 * columns + 0.3, 1.75 * rows + 0.5), layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    true, said = drawable([text[0] for text in texts]), drawable([text[1] for text in texts])
+    for axes, image, one, other, (_, _, sure) in zip(
+        grid.flat, images, true, said, texts, strict=False
+    ):
+        show_image(image, axes)
+        axes.set_title(f"{one}\ntaken for {other}\n{sure:.3f}", fontsize=8)
+    return figure
+
+
+def plot_predictions(
+    predicted: NDArray[np.floating], true: NDArray[np.floating], title: str
+) -> Figure:
+    """Draw predicted numbers over true ones, ``(N, T)`` each."""
+    figure, axes = new_axes(5, 5, xlabel="true", ylabel="predicted", title=title)
+    for number, colour in enumerate(colours(true.shape[1])):
+        label = f"target {number + 1}" if true.shape[1] > 1 else "samples"
+        axes.scatter(true[:, number], predicted[:, number], s=8, color=colour, label=label)
+    ends = [float(true.min()), float(true.max())]
+    axes.plot(ends, ends, "--", color="black", label="predicted as it is")
+    axes.legend()
+    return figure

@@ -3,26 +3,38 @@
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from mlp_lab.plots.canvas import new_axes
+
+History = tuple[Sequence[float], Sequence[float]]
+"""When, in steps or epochs, and what, ``(n,)`` each."""
 
 
 def plot_history(
-    values: Mapping[str, Sequence[float]], unit: str, title: str, *, log: bool = False
+    values: Mapping[str, History],
+    unit: str,
+    title: str,
+    *,
+    log: bool = False,
+    best: float | None = None,
 ) -> Figure:
-    """Draw numbers over steps or epochs, counted from 1.
+    """Draw numbers over steps or epochs.
 
     Args:
-        values: The numbers, by what they are called.
+        values: The numbers and when they were so, by what they are called.
         unit: What is counted: step or epoch.
         title: What is shown.
         log: Whether the numbers are drawn on a logarithmic scale.
+        best: When the best checkpoint was written.
     """
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.add_subplot()
-    for name, numbers in values.items():
-        axes.plot(range(1, len(numbers) + 1), numbers, label=name)
-    axes.set(xlabel=unit, title=title)
+    figure, axes = new_axes(xlabel=unit, title=title)
+    for name, (when, what) in values.items():
+        axes.plot(when, what, label=name, marker="o" if len(what) < 3 else None)
+    if best is not None:
+        axes.axvline(best, color="grey", linestyle="--", label="best checkpoint")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if log:
         axes.set_yscale("log")
-    axes.grid(visible=True, alpha=0.3)
     axes.legend()
     return figure

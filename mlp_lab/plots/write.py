@@ -3,16 +3,29 @@
 import io
 from pathlib import Path
 
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
 
 from mlp_lab.atomic import write_bytes
 
-_DOTS_PER_INCH = 150
+_DOTS_PER_INCH = 130
 
 
-def write_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all, into a directory that is made if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_figure(figure: Figure, path: Path) -> NDArray[np.uint8]:
+    """Write a figure as PNG, whole or not at all, into a directory that is made if need be.
+
+    Returns:
+        The pixels, ``(H, W, 3)``.
+    """
+    figure.set_dpi(_DOTS_PER_INCH)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib leaves it so
+    drawn = canvas.buffer_rgba()  # type: ignore[no-untyped-call]  # as above
+    pixels: NDArray[np.uint8] = np.asarray(drawn)[..., :3]  # on white, so nothing shines through
     image = io.BytesIO()
-    figure.savefig(image, dpi=_DOTS_PER_INCH)
+    Image.fromarray(pixels).save(image, "PNG")
     write_bytes(path, image.getbuffer())
+    return pixels

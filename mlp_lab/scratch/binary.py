@@ -23,7 +23,7 @@ from torch import Tensor
 from mlp_lab.data import XOR, Circles, Moons, Source
 from mlp_lab.errors import DivergenceError
 from mlp_lab.plots import plot_decision_surface, plot_history, write_figure
-from mlp_lab.scratch.regression import check_numbers
+from mlp_lab.scratch.regression import check_numbers, steps_shown
 from mlp_lab.seeding import generator
 
 DataName = Literal["xor", "circles", "moons"]
@@ -36,7 +36,6 @@ _SOURCES: dict[DataName, type[XOR | Circles | Moons]] = {
     "moons": Moons,
 }
 _NUM_POINTS = 1000
-_NUM_LINES = 5  # on the console
 
 
 def initial_parameters(num_hidden: int, seed: int) -> list[Tensor]:
@@ -122,16 +121,17 @@ def binary(
         ConfigError: A number out of its range.
         DivergenceError: The loss is no longer finite.
     """
-    check_numbers(num_steps, learning_rate, num_hidden)
+    check_numbers(num_steps, learning_rate, num_hidden, seed)
     noise = _NOISE[data] if noise is None else noise
     points, labels = draw(data, noise, seed)
     fresh = draw(data, noise, seed + 1)
     parameters = initial_parameters(num_hidden, seed)
     losses = []
+    shown = steps_shown(num_steps)
     steps = descend(parameters, points, labels, num_steps, learning_rate)
     for step, loss in enumerate(steps, start=1):
         losses.append(loss / len(points))
-        if step % (num_steps // _NUM_LINES) == 0:
+        if step in shown:
             print(
                 f"step {step:>6,}  mean log loss {losses[-1]:.4f}  "
                 f"accuracy {accuracy(parameters, points, labels):.4f}  "
@@ -139,15 +139,16 @@ def binary(
                 flush=True,
             )
 
-    def probability(places: Tensor) -> Tensor:
+    def probabilities(places: Tensor) -> Tensor:
         with torch.no_grad():
-            return sigmoid(forward(parameters, places))
+            logits = forward(parameters, places)
+        return sigmoid(torch.stack([-logits, logits], 1))
 
-    names = [str(int(label)) for label in labels]
-    title = f"{data}: probability of class 1"
+    surface = (points.numpy(), labels.long().numpy(), ("0", "1"), probabilities)
+    history = {"mean log loss": (range(1, num_steps + 1), losses)}
     figures = {
-        "loss": plot_history({"mean log loss": losses}, "step", "Loss", log=True),
-        "surface": plot_decision_surface(points.numpy(), names, ("0", "1"), probability, title),
+        "loss": plot_history(history, "step", "Loss", log=True),
+        "surface": plot_decision_surface(*surface, f"{data}, learnt with the update by hand"),
     }
     out = out or Path("scratch") / data
     for name, figure in figures.items():

@@ -27,7 +27,7 @@ from mlp_lab.plots import plot_curve, plot_history, write_figure
 from mlp_lab.seeding import generator
 
 _BOUND = 0.05
-_NUM_SHOWN = 5  # fits in the figure
+_NUM_SHOWN = 5  # fits in the figure, and lines on the console
 
 
 @dataclass
@@ -117,16 +117,17 @@ def regression(
         ConfigError: A number out of its range.
         DivergenceError: The loss is no longer finite.
     """
-    check_numbers(num_steps, learning_rate, num_hidden)
+    check_numbers(num_steps, learning_rate, num_hidden, seed)
     parts = SigmoidCurve(noise=noise, seed=seed).load(Path(), download=False)
     x, targets = parts["train"].inputs.double(), parts["train"].labels.double()
     true_x, true_y = parts["test"].inputs.double(), parts["test"].labels.double()
     parameters = initial_parameters(num_hidden, seed)
     fits = {}
     losses = []
+    shown = steps_shown(num_steps)
     for step, loss in enumerate(descend(parameters, x, targets, num_steps, learning_rate), start=1):
         losses.append(loss / len(x))
-        if step % (num_steps // _NUM_SHOWN) == 0:
+        if step in shown:
             _, _, y = forward(parameters, true_x)
             fits[f"after {step:,} steps"] = (true_x[:, 0].numpy(), y[:, 0].numpy())
             mean = float(squared_error(forward(parameters, x)[2], targets)) / len(x)
@@ -138,16 +139,22 @@ def regression(
             )
     points = {"noisy points": (x[:, 0].numpy(), targets[:, 0].numpy())}
     truth = (true_x[:, 0].numpy(), true_y[:, 0].numpy())
+    history = {"mean squared error": (range(1, num_steps + 1), losses)}
     figures = {
         "fit": plot_curve(points, "A sigmoid, learnt with the backward pass by hand", fits, truth),
-        "loss": plot_history({"mean squared error": losses}, "step", "Loss", log=True),
+        "loss": plot_history(history, "step", "Loss", log=True),
     }
     for name, figure in figures.items():
         write_figure(figure, out / f"{name}.png")
         print(f"figure: {out / name}.png")
 
 
-def check_numbers(num_steps: int, learning_rate: float, num_hidden: int) -> None:
+def steps_shown(num_steps: int) -> set[int]:
+    """Return the steps after which something is said."""
+    return {num_steps * number // _NUM_SHOWN for number in range(1, _NUM_SHOWN + 1)}
+
+
+def check_numbers(num_steps: int, learning_rate: float, num_hidden: int, seed: int) -> None:
     """Refuse what cannot be trained.
 
     Raises:
@@ -159,3 +166,5 @@ def check_numbers(num_steps: int, learning_rate: float, num_hidden: int) -> None
         raise ConfigError(f"learning_rate is {learning_rate}; it must be positive.")
     if num_hidden < 1:
         raise ConfigError(f"num_hidden is {num_hidden}; it must be at least 1.")
+    if seed < 0:
+        raise ConfigError(f"seed is {seed}; it must not be negative.")

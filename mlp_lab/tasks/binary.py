@@ -10,7 +10,7 @@ from mlp_lab.data import Batch, LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.metrics import confusion_matrix
 from mlp_lab.nets import MLP, NetFactory
-from mlp_lab.tasks.loss import LossFactory, check_loss
+from mlp_lab.tasks.loss import LossFactory, check_loss, takes_weights
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
 from mlp_lab.tasks.task import CompileMode, Goal, Task
@@ -88,8 +88,9 @@ class BinaryTask(Task):
         self.class_weights: Tensor
         self.register_buffer("class_weights", torch.ones(2))
         labels = torch.tensor([[0.0], [1.0], [1.0]])
-        right = _SURE * (2 * labels - 1)
-        check_loss(self.loss, right, -right, labels, _LOSSES)
+        side = 2 * labels - 1
+        check_loss(self.loss, side, -side, labels, _LOSSES)
+        check_loss(self.loss, _SURE * side, side, labels, _LOSSES)  # the surer the better
 
     def take_statistics(self, data: LabDataModule) -> None:
         """Copy the class weights too.
@@ -107,7 +108,7 @@ class BinaryTask(Task):
         problem = None
         if self.pos_weight is not None:
             problem = f"model.pos_weight is {self.pos_weight}: two weights for one class"
-        elif not hasattr(self.loss, "weight"):
+        elif not takes_weights(self.loss):
             problem = f"model.loss {type(self.loss).__name__} takes no weights"
         if problem:
             raise ConfigError(
@@ -119,8 +120,11 @@ class BinaryTask(Task):
         """Return the loss of logits ``(N, 1)`` against labels ``(N,)`` or mixed ones ``(N, 2)``."""
         positive = _share_of_second(labels)
         if self.weighs_classes:
-            self.loss.weight = torch.lerp(self.class_weights[0], self.class_weights[1], positive)
-        loss: Tensor = self.loss(outputs, positive)
+            shares = positive.to(self.class_weights.dtype)
+            self.loss.weight = torch.lerp(self.class_weights[0], self.class_weights[1], shares)
+        loss: Tensor = self.loss(
+            outputs, positive.to(torch.promote_types(outputs.dtype, torch.float32))
+        )
         return loss
 
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -132,7 +136,7 @@ class BinaryTask(Task):
         """Return the confusion, and the loss without weights, so that runs compare."""
         predicted = (outputs[:, 0] > 0).long()
         return {
-            "loss": self.scoring_loss(outputs, _share_of_second(labels)) * len(labels),
+            "loss": self.scoring_loss(outputs.float(), _share_of_second(labels)) * len(labels),
             "confusion": confusion_matrix(predicted, labels, 2),
         }
 

@@ -11,7 +11,7 @@ from mlp_lab.data import Batch, LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.metrics import accuracy, confusion_matrix
 from mlp_lab.nets import MLP, NetFactory
-from mlp_lab.tasks.loss import LossFactory, check_loss
+from mlp_lab.tasks.loss import LossFactory, check_loss, takes_weights
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
 from mlp_lab.tasks.task import CompileMode, Goal, Task
@@ -89,11 +89,15 @@ class ClassificationTask(Task):
         self.weighs_classes = False
         self.class_weights: Tensor
         self.register_buffer("class_weights", torch.ones(num_classes))
-        self._check_loss(torch.arange(num_classes))
+        self._check_loss(torch.arange(num_classes + 1) % num_classes)
 
     def _check_loss(self, labels: Tensor) -> None:
-        right = _SURE * torch.eye(self.num_classes)
-        check_loss(self.loss, right, right.roll(1, 0), labels, _LOSSES)
+        numbers = labels if labels.ndim == 1 else labels.argmax(1)
+        right, wrong = (
+            _SURE * torch.eye(self.num_classes)[(numbers + off) % self.num_classes]
+            for off in (0, 1)
+        )
+        check_loss(self.loss, right, wrong, labels, _LOSSES)
 
     def take_statistics(self, data: LabDataModule) -> None:
         """Copy the class weights too.
@@ -103,11 +107,11 @@ class ClassificationTask(Task):
         """
         super().take_statistics(data)
         if data.mixes_labels:
-            self._check_loss(torch.eye(self.num_classes))
+            self._check_loss(torch.eye(self.num_classes).repeat(2, 1))
         self.weighs_classes = data.class_weights is not None
         self.class_weights.copy_(data.training_class_weights())
         if self.weighs_classes:
-            if not hasattr(self.loss, "weight"):
+            if not takes_weights(self.loss):
                 raise ConfigError(
                     f"data.class_weights is {data.class_weights!r}, and model.loss "
                     f"{type(self.loss).__name__} takes no weights. Leave one of the two out."

@@ -1,6 +1,7 @@
 """From a loss's class and arguments to a loss that is known to fit the labels."""
 
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +14,8 @@ from mlp_lab.errors import ConfigError
 
 LossFactory = Callable[[], nn.Module]
 """A loss class with its own arguments, still to be made."""
+
+_MARGIN = 1e-6  # more than rounding makes
 
 # What shapes a loss for training alone; scores are compared without it.
 _TRAINING_ONLY: dict[str, Any] = {
@@ -31,16 +34,25 @@ def make_loss(factory: LossFactory, **settings: Any) -> nn.Module:
         settings: Arguments that come from elsewhere.
 
     Raises:
-        ConfigError: The loss does not take its arguments.
+        ConfigError: The loss does not take its arguments, or brings tensors along.
     """
     try:
         loss = factory(**settings)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ConfigError(f"model.loss cannot be made: {str(error).rstrip('.')}.") from error
-    for name, buffer in [*loss.named_buffers(recurse=False), ("weight", None)]:
-        if hasattr(loss, name):
-            loss.register_buffer(name, buffer, persistent=False)
+    for name, buffer in list(loss._buffers.items()):  # named_buffers leaves out those that are None
+        if buffer is not None and name not in settings:
+            raise ConfigError(
+                f"model.loss {type(loss).__name__} brings a tensor {name!r} along, which no "
+                "checkpoint would keep. Use data.class_weights, or model.pos_weight."
+            )
+        loss.register_buffer(name, buffer, persistent=False)
     return loss
+
+
+def takes_weights(loss: nn.Module) -> bool:
+    """Whether a loss weighs classes or samples by a tensor ``weight``."""
+    return "weight" in loss._buffers
 
 
 def make_scoring_loss(factory: LossFactory) -> nn.Module:
@@ -72,25 +84,28 @@ def check_loss(
     Args:
         loss: The loss.
         right: Outputs that say what ``targets`` says.
-        wrong: Outputs that do not.
-        targets: Labels in their form.
+        wrong: Outputs that say so less.
+        targets: Labels in their form, more than there are outputs.
         alternatives: Losses that can.
 
     Raises:
-        ConfigError: It fails, gives no single number, a negative one for what is right, or no
-            higher one for what is wrong.
+        ConfigError: It fails, gives no single number, a negative one for what is right, or for any
+            of the samples no higher one for what is wrong.
     """
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("error")  # of shapes that only happen to fit
+        reason = None
         try:
-            low, high = loss(right, targets), loss(wrong, targets)
-            reason = None
-            if low.ndim:
+            whole = loss(right, targets)
+            if whole.ndim:
                 reason = "it gives more than one number"
-            elif not (low.isfinite() and high.isfinite() and 0 <= low < high):
-                reason = "it does not fall as outputs come nearer to the labels"
+            for row in range(len(targets)):
+                one = slice(row, row + 1)
+                low, high = (float(loss(outputs[one], targets[one])) for outputs in (right, wrong))
+                if not (0 <= low < high < math.inf and high - low > _MARGIN):
+                    reason = reason or "it does not fall as outputs come nearer to the labels"
         except Exception as error:  # a loss of anybody's may raise anything
-            reason = str(error).split("\n")[0].rstrip(".")
+            reason = reason or str(error).split("\n")[0].rstrip(".")
     if reason:
         raise ConfigError(
             f"model.loss {type(loss).__name__} cannot score outputs of shape "

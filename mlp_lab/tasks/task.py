@@ -10,14 +10,14 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from mlp_lab.data import Batch, LabDataModule
 from mlp_lab.data.source import batches_of
 from mlp_lab.describe import describe
 from mlp_lab.errors import ConfigError
-from mlp_lab.nets import NetFactory
+from mlp_lab.nets import NetFactory, trains_on_one_sample
 from mlp_lab.tasks.loss import LossFactory, describe_loss, make_loss, make_scoring_loss
 from mlp_lab.tasks.optimizer import (
     Decayed,
@@ -107,6 +107,14 @@ class Task(pl.LightningModule, ABC):
         loss: Tensor = self.loss(outputs, labels)
         return loss
 
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """Return the probability of each class, ``(N, K)``, from the net's outputs.
+
+        Raises:
+            NotImplementedError: The task has no classes.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no classes.")
+
     @abstractmethod
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the metrics of a training batch besides its loss, as scalars."""
@@ -149,9 +157,10 @@ class Task(pl.LightningModule, ABC):
         Raises:
             ConfigError: A batch would hold too few samples for batch normalisation.
         """
-        left_over = len(data.subsets["train"]) % data.batch_size
-        normalises = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.net.modules())
-        if normalises and 1 in (data.batch_size, left_over):
+        processes = data.trainer.world_size if data.trainer else 1
+        num = len(data.subsets["train"])
+        left_over = {share % data.batch_size for share in (num // processes, -(-num // processes))}
+        if 1 in {data.batch_size, *left_over} and not trains_on_one_sample(self.net):
             raise ConfigError(
                 f"With data.batch_size {data.batch_size} a training batch holds one sample, over "
                 "which batch normalisation cannot work. Choose another data.batch_size."

@@ -36,7 +36,7 @@ def test_trains_with_what_it_finds_from_the_same_start(
     found = rates(outcome.run_dir)[0]
     assert set(rates(outcome.run_dir)) == {found}
     assert 1e-6 < found < 1
-    path = outcome.run_dir / "plots" / "learning_rate.png"
+    path = outcome.run_dir / "plots" / "learning_rate_search.png"
     assert f"learning rate: {found:.2g}, see {path}" in outcome.out
     assert path.read_bytes().startswith(b"\x89PNG")
     # The search itself leaves no trace: a run with that rate from the start is the same.

@@ -1,6 +1,7 @@
 """Image files of every kind: decoded once, mapped after that, and named where they are broken."""
 
 import csv
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from mlp_lab.data import ImageFolder, LabDataModule
 from mlp_lab.data.decode import decode_image, look_at_image
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, MLPLabWarning
 from tests.conftest import CommandLine
+from tests.helpers.processes import finish, started
 
 RNG = np.random.default_rng(0)
 
@@ -113,6 +115,42 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     assert not left.exists()
 
 
+@pytest.mark.slow
+def test_a_killed_decoding_holds_nobody_up(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        Image.fromarray(pixels((600, 600, 3))).save(folder / name / "0.png")
+        for number in range(1, 400):
+            os.link(folder / name / "0.png", folder / name / f"{number}.png")
+    words = ["stats", "--data.source=ImageFolder", f"--data.source.path={folder}"]
+    words.append("--data.source.image_size=8")
+    with started(*words, cwd=tmp_path) as process:
+        while not list(tmp_path.glob(".folder.mlp_lab/.*.part")):
+            assert process.is_alive()
+            process.join(0.01)
+        process.kill()
+    assert finish(*words, cwd=tmp_path) == 0
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    make_folder(tmp_path / "folder", num=200)
+    words = ["stats", "--data.source=ImageFolder", f"--data.source.path={tmp_path / 'folder'}"]
+    assert finish(*words, cwd=tmp_path, file_size_limit=20_000) == 1
+    error = (tmp_path / "err.txt").read_text()
+    assert "could not be written: File too large" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_two_sizes_have_two_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_folder(tmp_path / "folder")
+    for size in (4, 5):
+        load(tmp_path / "folder", image_size=size)
+    monkeypatch.setattr("mlp_lab.data.decode_many.decode_image", None)
+    for size in (4, 5):
+        load(tmp_path / "folder", image_size=size)
+
+
 def test_what_is_mapped_can_be_changed_without_reaching_the_file(tmp_path: Path) -> None:
     make_folder(tmp_path)
     load(tmp_path)["train"].inputs.zero_()
@@ -177,6 +215,11 @@ def break_files(root: Path) -> None:
     (root / "c" / "empty.png").touch()
     (root / "c" / "text.png").write_text("hello")
     (root / "c" / "torn.png").write_bytes(whole[: len(whole) // 2])
+
+
+def make_broken_folder(root: Path) -> None:
+    make_folder(root)
+    break_files(root)
 
 
 def test_broken_images_are_refused_or_skipped_and_counted(tmp_path: Path) -> None:
@@ -271,9 +314,9 @@ def test_unlabelled_images_are_predicted(mlp_lab: CommandLine, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda new: None, "data.predict_dir 'new' is not there."),
-        (lambda new: new.mkdir(), "No images in data.predict_dir 'new'."),
-        (make_folder, "has 6 x 5 pixels, and others 8 x 8"),
+        (lambda new: None, "new' is not there."),
+        (lambda new: new.mkdir(), "No images in data.predict_dir '/"),
+        (lambda new: make_broken_folder(new), "is no image"),
     ],
 )
 def test_what_cannot_be_predicted_is_refused(

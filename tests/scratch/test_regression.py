@@ -120,6 +120,7 @@ def test_the_command_prints_and_draws(mlp_lab: CommandLine) -> None:
         (["regression", "--hidden=1"], "There is no setting 'hidden'. Did you mean 'num_hidden'?"),
         (["binary", "--data=xo"], "data is 'xo'; it must be one of 'xor', 'circles', 'moons'"),
         (["binary", "--noise=-1"], "data.source.noise is -1.0"),
+        (["binary", "--seed=-1"], "seed is -1; it must not be negative"),
         ([], "regression,binary"),
     ],
 )

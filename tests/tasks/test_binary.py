@@ -96,6 +96,14 @@ def test_trains_resumes_and_predicts_as_any_task(mlp_lab: CommandLine) -> None:
     assert head == "index,label,predicted,confidence,0,1"
 
 
+@pytest.mark.parametrize("precision", ["64-true", "bf16-true", "bf16-mixed"])
+def test_any_precision_does(mlp_lab: CommandLine, precision: str) -> None:
+    words = ["--model=BinaryTask", "--data.source=Moons", "--trainer.max_epochs=2"]
+    weighted = ["--data.class_weights=balanced", f"--trainer.precision={precision}"]
+    outcome = mlp_lab("fit", *words, *weighted)
+    assert outcome.code == 0, outcome.err
+
+
 def test_one_batch_is_learnt_by_heart(mlp_lab: CommandLine) -> None:
     words = ["--model=BinaryTask", "--data.source=XOR", "--model.optimizer.lr=0.02"]
     outcome = mlp_lab("fit", *words, "--trainer.overfit_batches=1")

@@ -56,6 +56,7 @@ def test_constant_channels_are_not_divided_by_zero() -> None:
         mean, std = torch.tensor([0.5]).double(), torch.tensor([0.0]).double()
         class_weights = None
         mixes_labels = False
+        trainer = None
         batch_size, subsets = 4, MappingProxyType({"train": "eight..."})
 
         def training_class_weights(self) -> torch.Tensor:

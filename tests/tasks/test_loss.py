@@ -22,10 +22,17 @@ FITTING: dict[Any, list[LossFactory]] = {
 REFUSED: dict[Any, list[LossFactory]] = {
     ClassificationTask: [
         *(nn.NLLLoss, nn.MSELoss, nn.L1Loss, nn.BCEWithLogitsLoss, nn.KLDivLoss),
+        *(nn.MultiLabelSoftMarginLoss, nn.SoftMarginLoss, nn.PReLU),
         partial(nn.CrossEntropyLoss, reduction="none"),
     ],
-    BinaryTask: [nn.CrossEntropyLoss, nn.BCELoss, nn.NLLLoss, nn.MultiMarginLoss],
-    RegressionTask: [nn.CrossEntropyLoss, nn.BCEWithLogitsLoss, nn.NLLLoss, nn.GaussianNLLLoss],
+    BinaryTask: [
+        *(nn.CrossEntropyLoss, nn.BCELoss, nn.NLLLoss, nn.MultiMarginLoss),
+        *(nn.SoftMarginLoss, nn.MSELoss, nn.L1Loss, nn.HuberLoss),
+    ],
+    RegressionTask: [
+        *(nn.CrossEntropyLoss, nn.BCEWithLogitsLoss, nn.NLLLoss, nn.GaussianNLLLoss),
+        nn.SoftMarginLoss,
+    ],
 }
 
 
@@ -81,12 +88,22 @@ def test_a_loss_of_ones_own(mlp_lab: CommandLine) -> None:
 
 
 def test_scores_know_neither_weights_nor_smoothing_nor_sums() -> None:
-    weight = torch.tensor([1.0, 9.0])
-    loss = make_scoring_loss(
-        partial(nn.CrossEntropyLoss, label_smoothing=0.3, weight=weight, reduction="sum")
-    )
+    loss = make_scoring_loss(partial(nn.CrossEntropyLoss, label_smoothing=0.3, reduction="sum"))
     logits, labels = torch.tensor([[1.0, 2.0], [0.0, 3.0]]), torch.tensor([0, 1])
     assert loss(logits, labels) == nn.CrossEntropyLoss()(logits, labels)
+
+
+def test_tensors_of_a_loss_would_be_lost() -> None:
+    loss = partial(nn.CrossEntropyLoss, weight=torch.ones(3))
+    with pytest.raises(ConfigError, match="brings a tensor 'weight' along, which no checkpoint"):
+        ClassificationTask((2,), 3, loss=loss)
+
+
+@pytest.mark.parametrize("num_classes", [2, 3, 4])
+@pytest.mark.parametrize("loss", REFUSED[ClassificationTask])
+def test_nothing_fits_by_accident(num_classes: int, loss: LossFactory) -> None:
+    with pytest.raises(ConfigError, match="cannot score"):
+        ClassificationTask((2,), num_classes, loss=loss)
 
 
 def test_losses_leave_nothing_in_checkpoints() -> None:
@@ -120,11 +137,18 @@ class Unweighted(nn.Module):
         return nn.functional.cross_entropy(outputs, labels)
 
 
+class UnweightedBinary(nn.Module):
+    """Takes none either."""
+
+    def forward(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        return nn.functional.binary_cross_entropy_with_logits(outputs, labels)
+
+
 @pytest.mark.parametrize("task", [ClassificationTask, BinaryTask])
 def test_class_weights_need_a_loss_that_takes_them(task: Any, tmp_path: Path) -> None:
     data = LabDataModule(Moons(), root=tmp_path, class_weights=[1.0, 3.0])
     data.prepare_data()
     data.setup("fit")
-    loss = Unweighted if task is ClassificationTask else Cubed
+    loss = Unweighted if task is ClassificationTask else UnweightedBinary
     with pytest.raises(ConfigError, match=rf"model.loss {loss.__name__} takes no weights"):
         task((2,), 2, loss=loss).take_statistics(data)

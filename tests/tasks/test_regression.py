@@ -2,9 +2,12 @@
 
 import csv
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from torch import nn
 
@@ -94,6 +97,28 @@ def test_trains_resumes_and_predicts_as_any_task(mlp_lab: CommandLine) -> None:
     errors = [float(r["target"]) - float(r["predicted"]) for r in csv.DictReader(lines)]
     rmse = (sum(e**2 for e in errors) / len(errors)) ** 0.5
     assert rmse == pytest.approx(metrics["test/rmse"], rel=1e-3)
+
+
+def test_too_few_samples_to_split_are_said(mlp_lab: CommandLine) -> None:
+    words = ["--model=RegressionTask", "--data.source=Line", "--data.source.num_samples=4"]
+    outcome = mlp_lab("fit", *words)
+    assert outcome.code == 2
+    assert "data.val_fraction leaves 3 of 3 samples for training and 0 as val" in outcome.err
+
+
+def test_images_without_numbers_are_predicted(mlp_lab: CommandLine) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)
+    np.savez("x.npz", x=images, y=images.mean((1, 2)) / 255)
+    words = ["--data.source=TensorFile", "--data.source.path=x.npz"]
+    words += ["--data.source.targets=numbers", "--model=RegressionTask"]
+    run_dir = mlp_lab("fit", *words, "--trainer.max_epochs=2").run_dir
+    Path("few").mkdir()
+    Image.fromarray(np.zeros((30, 20), np.uint8)).save("few/a.png")
+    outcome = mlp_lab("predict", f"--run_dir={run_dir}", "--data.predict_dir=few", "--out=out")
+    assert outcome.code == 0, outcome.err
+    head, row = Path("out/predictions.csv").read_text().splitlines()
+    assert head == "index,file,target,predicted"
+    assert row.startswith("0,a.png,,0") or row.startswith("0,a.png,,-0")
 
 
 def test_one_batch_is_learnt_by_heart(mlp_lab: CommandLine) -> None:

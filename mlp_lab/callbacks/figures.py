@@ -1,0 +1,234 @@
+"""plots/: what a training and its test came to, to be looked at."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from mlp_lab.callbacks.metrics_file import MetricsFile
+from mlp_lab.data import LabDataModule
+from mlp_lab.errors import MLPLabError, MLPLabWarning
+from mlp_lab.loggers import log_figure
+from mlp_lab.loggers.csv import read_rows
+from mlp_lab.metrics import precision_recall_f1
+from mlp_lab.nets import trace_layers
+from mlp_lab.plots import (
+    plot_calibration,
+    plot_class_balance,
+    plot_class_scores,
+    plot_confusion,
+    plot_curve,
+    plot_curves,
+    plot_decision_surface,
+    plot_filters,
+    plot_history,
+    plot_mistakes,
+    plot_net,
+    plot_predictions,
+)
+from mlp_lab.plots.history import History
+from mlp_lab.tasks import Task
+
+Drawing = tuple[str, Callable[[], Figure]]
+"""A figure's name, and what draws it."""
+
+_MOST_MISTAKES = 24
+_MOST_DRAWN = 1000  # points over a decision surface
+
+
+class Figures(pl.Callback):
+    """Draw the confusion before training, and everything else after the test.
+
+    Args:
+        plots_dir: Where the figures go.
+        metrics: Knows the numbers behind them; its hooks must come first.
+        steps_path: metrics.csv of the training; None where there was none.
+    """
+
+    def __init__(self, plots_dir: Path, metrics: MetricsFile, steps_path: Path | None) -> None:
+        self.plots_dir = plots_dir
+        self.metrics = metrics
+        self.steps_path = steps_path
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw the confusion of the net as it begins."""
+        before = self.metrics.metrics.get("test_before", {})
+        if trainer.is_global_zero and trainer.ckpt_path is None and "confusion" in before:
+            data = _data_of(trainer)
+            confusion = np.asarray(before["confusion"])
+            title = "Confusion on the test set before training"
+            draw = partial(plot_confusion, confusion, data.class_names, title)
+            self._draw(trainer, ("confusion_before", draw))
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw the rest."""
+        if not trainer.is_global_zero:
+            return
+        assert isinstance(pl_module, Task)
+        data = _data_of(trainer)
+        drawings = [*self._of_training(data, pl_module), *_of_net(pl_module)]
+        outputs = self.metrics.outputs
+        if outputs is not None:
+            if data.num_targets:
+                drawings += _of_numbers(data, pl_module, outputs)
+            else:
+                drawings += _of_classes(data, pl_module, self.metrics, outputs)
+        for drawing in drawings:
+            self._draw(trainer, drawing)
+        print(f"figures: {self.plots_dir}")
+
+    def _draw(self, trainer: pl.Trainer, drawing: Drawing) -> None:
+        """Draw and log; what cannot be drawn is a warning and ends nothing."""
+        name, draw = drawing
+        try:
+            figure = draw()
+            log_figure(name, figure, self.plots_dir, trainer.loggers, trainer.global_step)
+        except MLPLabError as error:
+            warnings.warn(str(error), MLPLabWarning, stacklevel=2)
+        except Exception as error:  # numbers may be of any kind
+            text = f"The figure {name} could not be drawn: {type(error).__name__}: {error}."
+            warnings.warn(text, MLPLabWarning, stacklevel=2)
+
+    def _of_training(self, data: LabDataModule, task: Task) -> Iterator[Drawing]:
+        """Yield what happened from step to step, and on what classes."""
+        rows = read_rows(self.steps_path) if self.steps_path else []
+        if not rows:
+            return
+        for name, title in task.metric_names.items():
+            values = {
+                "training": _epoch_means(rows, f"train/{name}"),
+                f"validation ({data.validation_origin})": _column(rows, f"val/{name}", "epoch"),
+            }
+            yield name, _history(values, "epoch", title, self.metrics.metrics.get("best_epoch"))
+        rates = {"learning rate": _column(rows, "lr", "step")}
+        yield "learning_rate", _history(rates, "step", "Learning rate")
+        if data.num_classes:
+            yield (
+                "class_balance",
+                lambda: plot_class_balance(data.counts_of_steps(), data.class_names),
+            )
+
+
+def _data_of(trainer: pl.Trainer) -> LabDataModule:
+    data = trainer.datamodule  # type: ignore[attr-defined]  # set by a connector
+    assert isinstance(data, LabDataModule)
+    return data
+
+
+def _history(
+    values: dict[str, History], unit: str, title: str, best: float | None = None
+) -> Callable[[], Figure]:
+    shown = {name: history for name, history in values.items() if len(history[1])}
+    title = title[0].upper() + title[1:]
+    return lambda: plot_history(shown, unit, title, best=best)
+
+
+def _column(rows: list[dict[str, str]], key: str, when: str) -> History:
+    """Return a column of metrics.csv, and the epoch or step of each of its values."""
+    chosen = [row for row in rows if row.get(key)]
+    return [float(row[when]) for row in chosen], [float(row[key]) for row in chosen]
+
+
+def _epoch_means(rows: list[dict[str, str]], key: str) -> History:
+    """Return the mean over the steps of each epoch."""
+    epochs, values = (np.asarray(part) for part in _column(rows, key, "epoch"))
+    numbers = np.unique(epochs)
+    return numbers.tolist(), [float(values[epochs == number].mean()) for number in numbers]
+
+
+def _of_net(task: Task) -> Iterator[Drawing]:
+    """Yield the net itself, and what its first neurons look for."""
+    layers = trace_layers(task.net)
+    if not layers:
+        return
+    title = type(task.net).__name__
+    yield "net", lambda: plot_net(task.input_shape, layers, title)
+    first = layers[0].weight.float().cpu().numpy()
+    if first.ndim == 2 and len(task.input_shape) == 3:
+        first = first.reshape(-1, *task.input_shape)
+    if first.ndim == 4 and first.shape[1] in (1, 3) and math.prod(first.shape[2:]) > 1:
+        yield "weights", lambda: plot_filters(first, "What the first neurons look for")
+
+
+def _of_classes(
+    data: LabDataModule, task: Task, metrics: MetricsFile, outputs: Tensor
+) -> Iterator[Drawing]:
+    """Yield how well classes are told apart."""
+    names = data.class_names
+    test = data.subsets["test"]
+    probabilities = task.probabilities(outputs)
+    confusion = torch.tensor(metrics.metrics["test/confusion"])
+    title = "Confusion on the test set"
+    yield "confusion", lambda: plot_confusion(confusion.numpy(), names, title)
+    scores = zip(("precision", "recall", "F1"), precision_recall_f1(confusion), strict=True)
+    bars = {name: values.tolist() for name, values in scores}
+    yield "class_scores", lambda: plot_class_scores(bars, names, "Scores of each class")
+    for key, curves, x, y in (
+        ("roc", metrics.roc, "false positive rate", "true positive rate"),
+        ("precision_recall", metrics.precision_recall, "recall", "precision"),
+    ):
+        if curves is not None and curves[0]:
+            yield key, partial(plot_curves, *curves, x, y, f"{y.capitalize()} over {x}")
+    calibration = metrics.calibration
+    if calibration is not None:
+        yield "reliability", lambda: plot_calibration(calibration)
+    wrong = _worst_mistakes(probabilities, test.labels)
+    if len(data.input_shape) == 3 and data.input_shape[0] in (1, 3) and len(wrong):
+        images = test[wrong][0].numpy()
+        sure, said = probabilities[wrong].max(1)
+        texts = [
+            (names[true], names[guess], share)
+            for true, guess, share in zip(
+                test.labels[wrong].tolist(), said.tolist(), sure.tolist(), strict=True
+            )
+        ]
+        yield (
+            "mistakes",
+            lambda: plot_mistakes(images, texts, "The surest mistakes on the test set"),
+        )
+    if data.input_shape == (2,):
+        points, labels = test[torch.arange(min(len(test), _MOST_DRAWN))]
+        surface = _surface(task)
+        yield (
+            "surface",
+            lambda: plot_decision_surface(
+                *(points.numpy(), labels.numpy(), names, surface, "What the net says of the plane")
+            ),
+        )
+
+
+def _worst_mistakes(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """Return the samples that are wrong, the surest first."""
+    sure, said = probabilities.max(1)
+    wrong = (said != labels).nonzero().flatten()
+    return wrong[sure[wrong].argsort(descending=True)][:_MOST_MISTAKES]
+
+
+def _surface(task: Task) -> Callable[[Tensor], Tensor]:
+    def probabilities(places: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return task.probabilities(task.eval()(places.to(task.device)).float().cpu())
+
+    return probabilities
+
+
+def _of_numbers(data: LabDataModule, task: Task, outputs: Tensor) -> Iterator[Drawing]:
+    """Yield how near predicted numbers come to the true ones."""
+    test = data.subsets["test"]
+    inputs, targets = test[torch.arange(len(test))]
+    title = "Predicted and true numbers of the test set"
+    yield "predictions", lambda: plot_predictions(outputs.numpy(), targets.numpy(), title)
+    if data.input_shape == (1,) and data.num_targets == 1:
+        x, y = data.subsets["train"][torch.arange(len(data.subsets["train"]))]
+        points = {"training samples": (x[:, 0].numpy(), y[:, 0].numpy())}
+        places = inputs[:, 0].numpy()
+        fit = {"what was learnt": (places, outputs[:, 0].numpy())}
+        truth = (places, targets[:, 0].numpy())
+        yield "fit", lambda: plot_curve(points, "What was learnt", fit, truth)

@@ -1,0 +1,184 @@
+"""How well classes are told apart: confusion, ROC and precision-recall curves, calibration."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from mlp_lab.evaluation import Calibration, Curve
+from mlp_lab.plots.canvas import colours, drawable, new_axes
+
+_MOST_NUMBERED = 20  # classes whose cells have numbers in them
+_MOST_TICKED = 50
+_MOST_NAMED = 10  # curves that the legend names
+_CELL_INCHES = 0.42
+_BAR_INCHES = 0.18
+
+
+def plot_confusion(
+    confusion: NDArray[np.integer], class_names: Sequence[str], title: str
+) -> Figure:
+    """Draw which class was taken for which: counts, and shares of each true class.
+
+    Args:
+        confusion: Counts ``(K, K)``, rows true and columns predicted.
+        class_names: Names of the K classes.
+        title: What is shown.
+    """
+    num = len(class_names)
+    side = float(np.clip(_CELL_INCHES * num + 1.6, 3.6, 9.5))
+    figure = Figure(figsize=(2 * side + 0.5, side), layout="constrained")
+    figure.suptitle(title)
+    left, right = figure.subplots(1, 2)
+    _draw_cells(left, confusion, class_names, "counts", "{:,.0f}", None)
+    totals = confusion.sum(1, keepdims=True)
+    shares = confusion / np.maximum(totals, 1)
+    _draw_cells(right, shares, class_names, "shares of the true class", "{:.2f}", 1.0)
+    return figure
+
+
+def _draw_cells(
+    axes: Axes,
+    values: NDArray[np.generic],
+    class_names: Sequence[str],
+    title: str,
+    number: str,
+    highest: float | None,
+) -> None:
+    top = float(highest or max(np.max(values), 1))
+    image = axes.imshow(values, cmap="cividis", vmin=0, vmax=top)
+    axes.set(title=title, xlabel="predicted", ylabel="true")
+    num = len(class_names)
+    if num <= _MOST_TICKED:
+        names = drawable(class_names)
+        size = 9 if num <= _MOST_NUMBERED else 6
+        axes.set_xticks(range(num), names, rotation=60, ha="right", fontsize=size)
+        axes.set_yticks(range(num), names, fontsize=size)
+    if num > _MOST_NUMBERED:
+        axes.figure.colorbar(image, ax=axes, shrink=0.8)
+        return
+    for row, column in np.ndindex(*values.shape):
+        value = float(values[row, column])
+        text = number.format(value) if value % 1 else f"{value:,.0f}"
+        axes.text(
+            column,
+            row,
+            text.removeprefix("0") or "0",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="black" if value > 0.6 * top else "white",
+        )
+
+
+def plot_curves(
+    curves: Mapping[str, Curve],
+    averages: Mapping[str, Curve],
+    xlabel: str,
+    ylabel: str,
+    title: str,
+) -> Figure:
+    """Draw a curve for each class, and averages over them, with their areas.
+
+    Of many classes those with the smallest areas are named.
+
+    Args:
+        curves: The curve of each class.
+        averages: Curves over all classes.
+        xlabel: What x is.
+        ylabel: What y is.
+        title: What is shown.
+    """
+    figure, axes = new_axes(6.5, 5, xlabel=xlabel, ylabel=ylabel, title=title)
+    worst = sorted(curves, key=lambda name: curves[name].area)[:_MOST_NAMED]
+    named = [name for name in curves if name in worst]
+    shades = dict(zip(named, colours(len(named)), strict=True))
+    labels = dict(zip(curves, drawable(list(curves)), strict=True))
+    for name, curve in curves.items():
+        is_named = name in shades
+        axes.plot(
+            *(curve.x, curve.y),
+            color=shades.get(name, "lightgrey"),
+            linewidth=1.2 if is_named else 0.6,
+            zorder=2 if is_named else 1,
+            label=f"{labels[name]}  {curve.area:.4f}" if is_named else None,
+        )
+    for (name, curve), dashes in zip(averages.items(), ("--", ":"), strict=False):
+        axes.plot(
+            *(curve.x, curve.y),
+            color="black",
+            linestyle=dashes,
+            linewidth=2,
+            label=f"{name}  {curve.area:.4f}",
+        )
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    heading = "area" if len(curves) <= _MOST_NAMED else f"area, of the {_MOST_NAMED} lowest"
+    figure.legend(loc="outside right upper", title=heading, fontsize=8)
+    return figure
+
+
+def plot_class_scores(
+    scores: Mapping[str, Sequence[float]], class_names: Sequence[str], title: str
+) -> Figure:
+    """Draw several scores of each class as bars from 0 to 1.
+
+    Args:
+        scores: A value for each class, by the name of the score.
+        class_names: Names of the classes, from top to bottom.
+        title: What is shown.
+    """
+    height = _BAR_INCHES * len(class_names) * len(scores) + 1.4
+    figure, axes = new_axes(6.5, min(max(height, 3), 40), xlabel="score", title=title, xlim=(0, 1))
+    places = np.arange(len(class_names))
+    thickness = 0.8 / len(scores)
+    for number, ((name, values), colour) in enumerate(
+        zip(scores.items(), colours(len(scores)), strict=True)
+    ):
+        axes.barh(places + number * thickness, values, thickness, label=name, color=colour)
+    middle = 0.4 - thickness / 2
+    axes.set_yticks(places + middle, drawable(class_names))
+    axes.invert_yaxis()
+    axes.margins(y=0.01)
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+def plot_calibration(calibration: Calibration) -> Figure:
+    """Draw how often the net is right when it is so sure, and how often it is that sure."""
+    figure = Figure(figsize=(5, 5.5), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    blue, orange = colours(2)
+    width = 1 / len(calibration.counts)
+    middles = (np.arange(len(calibration.counts)) + 0.5) * width
+    filled = calibration.counts > 0
+    upper.bar(
+        middles[filled],
+        calibration.accuracy[filled],
+        width,
+        edgecolor="white",
+        color=blue,
+        label="share that is right",
+    )
+    upper.plot([0, 1], [0, 1], "--", color="black", label="as sure as right")
+    upper.plot(
+        calibration.confidence[filled],
+        calibration.accuracy[filled],
+        "o",
+        color=orange,
+        markersize=4,
+        label="at the mean confidence",
+    )
+    upper.set(
+        xlim=(0, 1),
+        ylim=(0, 1),
+        ylabel="accuracy",
+        title=f"Reliability; expected calibration error {calibration.error:.4f}",
+    )
+    upper.legend(loc="upper left", fontsize=8)
+    lower.bar(middles, calibration.counts, width, edgecolor="white", color=blue)
+    lower.set(xlabel="confidence", ylabel="samples")
+    for axes in (upper, lower):
+        axes.grid(visible=True, alpha=0.3)
+    return figure

@@ -1,0 +1,124 @@
+"""What a net looks like: its layers and neurons, and what its first neurons look for."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from mlp_lab.nets import Layer
+from mlp_lab.plots.data import show_image
+
+_MOST_NEURONS = 12  # drawn of a layer
+_MOST_FILTERS = 64
+_PERCENTILES = (1, 99)
+_NEGATIVE, _POSITIVE = "#b35806", "#542788"
+
+
+def plot_net(input_shape: tuple[int, ...], layers: Sequence[Layer], title: str) -> Figure:
+    """Draw the neurons of each layer, and the connections between those that are drawn.
+
+    Of a convolution a circle is a channel. Between linear layers a line is as strong as its weight
+    is large, orange where it is negative and violet where it is positive.
+
+    Args:
+        input_shape: Shape of one input.
+        layers: The layers with weights, in order.
+        title: What is shown.
+    """
+    figure = Figure(figsize=(min(max(6.0, 2.2 * (len(layers) + 1)), 30), 5.5), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_axis_off()
+    axes.set_title(title)
+    kinds = ["input", *(layer.kind for layer in layers)]
+    shapes = [input_shape, *(layer.output_shape for layer in layers)]
+    sizes = [_num_units(shape, layer) for shape, layer in zip(shapes, [*layers, None], strict=True)]
+    units = [_shown_units(size) for size in sizes]
+    for column, layer in enumerate(layers, start=1):
+        before, after = units[column - 1], units[column]
+        weights = np.full((len(after), len(before)), np.nan)
+        if layer.weight.shape == (sizes[column], sizes[column - 1]):
+            weights = layer.weight.cpu().numpy()[np.ix_(list(after), list(before))]
+        ends = [
+            [(column - 1, low), (column, high)]
+            for high in after.values()
+            for low in before.values()
+        ]
+        axes.add_collection(
+            LineCollection(ends, colors=_line_colours(weights.ravel()), linewidths=0.9, zorder=1)
+        )
+    for column, (kind, shape, size, shown) in enumerate(
+        zip(kinds, shapes, sizes, units, strict=True)
+    ):
+        heights = list(shown.values())
+        axes.scatter(
+            [column] * len(heights), heights, s=110, zorder=3, color="white", edgecolors="black"
+        )
+        if size > len(shown):
+            axes.text(column, 0, "⋮", ha="center", va="center", fontsize=18, zorder=4)
+        text = f"{kind}\n{' x '.join(f'{n:,}' for n in shape)}"
+        axes.text(column, -0.56, text, ha="center", va="top", fontsize=9)
+    axes.set(xlim=(-0.6, len(layers) + 0.6), ylim=(-0.75, 0.55))
+    return figure
+
+
+def _num_units(shape: tuple[int, ...], next_layer: Layer | None) -> int:
+    """Return how many circles a layer would have: channels of an image that is convolved."""
+    if len(shape) == 3 and (next_layer is None or next_layer.kind != "Linear"):
+        return shape[0]
+    return math.prod(shape)
+
+
+def _shown_units(num: int) -> dict[int, float]:
+    """Return the first and last neurons of a layer, and how high each is drawn."""
+    shown = list(range(num))
+    if num > _MOST_NEURONS:
+        half = _MOST_NEURONS // 2
+        shown = [*shown[:half], *shown[-half:]]
+    slots = len(shown) + (num > _MOST_NEURONS)  # one is left free
+    heights = np.linspace(0.45, -0.45, slots).tolist() if slots > 1 else [0.0]
+    if num > _MOST_NEURONS:
+        heights.pop(len(shown) // 2)
+    return dict(zip(shown, heights, strict=True))
+
+
+def _line_colours(weights: NDArray[np.floating]) -> list[tuple[float, float, float, float]]:
+    """Return a colour for each weight; grey where they are not known."""
+    if np.isnan(weights).all():
+        return [to_rgba("grey", 0.15)] * len(weights)
+    top = np.abs(weights).max() or 1.0
+    return [
+        to_rgba(_NEGATIVE if weight < 0 else _POSITIVE, 0.05 + 0.75 * abs(weight) / top)
+        for weight in weights.tolist()
+    ]
+
+
+def plot_filters(weights: NDArray[np.floating], title: str) -> Figure:
+    """Draw the weights of the first neurons as images, each clipped at its own percentiles.
+
+    Args:
+        weights: Of each neuron, ``(H, C, h, w)``; those of the first 64 are drawn.
+        title: What is shown.
+    """
+    shown = weights[:_MOST_FILTERS]
+    columns = min(len(shown), 16)
+    rows = -(-len(shown) // columns)
+    figure = Figure(figsize=(0.7 * columns + 0.3, 0.7 * rows + 0.6), layout="constrained")
+    figure.suptitle(title)
+    for image, axes in zip(
+        _clip(shown), figure.subplots(rows, columns, squeeze=False).flat, strict=False
+    ):
+        show_image(image * 255, axes)
+    for axes in figure.axes:
+        axes.set_axis_off()
+    return figure
+
+
+def _clip(weights: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Bring the weights of each neuron to 0..1, the outermost ones cut off."""
+    low, high = np.percentile(weights, _PERCENTILES, axis=(1, 2, 3), keepdims=True)
+    clipped: NDArray[np.floating] = ((weights - low) / np.maximum(high - low, 1e-12)).clip(0, 1)
+    return clipped
