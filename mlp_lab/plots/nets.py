@@ -119,6 +119,8 @@ def plot_filters(weights: NDArray[np.floating], title: str) -> Figure:
 
 def _clip(weights: NDArray[np.floating]) -> NDArray[np.floating]:
     """Bring the weights of each neuron to 0..1, the outermost ones cut off."""
-    low, high = np.percentile(weights, _PERCENTILES, axis=(1, 2, 3), keepdims=True)
+    low, high = np.percentile(  # not between two: the last one may be far out
+        weights, _PERCENTILES, axis=(1, 2, 3), keepdims=True, method="nearest"
+    )
     clipped: NDArray[np.floating] = ((weights - low) / np.maximum(high - low, 1e-12)).clip(0, 1)
     return clipped
