@@ -30,8 +30,8 @@ setup: .venv/.installed ## make .venv from the locked requirements
 quickstart: setup ## train, test and sum up the main job on embedded data
 	$(BIN)/mlp-lab fit --config configs/quickstart.yaml
 
-test: setup ## run the tests
-	$(BIN)/python -m pytest
+test: setup ## run the tests, two at a time
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: setup ## run the tests that take long too
 	$(BIN)/python -m pytest -m "not network"
