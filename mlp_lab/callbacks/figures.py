@@ -230,5 +230,5 @@ def _of_numbers(data: LabDataModule, task: Task, outputs: Tensor) -> Iterator[Dr
         points = {"training samples": (x[:, 0].numpy(), y[:, 0].numpy())}
         places = inputs[:, 0].numpy()
         fit = {"what was learnt": (places, outputs[:, 0].numpy())}
-        truth = (places, targets[:, 0].numpy())
+        truth = {"test samples": (places, targets[:, 0].numpy())}
         yield "fit", lambda: plot_curve(points, "What was learnt", fit, truth)

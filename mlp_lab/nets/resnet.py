@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, conv1x1
 
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets.cnn import require_image
@@ -88,11 +87,15 @@ class ResNet(Net):
         return logits
 
 
-def _block(in_channels: int, out_channels: int, stride: int) -> BasicBlock:
+def _block(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     """Return two convolutions and a skip connection, projected where the shape changes."""
-    if stride == 1 and in_channels == out_channels:
-        return BasicBlock(in_channels, out_channels)
-    projection = nn.Sequential(
-        conv1x1(in_channels, out_channels, stride), nn.BatchNorm2d(out_channels)
-    )
-    return BasicBlock(in_channels, out_channels, stride, projection)
+    # Imported here, since it takes as long as all of torch, and MLPs do without.
+    from torchvision.models.resnet import BasicBlock, conv1x1
+
+    projection = None
+    if stride > 1 or in_channels != out_channels:
+        projection = nn.Sequential(
+            conv1x1(in_channels, out_channels, stride), nn.BatchNorm2d(out_channels)
+        )
+    block: nn.Module = BasicBlock(in_channels, out_channels, stride, projection)
+    return block

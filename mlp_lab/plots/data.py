@@ -83,15 +83,15 @@ def plot_curve(
     points: Mapping[str, Curve],
     title: str,
     lines: Mapping[str, Curve] | None = None,
-    truth: Curve | None = None,
+    dashed: Mapping[str, Curve] | None = None,
 ) -> Figure:
-    """Draw one number over another: points, lines over them, and what is true.
+    """Draw one number over another: points, lines over them, and dashed lines over those.
 
     Args:
         points: Pairs of x and y ``(N,)``, by what they are called.
         title: What is shown.
         lines: The same for what is drawn as lines, from the first to the last ever darker.
-        truth: What the lines should be.
+        dashed: The same for what the lines should be.
     """
     figure, axes = new_axes(6, 4.5, xlabel="x", ylabel="y", title=title)
     for name, (x, y) in points.items():
@@ -101,10 +101,9 @@ def plot_curve(
     for (name, (x, y)), shade in zip(lines.items(), shades, strict=True):
         order = np.argsort(x)
         axes.plot(x[order], y[order], label=name, color=shade, linewidth=1.5)
-    if truth is not None:
-        x, y = truth
+    for name, (x, y) in (dashed or {}).items():
         order = np.argsort(x)
-        axes.plot(x[order], y[order], "--", label="true curve", color="black", linewidth=2)
+        axes.plot(x[order], y[order], "--", label=name, color="black", linewidth=2)
     axes.legend()
     return figure
 

@@ -138,7 +138,7 @@ def regression(
                 flush=True,
             )
     points = {"noisy points": (x[:, 0].numpy(), targets[:, 0].numpy())}
-    truth = (true_x[:, 0].numpy(), true_y[:, 0].numpy())
+    truth = {"true curve": (true_x[:, 0].numpy(), true_y[:, 0].numpy())}
     history = {"mean squared error": (range(1, num_steps + 1), losses)}
     figures = {
         "fit": plot_curve(points, "A sigmoid, learnt with the backward pass by hand", fits, truth),
