@@ -24,7 +24,7 @@ from mlp_lab.compatibility import check_training
 from mlp_lab.data import LabDataModule, Source
 from mlp_lab.errors import ConfigError, MLPLabError
 from mlp_lab.execution import find_steps_per_execution
-from mlp_lab.loggers import CSVLogger, TensorBoardEvents
+from mlp_lab.loggers import CSVLogger, NeptuneLogger, TensorBoardEvents
 from mlp_lab.nets import Net
 from mlp_lab.parser_errors import explain_parser_error
 from mlp_lab.run import Run
@@ -327,6 +327,9 @@ class LabCLI(LightningCLI):
                 others = configured
             case _:
                 others = [configured]
+        for logger in others:
+            if isinstance(logger, NeptuneLogger):
+                logger.begin(self.run)
         return [CSVLogger(self.run.step_metrics_path), *others]
 
     def release_run(self) -> None:

@@ -88,7 +88,7 @@ class Settings:
     def _changed(self, config: Mapping[str, Any], unimportant: Collection[str]) -> list[str]:
         if not (self.configs or self.flags):
             return []
-        ours, runs = _flatten(config), _flatten(self.run_config)
+        ours, runs = flatten(config), flatten(self.run_config)
         return [
             key
             for key in sorted(ours | runs)
@@ -212,13 +212,13 @@ def _refuse_foreign_classes(config: object, origin: str) -> None:
             _refuse_foreign_classes(value, origin)
 
 
-def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Name each value by its dotted key, as it is typed."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):
             inner = prefix if key == "init_args" else f"{prefix}{key}."
-            flat |= _flatten(value, inner)
+            flat |= flatten(value, inner)
         else:
             flat[f"{prefix}{key}"] = value
     return flat

@@ -12,6 +12,7 @@ import torch
 
 import mlp_lab
 from mlp_lab.data import PARTS, LabDataModule
+from mlp_lab.loggers import log_hyperparameters
 from mlp_lab.nets import measure_net
 from mlp_lab.run import Run, now
 from mlp_lab.tasks import Task
@@ -78,6 +79,7 @@ class RunRecord(pl.Callback):
             f"on {device_name(trainer)}"
         )
         if self.run is not None:
+            log_hyperparameters(self.config, trainer.loggers)
             assert isinstance(datamodule, LabDataModule)
             self.run.update_manifest(data={**data, "sha256": datamodule.fingerprints()}, net=net)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mlp_lab.callbacks.finite_check import require_finite_steps
-from mlp_lab.loggers import CSVLogger
+from mlp_lab.loggers import CSVLogger, NeptuneLogger
 
 _SECONDS_BETWEEN_FLUSHES = 5.0
 
@@ -19,8 +19,9 @@ class StepMetrics(pl.Callback):
 
     Reading a number off the device waits for the device; logging each step the usual way makes a
     small net's step twice as long. Every key of the step's result that starts with ``train/`` is
-    collected. metrics.csv gets every step, other loggers every ``log_every_n_steps``-th. With
-    several processes the steps are the first one's, on its share of each batch.
+    collected. metrics.csv and Neptune get every step, other loggers every
+    ``log_every_n_steps``-th. With several processes the steps are the first one's, on its share of
+    each batch.
 
     Attributes:
         epoch_means: Mean over the steps of the epoch so far, by key; a small last batch counts like
@@ -94,7 +95,7 @@ class StepMetrics(pl.Callback):
 
     def _log(self, trainer: pl.Trainer, rows: Mapping[int, Mapping[str, float]]) -> None:
         for logger in trainer.loggers:
-            if isinstance(logger, CSVLogger):
+            if isinstance(logger, CSVLogger | NeptuneLogger):
                 epoch = trainer.current_epoch + 1
                 logger.log_rows({"epoch": epoch, "step": step, **row} for step, row in rows.items())
             else:

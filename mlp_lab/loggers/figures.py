@@ -8,6 +8,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from matplotlib.figure import Figure
 
 from mlp_lab.errors import MLPLabWarning
+from mlp_lab.loggers.neptune import NeptuneLogger
 from mlp_lab.plots import write_figure
 
 
@@ -28,11 +29,14 @@ def log_figure(
     Raises:
         WriteError: The file could not be written.
     """
-    pixels = write_figure(figure, plots_dir / f"{name}.png")
+    path = plots_dir / f"{name}.png"
+    pixels = write_figure(figure, path)
     for logger in loggers:
         try:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image(f"plots/{name}", pixels, step, dataformats="HWC")
+            elif isinstance(logger, NeptuneLogger):
+                logger.log_figure(name, path)
         except Exception as error:  # a logger's service may fail in any way
             warnings.warn(
                 f"{type(logger).__name__} did not take the figure {name}: {error}.",
