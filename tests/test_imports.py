@@ -1,5 +1,6 @@
 """What is loaded when: a fresh interpreter for each question."""
 
+import importlib
 import pkgutil
 import subprocess
 import sys
@@ -30,4 +31,6 @@ def test_nets_load_no_lightning() -> None:
 def test_every_module_imports() -> None:
     names = [m.name for m in pkgutil.walk_packages(mlp_lab.__path__, "mlp_lab.")]
     assert "mlp_lab.data.datamodule" in names
-    loaded_by("\n".join(f"import {name}" for name in names if not name.endswith("__main__")))
+    for name in names:
+        if not name.endswith("__main__"):
+            importlib.import_module(name)

@@ -14,7 +14,10 @@ import pytest
 from mlp_lab.loggers.csv import read_rows
 from tests.helpers.training import assert_same_training
 
-DIGITS = ["--data.source=Digits", "--data.batch_size=16", "--trainer.max_epochs=3"]
+DIGITS = [
+    *("--data.source=Digits", "--data.batch_size=16", "--trainer.max_epochs=3"),
+    "--figures=false",
+]
 
 
 def start(*words: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
