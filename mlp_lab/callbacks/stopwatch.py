@@ -35,8 +35,8 @@ class Stopwatch(pl.Callback):
         """Samples trained on in a second, validation left out."""
         return self.images / self.train_seconds if self.train_seconds else 0.0
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock."""
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock; what is measured and drawn before the first step does not count."""
         self._fit_start = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
