@@ -82,7 +82,7 @@ def _arguments_at(positions: Mapping[str, type], key: str) -> list[str]:
 
 
 def _subclasses(base: type) -> list[type]:
-    """List the public classes below ``base``, itself left out."""
+    """List the public classes below ``base``, itself left out, that can be made."""
     children: list[type] = base.__subclasses__()
     below = [cls for child in children for cls in (child, *_subclasses(child))]
-    return [cls for cls in below if not cls.__name__.startswith("_")]
+    return [c for c in below if not c.__name__.startswith("_") and not inspect.isabstract(c)]

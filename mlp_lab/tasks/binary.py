@@ -1,19 +1,19 @@
 """One class or the other, by one logit."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mlp_lab.data import Batch, LabDataModule
+from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.metrics import confusion_matrix
 from mlp_lab.nets import MLP, NetFactory
+from mlp_lab.tasks.classes import ClassesTask
 from mlp_lab.tasks.loss import LossFactory, check_loss, takes_weights
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
-from mlp_lab.tasks.task import CompileMode, Goal, Task
+from mlp_lab.tasks.task import CompileMode
 
 _LOSSES = ("BCEWithLogitsLoss",)
 
@@ -21,7 +21,7 @@ _LOSSES = ("BCEWithLogitsLoss",)
 _SURE = 10.0
 
 
-class BinaryTask(Task):
+class BinaryTask(ClassesTask):
     """Tell two classes apart by one logit, that of the second; the best epoch has the best val/acc.
 
     Args:
@@ -41,11 +41,6 @@ class BinaryTask(Task):
         ConfigError: Other than two classes, a weight that is not positive, or a loss that cannot
             take them.
     """
-
-    score: ClassVar[str] = "val/acc"
-    score_mode: ClassVar[Literal["min", "max"]] = "max"
-    metric_names: ClassVar[Mapping[str, str]] = {"acc": "accuracy", "loss": "loss"}
-    overfit_goals: ClassVar[Mapping[str, Goal]] = {"loss": ("under", 0.05), "acc": ("at least", 1)}
 
     def __init__(
         self,
@@ -139,19 +134,6 @@ class BinaryTask(Task):
             "loss": self.scoring_loss(outputs.float(), _share_of_second(labels)) * len(labels),
             "confusion": confusion_matrix(predicted, labels, 2),
         }
-
-    def metrics_of(self, totals: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Compute loss and accuracy."""
-        confusion = totals["confusion"]
-        return {
-            "loss": totals["loss"] / confusion.sum(),
-            "acc": confusion.trace() / confusion.sum(),
-        }
-
-    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the probability of each of the two classes, ``(N, 2)``."""
-        inputs, _ = batch
-        return self.probabilities(self(inputs))
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return the probability of each class, ``(N, 2)``, from the net's outputs ``(N, 1)``."""

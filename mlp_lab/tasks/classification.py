@@ -1,20 +1,18 @@
 """One label out of K."""
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mlp_lab.data import Batch, LabDataModule
+from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.metrics import accuracy, confusion_matrix
 from mlp_lab.nets import MLP, NetFactory
+from mlp_lab.tasks.classes import ClassesTask
 from mlp_lab.tasks.loss import LossFactory, check_loss, takes_weights
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
-from mlp_lab.tasks.task import CompileMode, Goal, Task
+from mlp_lab.tasks.task import CompileMode
 
 _LOSSES = ("CrossEntropyLoss", "MultiMarginLoss")
 
@@ -22,7 +20,7 @@ _LOSSES = ("CrossEntropyLoss", "MultiMarginLoss")
 _SURE = 10.0
 
 
-class ClassificationTask(Task):
+class ClassificationTask(ClassesTask):
     """Tell K classes apart by their logits; the best epoch is the one of the highest val/acc.
 
     Args:
@@ -44,11 +42,6 @@ class ClassificationTask(Task):
         ConfigError: Fewer than two classes, a smoothing outside [0, 1), or a loss that cannot take
             them.
     """
-
-    score: ClassVar[str] = "val/acc"
-    score_mode: ClassVar[Literal["min", "max"]] = "max"
-    metric_names: ClassVar[Mapping[str, str]] = {"acc": "accuracy", "loss": "loss"}
-    overfit_goals: ClassVar[Mapping[str, Goal]] = {"loss": ("under", 0.05), "acc": ("at least", 1)}
 
     def __init__(
         self,
@@ -128,19 +121,6 @@ class ClassificationTask(Task):
             "loss": self.scoring_loss(outputs, labels) * len(labels),
             "confusion": confusion_matrix(outputs.argmax(1), labels, self.num_classes),
         }
-
-    def metrics_of(self, totals: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Compute loss and accuracy."""
-        confusion = totals["confusion"]
-        return {
-            "loss": totals["loss"] / confusion.sum(),
-            "acc": confusion.trace() / confusion.sum(),
-        }
-
-    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the probability of each class, ``(N, K)``."""
-        inputs, _ = batch
-        return self.probabilities(self(inputs))
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return the probability of each class from the net's outputs, both ``(N, K)``."""
