@@ -73,9 +73,8 @@ def test_surroundings_change_nothing(tmp_path: Path) -> None:
     assert_same_training(*runs)
 
 
-@pytest.mark.parametrize(
-    "devices", [1, pytest.param(2, marks=pytest.mark.slow)], ids=["one process", "two processes"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [1, 2], ids=["one process", "two processes"])
 def test_ctrl_c_reaches_the_whole_group(tmp_path: Path, devices: int) -> None:
     """A terminal sends it to all processes of a command at once."""
     ddp = ["--trainer.accelerator=cpu", f"--trainer.devices={devices}"]
