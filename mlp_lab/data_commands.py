@@ -15,7 +15,7 @@ from mlp_lab.data.statistics import in_chunks, mean_std_of
 from mlp_lab.errors import ConfigError
 from mlp_lab.interruption import raise_on_signals
 from mlp_lab.lightning_cli import LabCLI
-from mlp_lab.plots import plot_class_balance, plot_curve, plot_images, plot_points, write_figure
+from mlp_lab.plots import plot_class_bars, plot_curve, plot_images, plot_points, write_figure
 from mlp_lab.seeding import generator, global_seed
 from mlp_lab.settings import Command, read_settings
 from mlp_lab.tasks import Task
@@ -97,7 +97,11 @@ def _figures(data: LabDataModule) -> dict[str, Figure]:
     figures = (
         {}
         if data.num_targets
-        else {"class_balance": plot_class_balance(data.counts_of_steps(), data.class_names)}
+        else {
+            "class_balance": plot_class_bars(
+                data.counts_of_steps(), data.class_names, "samples", "Samples of each class"
+            )
+        }
     )
     train = data.subsets["train"]
     if len(data.input_shape) == 1:

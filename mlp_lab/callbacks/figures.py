@@ -21,8 +21,7 @@ from mlp_lab.metrics import precision_recall_f1
 from mlp_lab.nets import trace_layers
 from mlp_lab.plots import (
     plot_calibration,
-    plot_class_balance,
-    plot_class_scores,
+    plot_class_bars,
     plot_confusion,
     plot_curve,
     plot_curves,
@@ -34,7 +33,7 @@ from mlp_lab.plots import (
     plot_predictions,
 )
 from mlp_lab.plots.history import History
-from mlp_lab.tasks import Task
+from mlp_lab.tasks import ClassesTask, Task
 
 Drawing = tuple[str, Callable[[], Figure]]
 """A figure's name, and what draws it."""
@@ -76,10 +75,10 @@ class Figures(pl.Callback):
         drawings = [*self._of_training(data, pl_module), *_of_net(pl_module)]
         outputs = self.metrics.outputs
         if outputs is not None:
-            if data.num_targets:
-                drawings += _of_numbers(data, pl_module, outputs)
-            else:
+            if isinstance(pl_module, ClassesTask):
                 drawings += _of_classes(data, pl_module, self.metrics, outputs)
+            else:
+                drawings += _of_numbers(data, outputs)
         for drawing in drawings:
             self._draw(trainer, drawing)
         print(f"figures: {self.plots_dir}")
@@ -112,7 +111,9 @@ class Figures(pl.Callback):
         if data.num_classes:
             yield (
                 "class_balance",
-                lambda: plot_class_balance(data.counts_of_steps(), data.class_names),
+                lambda: plot_class_bars(
+                    data.counts_of_steps(), data.class_names, "samples", "Samples of each class"
+                ),
             )
 
 
@@ -158,7 +159,7 @@ def _of_net(task: Task) -> Iterator[Drawing]:
 
 
 def _of_classes(
-    data: LabDataModule, task: Task, metrics: MetricsFile, outputs: Tensor
+    data: LabDataModule, task: ClassesTask, metrics: MetricsFile, outputs: Tensor
 ) -> Iterator[Drawing]:
     """Yield how well classes are told apart."""
     names = data.class_names
@@ -169,7 +170,7 @@ def _of_classes(
     yield "confusion", lambda: plot_confusion(confusion.numpy(), names, title)
     scores = zip(("precision", "recall", "F1"), precision_recall_f1(confusion), strict=True)
     bars = {name: values.tolist() for name, values in scores}
-    yield "class_scores", lambda: plot_class_scores(bars, names, "Scores of each class")
+    yield "class_scores", lambda: plot_class_bars(bars, names, "score", "Scores of each class")
     for key, curves, x, y in (
         ("roc", metrics.roc, "false positive rate", "true positive rate"),
         ("precision_recall", metrics.precision_recall, "recall", "precision"),
@@ -211,7 +212,7 @@ def _worst_mistakes(probabilities: Tensor, labels: Tensor) -> Tensor:
     return wrong[sure[wrong].argsort(descending=True)][:_MOST_MISTAKES]
 
 
-def _surface(task: Task) -> Callable[[Tensor], Tensor]:
+def _surface(task: ClassesTask) -> Callable[[Tensor], Tensor]:
     def probabilities(places: Tensor) -> Tensor:
         with torch.inference_mode():
             return task.probabilities(task.eval()(places.to(task.device)).float().cpu())
@@ -219,7 +220,7 @@ def _surface(task: Task) -> Callable[[Tensor], Tensor]:
     return probabilities
 
 
-def _of_numbers(data: LabDataModule, task: Task, outputs: Tensor) -> Iterator[Drawing]:
+def _of_numbers(data: LabDataModule, outputs: Tensor) -> Iterator[Drawing]:
     """Yield how near predicted numbers come to the true ones."""
     test = data.subsets["test"]
     inputs, targets = test[torch.arange(len(test))]

@@ -24,7 +24,7 @@ from mlp_lab.evaluation import (
 )
 from mlp_lab.metrics import precision_recall_f1
 from mlp_lab.run import read_json
-from mlp_lab.tasks import Task
+from mlp_lab.tasks import ClassesTask, Task
 
 
 class MetricsFile(pl.Callback):
@@ -56,6 +56,8 @@ class MetricsFile(pl.Callback):
         datamodule = trainer.datamodule  # type: ignore[attr-defined]  # set by a connector
         resumes = trainer.ckpt_path is not None
         if resumes or not trainer.is_global_zero or not isinstance(datamodule, LabDataModule):
+            return
+        if not _is_all(trainer.limit_test_batches):
             return
         assert isinstance(pl_module, Task)
         test = datamodule.subsets["test"]
@@ -102,9 +104,9 @@ class MetricsFile(pl.Callback):
             }
             figures["test/confusion"] = confusion.tolist()
         if isinstance(pl_module, Task) and isinstance(datamodule, LabDataModule):
-            if trainer.limit_test_batches == 1.0:
+            if _is_all(trainer.limit_test_batches):
                 figures |= self._look_closer(pl_module, datamodule, figures)
-            if self.stopwatch is not None and trainer.limit_train_batches == 1.0:
+            if self.stopwatch is not None and _is_all(trainer.limit_train_batches):
                 train = datamodule.subsets["train"]
                 totals = totals_of(pl_module, train, datamodule.batch_size)
                 scores = pl_module.metrics_of(totals)
@@ -117,7 +119,7 @@ class MetricsFile(pl.Callback):
         """Return what takes all outputs to be known: areas below curves, and calibration."""
         test = data.subsets["test"]
         self.outputs = outputs_of(task, test, data.batch_size)
-        if data.num_targets:
+        if not isinstance(task, ClassesTask):
             return {}
         probabilities = task.probabilities(self.outputs)
         self.roc = roc_curves(probabilities, test.labels, data.class_names)
@@ -155,3 +157,8 @@ class MetricsFile(pl.Callback):
                 MLPLabWarning,
                 stacklevel=2,
             )
+
+
+def _is_all(limit: float) -> bool:
+    """Whether a limit of the trainer leaves all batches in: 1.0 is all of them, 1 is one."""
+    return type(limit) is float and limit == 1.0

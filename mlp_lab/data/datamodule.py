@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mlp_lab.data.augment import Augmentation, Mixup
+from mlp_lab.data.checks import check_settings
 from mlp_lab.data.image_folder import read_unlabelled
 from mlp_lab.data.sampler import EpochSampler
 from mlp_lab.data.source import PARTS, Batch, Part, Samples, SampleSubset, Source, join_samples
@@ -16,7 +17,6 @@ from mlp_lab.data.split import balance_classes, stratified_split, thin_classes
 from mlp_lab.data.statistics import channel_mean_std, class_counts, class_weights, sha256
 from mlp_lab.errors import ConfigError, EmptyClassError
 from mlp_lab.seeding import generator, global_seed
-from mlp_lab.suggest import did_you_mean
 
 DEFAULT_VAL_FRACTION = 0.1
 DEFAULT_TEST_FRACTION = 0.2
@@ -100,11 +100,7 @@ class LabDataModule(pl.LightningDataModule):
         self.class_weights = class_weights
         self.predict_split = predict_split
         self.predict_dir = predict_dir
-        self._check_settings()
-        if self.num_targets:
-            self._check_numbers()
-        else:
-            self._check_balance()
+        check_settings(self)
 
         self._loaded: dict[Part, Samples] | None = None
         self._to_predict: SampleSubset | None = None
@@ -114,93 +110,6 @@ class LabDataModule(pl.LightningDataModule):
         """Training samples of each class ``(K,)`` after each step that changed them."""
         self.mean = self.std = torch.empty(0)
         """Mean and standard deviation of the training inputs, ``(C,)``, after ``setup("fit")``."""
-
-    def _check_settings(self) -> None:
-        if self.batch_size < 1:
-            raise ConfigError(
-                f"data.batch_size is {self.batch_size}; it must be at least 1. "
-                "Try --data.batch_size 128."
-            )
-        if self.steps_per_execution is not None and self.steps_per_execution < 1:
-            raise ConfigError(
-                f"data.steps_per_execution is {self.steps_per_execution}; it must be at least 1."
-            )
-        if self.split_seed < 0:
-            raise ConfigError(f"data.split_seed is {self.split_seed}; it must not be negative.")
-        for key, fraction in (
-            ("val_fraction", self.val_fraction),
-            ("test_fraction", self.test_fraction),
-        ):
-            if fraction is not None and not 0 < fraction < 1:
-                raise ConfigError(
-                    f"data.{key} is {fraction}; it must lie strictly between 0 and 1. "
-                    f"Try --data.{key} 0.1."
-                )
-        if sum(self._fractions) >= 1:
-            test, val = self._fractions
-            raise ConfigError(
-                f"data.test_fraction is {test} and data.val_fraction is {val}: together they leave "
-                "nothing to train on. Their sum must lie below 1."
-            )
-        if self.test_fraction is not None and "test" in self.source.parts:
-            raise ConfigError(
-                f"data.test_fraction is {self.test_fraction}, but {self.source.name} has a test "
-                "part of its own, which stays as it is. Leave data.test_fraction out."
-            )
-        if self.val_fraction is not None and self.validate_on == "test":
-            raise ConfigError(
-                f"data.val_fraction is {self.val_fraction} while data.validate_on is 'test': "
-                "then all training samples train. Leave one of the two out."
-            )
-        if self.val_fraction is not None and "val" in self.source.parts:
-            raise ConfigError(
-                f"data.val_fraction is {self.val_fraction}, but {self.source.name} has a "
-                "validation part of its own. Leave data.val_fraction out."
-            )
-        if self.augment and len(self.input_shape) != 3:
-            raise ConfigError(
-                f"data.augment is for images, and {self.source.name} has inputs of shape "
-                f"{self.input_shape}. Leave it out."
-            )
-
-    def _check_numbers(self) -> None:
-        """Refuse what only classes have."""
-        for key in ("imbalance", "resample", "class_weights"):
-            if getattr(self, key) is not None:
-                raise ConfigError(
-                    f"data.{key} is {getattr(self, key)!r}, but {self.source.name} has numbers to "
-                    f"be predicted and no classes. Leave data.{key} out."
-                )
-        if self.mixes_labels:
-            raise ConfigError(
-                f"data.augment mixes the labels of classes, and {self.source.name} has numbers to "
-                "be predicted. Leave Mixup and CutMix out."
-            )
-
-    def _check_balance(self) -> None:
-        """Refuse what cannot work of imbalance, resampling and class weights."""
-        for name, share in (self.imbalance or {}).items():
-            if name not in self.class_names:
-                raise ConfigError(
-                    f"Unknown class {name!r} in data.imbalance. "
-                    f"{did_you_mean(name, self.class_names)}"
-                )
-            if not 0 < share <= 1:
-                raise ConfigError(
-                    f"data.imbalance keeps {share} of class {name!r}; it must lie in (0, 1]."
-                )
-        if self.resample and self.class_weights is not None:
-            raise ConfigError(
-                f"data.resample is {self.resample!r} and data.class_weights is "
-                f"{self.class_weights!r}: two answers to the same question. Leave one of them out."
-            )
-        if isinstance(self.class_weights, list) and (
-            len(self.class_weights) != self.num_classes or min(self.class_weights) < 0
-        ):
-            raise ConfigError(
-                f"data.class_weights is {self.class_weights}; {self.source.name} needs "
-                f"{self.num_classes} weights, none negative, or 'balanced'."
-            )
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -266,7 +175,7 @@ class LabDataModule(pl.LightningDataModule):
             part: SampleSubset(samples, torch.arange(len(samples)))
             for part, samples in parts.items()
         }
-        test_fraction, val_fraction = self._fractions
+        test_fraction, val_fraction = self.fractions
         if "test" not in subsets:
             subsets |= self._split_off("test", test_fraction, subsets["train"])
         train = subsets["train"]
@@ -290,7 +199,7 @@ class LabDataModule(pl.LightningDataModule):
         return subsets
 
     @property
-    def _fractions(self) -> tuple[float, float]:
+    def fractions(self) -> tuple[float, float]:
         """Shares held out for test and validation, 0 where the source has the part."""
         test = val = 0.0
         if "test" not in self.source.parts:

@@ -32,7 +32,6 @@ class NeptuneLogger(Logger):
     Args:
         project: ``workspace/name``, for a server.
         mode: ``offline``; or ``async`` or ``sync`` for a server.
-        tags: Words to find the run by.
 
     Raises:
         MissingExtraError: The extra ``neptune`` is not installed.
@@ -42,7 +41,6 @@ class NeptuneLogger(Logger):
         self,
         project: str | None = None,
         mode: Literal["offline", "async", "sync"] = "offline",
-        tags: list[str] | None = None,
     ) -> None:
         super().__init__()
         try:
@@ -57,7 +55,6 @@ class NeptuneLogger(Logger):
         self._client = neptune
         self.project = project
         self.mode = mode
-        self.tags = tags
         self._lab_run: Run | None = None
         self._neptune_run: Any = None
         self._failed = False
@@ -150,7 +147,6 @@ class NeptuneLogger(Logger):
                 project=self.project,
                 mode=self.mode,
                 name=experiment,
-                tags=self.tags,
                 source_files=[],
                 git_ref=False,  # the manifest says it
                 capture_stdout=False,

@@ -2,12 +2,11 @@
 
 from mlp_lab.plots.classes import (
     plot_calibration,
-    plot_class_scores,
     plot_confusion,
     plot_curves,
 )
 from mlp_lab.plots.data import (
-    plot_class_balance,
+    plot_class_bars,
     plot_curve,
     plot_images,
     plot_mistakes,
@@ -22,8 +21,7 @@ from mlp_lab.plots.write import write_figure
 
 __all__ = [
     "plot_calibration",
-    "plot_class_balance",
-    "plot_class_scores",
+    "plot_class_bars",
     "plot_confusion",
     "plot_curve",
     "plot_curves",

@@ -14,7 +14,6 @@ _MOST_NUMBERED = 20  # classes whose cells have numbers in them
 _MOST_TICKED = 50
 _MOST_NAMED = 10  # curves that the legend names
 _CELL_INCHES = 0.42
-_BAR_INCHES = 0.18
 
 
 def plot_confusion(
@@ -116,32 +115,6 @@ def plot_curves(
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     heading = "area" if len(curves) <= _MOST_NAMED else f"area, of the {_MOST_NAMED} lowest"
     figure.legend(loc="outside right upper", title=heading, fontsize=8)
-    return figure
-
-
-def plot_class_scores(
-    scores: Mapping[str, Sequence[float]], class_names: Sequence[str], title: str
-) -> Figure:
-    """Draw several scores of each class as bars from 0 to 1.
-
-    Args:
-        scores: A value for each class, by the name of the score.
-        class_names: Names of the classes, from top to bottom.
-        title: What is shown.
-    """
-    height = _BAR_INCHES * len(class_names) * len(scores) + 1.4
-    figure, axes = new_axes(6.5, min(max(height, 3), 40), xlabel="score", title=title, xlim=(0, 1))
-    places = np.arange(len(class_names))
-    thickness = 0.8 / len(scores)
-    for number, ((name, values), colour) in enumerate(
-        zip(scores.items(), colours(len(scores)), strict=True)
-    ):
-        axes.barh(places + number * thickness, values, thickness, label=name, color=colour)
-    middle = 0.4 - thickness / 2
-    axes.set_yticks(places + middle, drawable(class_names))
-    axes.invert_yaxis()
-    axes.margins(y=0.01)
-    figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 

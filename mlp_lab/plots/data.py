@@ -14,23 +14,29 @@ Curve = tuple[NDArray[np.floating], NDArray[np.floating]]
 """x and y, ``(N,)`` each."""
 
 _IMAGE_INCHES = 0.9
-_BAR_INCHES = 0.22
+_BAR_INCHES = 0.18
 _MISTAKES_A_ROW = 8
 
 
-def plot_class_balance(counts: Mapping[str, Sequence[int]], class_names: Sequence[str]) -> Figure:
-    """Draw how many samples each class has in each split.
+def plot_class_bars(
+    values: Mapping[str, Sequence[float]], class_names: Sequence[str], unit: str, title: str
+) -> Figure:
+    """Draw several numbers of each class as bars beside each other.
 
     Args:
-        counts: Samples of each class, by the name of the split.
+        values: A number for each class, by what they are called.
         class_names: Names of the classes, from top to bottom.
+        unit: What the numbers are.
+        title: What is shown.
     """
-    height = max(3.0, _BAR_INCHES * len(class_names) * max(1, len(counts) - 1) + 1)
-    figure, axes = new_axes(7, min(height, 40), xlabel="samples", title="Samples of each class")
+    height = _BAR_INCHES * len(class_names) * len(values) + 1.4
+    figure, axes = new_axes(7, min(max(height, 3), 40), xlabel=unit, title=title)
     places = np.arange(len(class_names))
-    thickness = 0.8 / len(counts)
-    for number, (name, values) in enumerate(counts.items()):
-        axes.barh(places + number * thickness, values, thickness, label=name)
+    thickness = 0.8 / len(values)
+    for number, ((name, numbers), colour) in enumerate(
+        zip(values.items(), colours(len(values)), strict=True)
+    ):
+        axes.barh(places + number * thickness, numbers, thickness, label=name, color=colour)
     axes.set_yticks(places + 0.4 - thickness / 2, drawable(class_names))
     axes.invert_yaxis()
     axes.margins(y=0.01)

@@ -1,6 +1,7 @@
 """What is learned: the LightningModules."""
 
 from mlp_lab.tasks.binary import BinaryTask
+from mlp_lab.tasks.classes import ClassesTask
 from mlp_lab.tasks.classification import ClassificationTask
 from mlp_lab.tasks.loss import LossFactory
 from mlp_lab.tasks.optimizer import OptimizerFactory
@@ -19,6 +20,7 @@ from mlp_lab.tasks.task import Task
 
 __all__ = [
     "BinaryTask",
+    "ClassesTask",
     "ClassificationTask",
     "Constant",
     "Cosine",

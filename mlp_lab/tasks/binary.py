@@ -10,7 +10,7 @@ from mlp_lab.errors import ConfigError
 from mlp_lab.metrics import confusion_matrix
 from mlp_lab.nets import MLP, NetFactory
 from mlp_lab.tasks.classes import ClassesTask
-from mlp_lab.tasks.loss import LossFactory, check_loss, takes_weights
+from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
 from mlp_lab.tasks.task import CompileMode
@@ -67,6 +67,7 @@ class BinaryTask(ClassesTask):
                 raise ConfigError(f"model.pos_weight is {pos_weight}; it must be positive.")
             settings["pos_weight"] = torch.tensor(pos_weight)
         super().__init__(
+            num_classes,
             net,
             loss or nn.BCEWithLogitsLoss,
             optimizer,
@@ -77,38 +78,23 @@ class BinaryTask(ClassesTask):
             compile_mode,
             settings,
         )
-        self.num_classes = num_classes
         self.pos_weight = pos_weight
-        self.weighs_classes = False
-        self.class_weights: Tensor
-        self.register_buffer("class_weights", torch.ones(2))
         labels = torch.tensor([[0.0], [1.0], [1.0]])
         side = 2 * labels - 1
         check_loss(self.loss, side, -side, labels, _LOSSES)
         check_loss(self.loss, _SURE * side, side, labels, _LOSSES)  # the surer the better
 
     def take_statistics(self, data: LabDataModule) -> None:
-        """Copy the class weights too.
+        """Refuse two weights for the second class.
 
         Raises:
-            ConfigError: The loss takes no class weights, or the second class has two.
+            ConfigError: It has two, or the loss takes no class weights.
         """
         super().take_statistics(data)
-        self.weighs_classes = data.class_weights is not None
-        self.class_weights.copy_(data.training_class_weights())
-        if self.weighs_classes:
-            self._check_weighs(data)
-
-    def _check_weighs(self, data: LabDataModule) -> None:
-        problem = None
-        if self.pos_weight is not None:
-            problem = f"model.pos_weight is {self.pos_weight}: two weights for one class"
-        elif not takes_weights(self.loss):
-            problem = f"model.loss {type(self.loss).__name__} takes no weights"
-        if problem:
+        if self.weighs_classes and self.pos_weight is not None:
             raise ConfigError(
-                f"data.class_weights is {data.class_weights!r}, and {problem}. Leave one of the "
-                "two out."
+                f"data.class_weights is {data.class_weights!r}, and model.pos_weight is "
+                f"{self.pos_weight}: two weights for one class. Leave one of the two out."
             )
 
     def training_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:

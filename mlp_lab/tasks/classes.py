@@ -1,11 +1,15 @@
 """What all tasks with classes share, however many outputs say which one it is."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor
 
-from mlp_lab.data import Batch
+from mlp_lab.data import Batch, LabDataModule
+from mlp_lab.errors import ConfigError
+from mlp_lab.tasks.loss import takes_weights
 from mlp_lab.tasks.task import Goal, Task
 
 
@@ -13,12 +17,46 @@ class ClassesTask(Task):
     """Tell classes apart: the best epoch is the one of the highest val/acc.
 
     A subclass gives ``loss``, a sum over samples, and ``confusion`` in ``batch_totals``.
+
+    Args:
+        num_classes: Number of classes K.
+        arguments: Those of Task, in their order.
+
+    Attributes:
+        weighs_classes: Whether the training loss weighs classes.
+        class_weights: Their weights, ``(K,)``; ones where it does not.
     """
 
     score: ClassVar[str] = "val/acc"
     score_mode: ClassVar[Literal["min", "max"]] = "max"
     metric_names: ClassVar[Mapping[str, str]] = {"acc": "accuracy", "loss": "loss"}
     overfit_goals: ClassVar[Mapping[str, Goal]] = {"loss": ("under", 0.05), "acc": ("at least", 1)}
+
+    def __init__(self, num_classes: int, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.num_classes = num_classes
+        self.weighs_classes = False
+        self.class_weights: Tensor
+        self.register_buffer("class_weights", torch.ones(num_classes))
+
+    @abstractmethod
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """Return the probability of each class, ``(N, K)``, from the net's outputs."""
+
+    def take_statistics(self, data: LabDataModule) -> None:
+        """Copy the class weights too.
+
+        Raises:
+            ConfigError: The loss takes no class weights.
+        """
+        super().take_statistics(data)
+        self.weighs_classes = data.class_weights is not None
+        self.class_weights.copy_(data.training_class_weights())
+        if self.weighs_classes and not takes_weights(self.loss):
+            raise ConfigError(
+                f"data.class_weights is {data.class_weights!r}, and model.loss "
+                f"{type(self.loss).__name__} takes no weights. Leave one of the two out."
+            )
 
     def metrics_of(self, totals: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute loss and accuracy."""

@@ -9,7 +9,7 @@ from mlp_lab.errors import ConfigError
 from mlp_lab.metrics import accuracy, confusion_matrix
 from mlp_lab.nets import MLP, NetFactory
 from mlp_lab.tasks.classes import ClassesTask
-from mlp_lab.tasks.loss import LossFactory, check_loss, takes_weights
+from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
 from mlp_lab.tasks.task import CompileMode
@@ -67,6 +67,7 @@ class ClassificationTask(ClassesTask):
                 f"model.label_smoothing is {label_smoothing}; it must lie in [0, 1). Try 0.1."
             )
         super().__init__(
+            num_classes,
             net,
             loss or nn.CrossEntropyLoss,
             optimizer,
@@ -77,11 +78,7 @@ class ClassificationTask(ClassesTask):
             compile_mode,
             {"label_smoothing": label_smoothing} if label_smoothing else None,
         )
-        self.num_classes = num_classes
         self.label_smoothing = label_smoothing
-        self.weighs_classes = False
-        self.class_weights: Tensor
-        self.register_buffer("class_weights", torch.ones(num_classes))
         self._check_loss(torch.arange(num_classes + 1) % num_classes)
 
     def _check_loss(self, labels: Tensor) -> None:
@@ -93,7 +90,7 @@ class ClassificationTask(ClassesTask):
         check_loss(self.loss, right, wrong, labels, _LOSSES)
 
     def take_statistics(self, data: LabDataModule) -> None:
-        """Copy the class weights too.
+        """Hand the class weights to the loss.
 
         Raises:
             ConfigError: The loss takes no class weights, or no labels that augmentation mixes.
@@ -101,14 +98,7 @@ class ClassificationTask(ClassesTask):
         super().take_statistics(data)
         if data.mixes_labels:
             self._check_loss(torch.eye(self.num_classes).repeat(2, 1))
-        self.weighs_classes = data.class_weights is not None
-        self.class_weights.copy_(data.training_class_weights())
         if self.weighs_classes:
-            if not takes_weights(self.loss):
-                raise ConfigError(
-                    f"data.class_weights is {data.class_weights!r}, and model.loss "
-                    f"{type(self.loss).__name__} takes no weights. Leave one of the two out."
-                )
             self.loss.weight = self.class_weights
 
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:

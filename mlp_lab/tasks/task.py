@@ -107,14 +107,6 @@ class Task(pl.LightningModule, ABC):
         loss: Tensor = self.loss(outputs, labels)
         return loss
 
-    def probabilities(self, outputs: Tensor) -> Tensor:
-        """Return the probability of each class, ``(N, K)``, from the net's outputs.
-
-        Raises:
-            NotImplementedError: The task has no classes.
-        """
-        raise NotImplementedError(f"{type(self).__name__} has no classes.")
-
     @abstractmethod
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the metrics of a training batch besides its loss, as scalars."""

@@ -124,3 +124,19 @@ def test_what_cannot_be_drawn_is_a_warning(tmp_path: Path) -> None:
         figures._draw(trainer, ("roc", fail))
     figures._draw(trainer, ("roc", Figure))
     assert (tmp_path / "roc.png").is_file()
+
+
+@pytest.mark.parametrize("limit", ["--trainer.fast_dev_run=1", "--trainer.limit_test_batches=1"])
+def test_part_of_a_test_is_not_taken_for_all_of_it(
+    mlp_lab: CommandLine, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """One batch is 1 to Lightning, and all batches are 1.0."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError("all of the test set was gone through")
+
+    for name in ("outputs_of", "totals_of"):
+        monkeypatch.setattr(f"mlp_lab.callbacks.metrics_file.{name}", fail)
+    words = ["--data.source=Moons", "--trainer.max_epochs=1", "--trainer.limit_train_batches=1"]
+    outcome = mlp_lab("fit", *words, limit)
+    assert outcome.code == 0, outcome.err

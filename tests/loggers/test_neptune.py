@@ -66,11 +66,11 @@ def test_a_failure_is_one_warning(
     def fail(*_: object, **__: object) -> None:
         raise ConnectionError("nobody is there.\nAt all.")
 
+    logger = NeptuneLogger()  # which imports the client without its warnings
     if when == "init_run":
         monkeypatch.setattr("neptune.init_run", fail)
     else:
         monkeypatch.setattr("neptune.attributes.series.float_series.FloatSeries.extend", fail)
-    logger = NeptuneLogger()
     text = "Neptune takes nothing more: nobody is there. The training goes on without it."
     with pytest.warns(MLPLabWarning, match=text):
         logger.log_metrics({"val/acc": 0.5}, step=3)

@@ -12,7 +12,7 @@ from mlp_lab.evaluation import Curve, calibrate
 from mlp_lab.nets import CNN, MLP, trace_layers
 from mlp_lab.plots import (
     plot_calibration,
-    plot_class_scores,
+    plot_class_bars,
     plot_confusion,
     plot_curves,
     plot_decision_surface,
@@ -66,7 +66,7 @@ def test_of_many_curves_the_lowest_are_named() -> None:
 
 
 def test_scores_have_a_bar_for_each_class() -> None:
-    figure = plot_class_scores({"precision": [0.5, 1], "recall": [0.25, 0]}, ["a", "b"], "")
+    figure = plot_class_bars({"precision": [0.5, 1], "recall": [0.25, 0]}, ["a", "b"], "", "")
     widths = [[bar.get_width() for bar in bars] for bars in figure.axes[0].containers]
     assert widths == [[0.5, 1], [0.25, 0]]
 

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from mlp_lab.plots import plot_class_balance, plot_images, plot_points
+from mlp_lab.plots import plot_class_bars, plot_images, plot_points
 
 
 @pytest.mark.parametrize("num_classes", [2, 10, 100])
 def test_a_bar_for_each_class_and_split(num_classes: int) -> None:
     counts = {"train": list(range(num_classes)), "test": [5] * num_classes}
     names = [f"Klasse {k} ö" for k in range(num_classes)]
-    axes = plot_class_balance(counts, names).axes[0]
+    axes = plot_class_bars(counts, names, "samples", "").axes[0]
     widths = [bar.get_width() for bar in axes.patches if isinstance(bar, Rectangle)]
     assert widths == [*range(num_classes), *[5] * num_classes]
     assert [label.get_text() for label in axes.get_yticklabels()] == names

@@ -1,0 +1,112 @@
+"""What cannot work among the settings of the data, found out before anything is loaded."""
+
+from typing import TYPE_CHECKING
+
+from mlp_lab.errors import ConfigError
+from mlp_lab.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from mlp_lab.data.datamodule import LabDataModule
+
+
+def check_settings(data: "LabDataModule") -> None:
+    """Refuse settings that cannot work, with each other or with the source.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    _check_sizes(data)
+    if data.num_targets:
+        _check_numbers(data)
+    else:
+        _check_balance(data)
+
+
+def _check_sizes(data: "LabDataModule") -> None:
+    """Refuse numbers out of range, and fractions that the source or another setting forbids."""
+    if data.batch_size < 1:
+        raise ConfigError(
+            f"data.batch_size is {data.batch_size}; it must be at least 1. "
+            "Try --data.batch_size 128."
+        )
+    if data.steps_per_execution is not None and data.steps_per_execution < 1:
+        raise ConfigError(
+            f"data.steps_per_execution is {data.steps_per_execution}; it must be at least 1."
+        )
+    if data.split_seed < 0:
+        raise ConfigError(f"data.split_seed is {data.split_seed}; it must not be negative.")
+    for key, fraction in (
+        ("val_fraction", data.val_fraction),
+        ("test_fraction", data.test_fraction),
+    ):
+        if fraction is not None and not 0 < fraction < 1:
+            raise ConfigError(
+                f"data.{key} is {fraction}; it must lie strictly between 0 and 1. "
+                f"Try --data.{key} 0.1."
+            )
+    if sum(data.fractions) >= 1:
+        test, val = data.fractions
+        raise ConfigError(
+            f"data.test_fraction is {test} and data.val_fraction is {val}: together they leave "
+            "nothing to train on. Their sum must lie below 1."
+        )
+    if data.test_fraction is not None and "test" in data.source.parts:
+        raise ConfigError(
+            f"data.test_fraction is {data.test_fraction}, but {data.source.name} has a test "
+            "part of its own, which stays as it is. Leave data.test_fraction out."
+        )
+    if data.val_fraction is not None and data.validate_on == "test":
+        raise ConfigError(
+            f"data.val_fraction is {data.val_fraction} while data.validate_on is 'test': "
+            "then all training samples train. Leave one of the two out."
+        )
+    if data.val_fraction is not None and "val" in data.source.parts:
+        raise ConfigError(
+            f"data.val_fraction is {data.val_fraction}, but {data.source.name} has a "
+            "validation part of its own. Leave data.val_fraction out."
+        )
+    if data.augment and len(data.input_shape) != 3:
+        raise ConfigError(
+            f"data.augment is for images, and {data.source.name} has inputs of shape "
+            f"{data.input_shape}. Leave it out."
+        )
+
+
+def _check_numbers(data: "LabDataModule") -> None:
+    """Refuse what only classes have."""
+    for key in ("imbalance", "resample", "class_weights"):
+        if getattr(data, key) is not None:
+            raise ConfigError(
+                f"data.{key} is {getattr(data, key)!r}, but {data.source.name} has numbers to "
+                f"be predicted and no classes. Leave data.{key} out."
+            )
+    if data.mixes_labels:
+        raise ConfigError(
+            f"data.augment mixes the labels of classes, and {data.source.name} has numbers to "
+            "be predicted. Leave Mixup and CutMix out."
+        )
+
+
+def _check_balance(data: "LabDataModule") -> None:
+    """Refuse what cannot work of imbalance, resampling and class weights."""
+    for name, share in (data.imbalance or {}).items():
+        if name not in data.class_names:
+            raise ConfigError(
+                f"Unknown class {name!r} in data.imbalance. {did_you_mean(name, data.class_names)}"
+            )
+        if not 0 < share <= 1:
+            raise ConfigError(
+                f"data.imbalance keeps {share} of class {name!r}; it must lie in (0, 1]."
+            )
+    if data.resample and data.class_weights is not None:
+        raise ConfigError(
+            f"data.resample is {data.resample!r} and data.class_weights is "
+            f"{data.class_weights!r}: two answers to the same question. Leave one of them out."
+        )
+    if isinstance(data.class_weights, list) and (
+        len(data.class_weights) != data.num_classes or min(data.class_weights) < 0
+    ):
+        raise ConfigError(
+            f"data.class_weights is {data.class_weights}; {data.source.name} needs "
+            f"{data.num_classes} weights, none negative, or 'balanced'."
+        )
