@@ -24,7 +24,7 @@ from mlp_lab.compatibility import check_training
 from mlp_lab.data import LabDataModule, Source
 from mlp_lab.errors import ConfigError, MLPLabError
 from mlp_lab.execution import find_steps_per_execution
-from mlp_lab.loggers import CSVLogger, NeptuneLogger, TensorBoardEvents
+from mlp_lab.loggers import CSVLogger, TensorBoardEvents, run_loggers
 from mlp_lab.nets import Net
 from mlp_lab.parser_errors import explain_parser_error
 from mlp_lab.run import Run
@@ -327,10 +327,10 @@ class LabCLI(LightningCLI):
                 others = configured
             case _:
                 others = [configured]
-        for logger in others:
-            if isinstance(logger, NeptuneLogger):
-                logger.begin(self.run)
-        return [CSVLogger(self.run.step_metrics_path), *others]
+        loggers = run_loggers([CSVLogger(self.run.step_metrics_path), *others])
+        for logger in loggers:
+            logger.begin(self.run)
+        return [*loggers]
 
     def release_run(self) -> None:
         """Let other processes work on the run."""

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.execution import STEPS_AT_ONCE
-from mlp_lab.loggers.csv import read_rows
+from mlp_lab.history import read_rows
 from tests.conftest import CommandLine
 from tests.helpers.training import assert_same_training, killed_at_step, same_tensors
 

@@ -15,7 +15,7 @@ from torchvision import datasets
 
 from mlp_lab.callbacks import console
 from mlp_lab.callbacks.checkpoints import read_checkpoint
-from mlp_lab.loggers.csv import read_rows
+from mlp_lab.history import read_rows
 from mlp_lab.run import Run
 from tests.conftest import QUICK, CommandLine
 from tests.helpers.training import assert_same_training, killed_at_step

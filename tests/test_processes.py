@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.loggers.csv import read_rows
+from mlp_lab.history import read_rows
 from tests.helpers.training import assert_same_training
 
 DIGITS = [

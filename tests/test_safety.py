@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from mlp_lab.callbacks.checkpoints import read_checkpoint
-from mlp_lab.loggers.csv import read_rows
+from mlp_lab.history import read_rows
 from tests.conftest import CommandLine
 from tests.helpers.processes import finish, started
 from tests.helpers.training import assert_same_training

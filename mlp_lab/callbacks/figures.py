@@ -15,8 +15,9 @@ from torch import Tensor
 from mlp_lab.callbacks.metrics_file import MetricsFile
 from mlp_lab.data import LabDataModule
 from mlp_lab.errors import MLPLabError, MLPLabWarning
+from mlp_lab.evaluation import Numbers
+from mlp_lab.history import History, column, epoch_means, read_rows
 from mlp_lab.loggers import log_figure
-from mlp_lab.loggers.csv import read_rows
 from mlp_lab.metrics import precision_recall_f1
 from mlp_lab.nets import trace_layers
 from mlp_lab.plots import (
@@ -32,7 +33,6 @@ from mlp_lab.plots import (
     plot_net,
     plot_predictions,
 )
-from mlp_lab.plots.history import History
 from mlp_lab.tasks import ClassesTask, Task
 
 Drawing = tuple[str, Callable[[], Figure]]
@@ -102,11 +102,11 @@ class Figures(pl.Callback):
             return
         for name, title in task.metric_names.items():
             values = {
-                "training": _epoch_means(rows, f"train/{name}"),
-                f"validation ({data.validation_origin})": _column(rows, f"val/{name}", "epoch"),
+                "training": epoch_means(rows, f"train/{name}"),
+                f"validation ({data.validation_origin})": column(rows, f"val/{name}", "epoch"),
             }
             yield name, _history(values, "epoch", title, self.metrics.metrics.get("best_epoch"))
-        rates = {"learning rate": _column(rows, "lr", "step")}
+        rates = {"learning rate": column(rows, "lr", "step")}
         yield "learning_rate", _history(rates, "step", "Learning rate")
         if data.num_classes:
             yield (
@@ -129,19 +129,6 @@ def _history(
     shown = {name: history for name, history in values.items() if len(history[1])}
     title = title[0].upper() + title[1:]
     return lambda: plot_history(shown, unit, title, best=best)
-
-
-def _column(rows: list[dict[str, str]], key: str, when: str) -> History:
-    """Return a column of metrics.csv, and the epoch or step of each of its values."""
-    chosen = [row for row in rows if row.get(key)]
-    return [float(row[when]) for row in chosen], [float(row[key]) for row in chosen]
-
-
-def _epoch_means(rows: list[dict[str, str]], key: str) -> History:
-    """Return the mean over the steps of each epoch."""
-    epochs, values = (np.asarray(part) for part in _column(rows, key, "epoch"))
-    numbers = np.unique(epochs)
-    return numbers.tolist(), [float(values[epochs == number].mean()) for number in numbers]
 
 
 def _of_net(task: Task) -> Iterator[Drawing]:
@@ -212,10 +199,11 @@ def _worst_mistakes(probabilities: Tensor, labels: Tensor) -> Tensor:
     return wrong[sure[wrong].argsort(descending=True)][:_MOST_MISTAKES]
 
 
-def _surface(task: ClassesTask) -> Callable[[Tensor], Tensor]:
-    def probabilities(places: Tensor) -> Tensor:
+def _surface(task: ClassesTask) -> Callable[[Numbers], Numbers]:
+    def probabilities(places: Numbers) -> Numbers:
         with torch.inference_mode():
-            return task.probabilities(task.eval()(places.to(task.device)).float().cpu())
+            inputs = torch.from_numpy(places).to(task.device)
+            return task.probabilities(task.eval()(inputs).float().cpu()).numpy()
 
     return probabilities
 

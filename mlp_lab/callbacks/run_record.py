@@ -12,7 +12,7 @@ import torch
 
 import mlp_lab
 from mlp_lab.data import PARTS, LabDataModule
-from mlp_lab.loggers import log_hyperparameters
+from mlp_lab.loggers import run_loggers
 from mlp_lab.nets import measure_net
 from mlp_lab.run import Run, now
 from mlp_lab.tasks import Task
@@ -79,7 +79,8 @@ class RunRecord(pl.Callback):
             f"on {device_name(trainer)}"
         )
         if self.run is not None:
-            log_hyperparameters(self.config, trainer.loggers)
+            for logger in run_loggers(trainer.loggers):
+                logger.log_settings(self.config)
             assert isinstance(datamodule, LabDataModule)
             self.run.update_manifest(data={**data, "sha256": datamodule.fingerprints()}, net=net)
 

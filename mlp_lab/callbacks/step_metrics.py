@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mlp_lab.callbacks.finite_check import require_finite_steps
-from mlp_lab.loggers import CSVLogger, NeptuneLogger
+from mlp_lab.loggers import run_loggers
 
 _SECONDS_BETWEEN_FLUSHES = 5.0
 
@@ -19,7 +19,7 @@ class StepMetrics(pl.Callback):
 
     Reading a number off the device waits for the device; logging each step the usual way makes a
     small net's step twice as long. Every key of the step's result that starts with ``train/`` is
-    collected. metrics.csv and Neptune get every step, other loggers every
+    collected. metrics.csv, Neptune and MLflow get every step, other loggers every
     ``log_every_n_steps``-th. With several processes the steps are the first one's, on its share of
     each batch.
 
@@ -39,9 +39,8 @@ class StepMetrics(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Drop the rows that a resumed run is about to repeat."""
-        for logger in trainer.loggers:
-            if isinstance(logger, CSVLogger):
-                logger.cut(trainer.global_step)
+        for logger in run_loggers(trainer.loggers):
+            logger.go_back(trainer.global_step)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the epoch's means anew."""
@@ -94,12 +93,8 @@ class StepMetrics(pl.Callback):
         require_finite_steps(rows_by_step)
 
     def _log(self, trainer: pl.Trainer, rows: Mapping[int, Mapping[str, float]]) -> None:
-        for logger in trainer.loggers:
-            if isinstance(logger, CSVLogger | NeptuneLogger):
-                epoch = trainer.current_epoch + 1
-                logger.log_rows({"epoch": epoch, "step": step, **row} for step, row in rows.items())
-            else:
-                for step, row in rows.items():
-                    if step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # set by a connector
-                        logger.log_metrics(dict(row), step - 1)  # counted as Lightning does
+        epoch = trainer.current_epoch + 1
+        block = [{"epoch": epoch, "step": step, **row} for step, row in rows.items()]
+        for logger in run_loggers(trainer.loggers):
+            logger.log_rows(block, trainer.log_every_n_steps)  # type: ignore[attr-defined]  # set by a connector
             logger.save()

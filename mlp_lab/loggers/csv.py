@@ -2,22 +2,19 @@
 
 import csv
 import io
-from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from mlp_lab.atomic import append_text, write_text
-
-Row = Mapping[str, float]
+from mlp_lab.history import read_rows
+from mlp_lab.loggers.run_logger import Row, RunLogger
 
 _FIRST_COLUMNS = ("epoch", "step")
 
 
-class CSVLogger(Logger):
+class CSVLogger(RunLogger):
     """Keep metrics in one CSV file, a column for each.
 
     Epochs and steps count from 1: a row tells the state after so many. Rows are appended as they
@@ -50,12 +47,6 @@ class CSVLogger(Logger):
         return 0
 
     @rank_zero_only
-    def log_hyperparams(
-        self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
-    ) -> None:
-        """Hyperparameters stand in config.yaml."""
-
-    @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Take one row; Lightning counts epochs and steps from 0."""
         row = {key: value for key, value in metrics.items() if not key.startswith("test/")}
@@ -63,8 +54,8 @@ class CSVLogger(Logger):
             self.log_rows([{**row, "epoch": row.get("epoch", 0) + 1, "step": (step or 0) + 1}])
 
     @rank_zero_only
-    def log_rows(self, rows: Iterable[Row]) -> None:
-        """Take a block of rows, each with ``epoch`` and ``step``."""
+    def log_rows(self, rows: Iterable[Row], every: int = 1) -> None:
+        """Take all of a block of rows, each with ``epoch`` and ``step``."""
         self._pending += [
             {
                 key: str(int(value)) if key in _FIRST_COLUMNS else repr(float(value))
@@ -90,7 +81,7 @@ class CSVLogger(Logger):
         self._pending = []
 
     @rank_zero_only
-    def cut(self, step: int) -> None:
+    def go_back(self, step: int) -> None:
         """Drop what was logged after ``step``: a resumed run repeats it."""
         self._pending = []
         if self.path.is_file():
@@ -101,15 +92,6 @@ class CSVLogger(Logger):
     def finalize(self, status: str) -> None:
         """Write what is left."""
         self.save()
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Read the complete rows of a metrics.csv; a last line without its end was being written."""
-    if not path.is_file():
-        return []
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    return list(csv.DictReader(io.StringIO(whole)))
 
 
 def _read_header(path: Path) -> list[str]:

@@ -1,14 +1,17 @@
 """How well classes are told apart: confusion, ROC and precision-recall curves, calibration."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mlp_lab.evaluation import Calibration, Curve
 from mlp_lab.plots.canvas import colours, drawable, new_axes
+
+if TYPE_CHECKING:  # figures of finished runs are drawn without torch
+    from mlp_lab.evaluation import Calibration, Curve
 
 _MOST_NUMBERED = 20  # classes whose cells have numbers in them
 _MOST_TICKED = 50
@@ -73,8 +76,8 @@ def _draw_cells(
 
 
 def plot_curves(
-    curves: Mapping[str, Curve],
-    averages: Mapping[str, Curve],
+    curves: "Mapping[str, Curve]",
+    averages: "Mapping[str, Curve]",
     xlabel: str,
     ylabel: str,
     title: str,
@@ -118,7 +121,7 @@ def plot_curves(
     return figure
 
 
-def plot_calibration(calibration: Calibration) -> Figure:
+def plot_calibration(calibration: "Calibration") -> Figure:
     """Draw how often the net is right when it is so sure, and how often it is that sure."""
     figure = Figure(figsize=(5, 5.5), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))

@@ -1,14 +1,12 @@
 """How numbers change in the course of a training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from mlp_lab.history import History
 from mlp_lab.plots.canvas import new_axes
-
-History = tuple[Sequence[float], Sequence[float]]
-"""When, in steps or epochs, and what, ``(n,)`` each."""
 
 
 def plot_history(

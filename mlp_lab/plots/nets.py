@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -9,8 +10,10 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mlp_lab.nets import Layer
 from mlp_lab.plots.data import show_image
+
+if TYPE_CHECKING:  # figures of finished runs are drawn without torch
+    from mlp_lab.nets import Layer
 
 _MOST_NEURONS = 12  # drawn of a layer
 _MOST_FILTERS = 64
@@ -18,7 +21,7 @@ _PERCENTILES = (1, 99)
 _NEGATIVE, _POSITIVE = "#b35806", "#542788"
 
 
-def plot_net(input_shape: tuple[int, ...], layers: Sequence[Layer], title: str) -> Figure:
+def plot_net(input_shape: tuple[int, ...], layers: "Sequence[Layer]", title: str) -> Figure:
     """Draw the neurons of each layer, and the connections between those that are drawn.
 
     Of a convolution a circle is a channel. Between linear layers a line is as strong as its weight
@@ -65,7 +68,7 @@ def plot_net(input_shape: tuple[int, ...], layers: Sequence[Layer], title: str) 
     return figure
 
 
-def _num_units(shape: tuple[int, ...], next_layer: Layer | None) -> int:
+def _num_units(shape: tuple[int, ...], next_layer: "Layer | None") -> int:
     """Return how many circles a layer would have: channels of an image that is convolved."""
     if len(shape) == 3 and (next_layer is None or next_layer.kind != "Linear"):
         return shape[0]

@@ -3,12 +3,10 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mlp_lab.plots.canvas import colours, drawable, new_axes
 
@@ -23,7 +21,7 @@ def plot_decision_surface(
     points: NDArray[np.floating],
     labels: NDArray[np.integer],
     class_names: Sequence[str],
-    probabilities: Callable[[Tensor], Tensor],
+    probabilities: Callable[[NDArray[np.floating]], NDArray[np.floating]],
     title: str,
 ) -> Figure:
     """Draw what a net says of the plane, and points in their class's colour.
@@ -45,8 +43,8 @@ def plot_decision_surface(
         for a, b in zip(low - margin, high + margin, strict=True)
     ]
     first, second = np.meshgrid(*sides)
-    places = torch.from_numpy(np.stack([first.ravel(), second.ravel()], 1))
-    surface = probabilities(places).numpy().reshape(_PLACES, _PLACES, -1)
+    places = np.stack([first.ravel(), second.ravel()], 1)
+    surface = probabilities(places).reshape(_PLACES, _PLACES, -1)
 
     figure, axes = new_axes(6, 5, xlabel="first feature", ylabel="second feature", title=title)
     axes.grid(visible=False)

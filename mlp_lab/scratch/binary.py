@@ -17,7 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mlp_lab.data import XOR, Circles, Moons, Source
@@ -139,10 +141,11 @@ def binary(
                 flush=True,
             )
 
-    def probabilities(places: Tensor) -> Tensor:
+    def probabilities(places: NDArray[np.floating]) -> NDArray[np.floating]:
         with torch.no_grad():
-            logits = forward(parameters, places)
-        return sigmoid(torch.stack([-logits, logits], 1))
+            logits = forward(parameters, torch.from_numpy(places))
+        said: NDArray[np.floating] = sigmoid(torch.stack([-logits, logits], 1)).numpy()
+        return said
 
     surface = (points.numpy(), labels.long().numpy(), ("0", "1"), probabilities)
     history = {"mean log loss": (range(1, num_steps + 1), losses)}

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mlp_lab.callbacks.checkpoints import read_checkpoint
-from mlp_lab.loggers.csv import read_rows
+from mlp_lab.history import read_rows
 from tests.conftest import CommandLine, Outcome
 from tests.helpers.training import assert_same_training, killed_at_step
 

@@ -20,7 +20,7 @@ from mlp_lab.data import (
 )
 from mlp_lab.data.augment import affine_grid, crop, inverse_affine_matrices, warp
 from mlp_lab.errors import ConfigError
-from mlp_lab.loggers.csv import read_rows
+from mlp_lab.history import read_rows
 from mlp_lab.seeding import generator
 from tests.conftest import CommandLine
 from tests.helpers.training import assert_same_training, killed_at_step

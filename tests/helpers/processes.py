@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,3 +60,10 @@ def finish(*words: str, cwd: Path, **settings: Any) -> int:
         process.join(120)
         assert process.exitcode is not None, "the command hangs"
         return process.exitcode
+
+
+def free_port() -> int:
+    """Return a port of loopback on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

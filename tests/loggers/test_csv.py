@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from mlp_lab.history import read_rows
 from mlp_lab.loggers import CSVLogger
-from mlp_lab.loggers.csv import read_rows
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_test_metrics_are_passed_over(path: Path) -> None:
     assert not path.exists()
 
 
-def test_cut_drops_what_came_after_a_step(path: Path) -> None:
+def test_going_back_drops_what_came_after_a_step(path: Path) -> None:
     logger = CSVLogger(path)
     logger.log_rows([step(1), step(2)])
     logger.save()
@@ -48,7 +48,7 @@ def test_cut_drops_what_came_after_a_step(path: Path) -> None:
     logger.log_rows([step(3)])
     logger.save()
     resumed = CSVLogger(path)
-    resumed.cut(2)
+    resumed.go_back(2)
     resumed.log_rows([step(3, 0.125)])
     resumed.finalize("success")
     assert [row["step"] for row in read_rows(path)] == ["1", "2", "2", "3"]
@@ -61,7 +61,7 @@ def test_a_torn_last_line_is_passed_over(path: Path) -> None:
     logger.save()
     path.write_text(path.read_text() + "1,3,0.")
     assert [row["step"] for row in read_rows(path)] == ["1", "2"]
-    logger.cut(3)
+    logger.go_back(3)
     assert path.read_text().endswith("1,2,0.5\n")
 
 
