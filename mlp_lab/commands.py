@@ -1,6 +1,7 @@
 """What fit, validate, test and predict do and print."""
 
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -12,10 +13,11 @@ from lightning.pytorch.callbacks import Callback, WeightAveraging
 from mlp_lab.callbacks import Figures, MetricsFile, PredictionsFile
 from mlp_lab.console import print_table, quieten
 from mlp_lab.data import LabDataModule
-from mlp_lab.errors import ConfigError
+from mlp_lab.errors import ConfigError, MLPLabWarning, WriteError
 from mlp_lab.evaluation import classification_report
 from mlp_lab.interruption import Interrupted, raise_on_signals
 from mlp_lab.lightning_cli import LabCLI, is_first_process
+from mlp_lab.report import read_story, write_story
 from mlp_lab.run import Run
 from mlp_lab.settings import Command, read_settings
 from mlp_lab.tasks import Task
@@ -56,6 +58,10 @@ def fit(cli: LabCLI) -> int:
         raise
     else:
         cli.run.end("finished")
+        _write_report(cli.run)
+        print(f"run: {cli.run.dir}")
+        if cli.overfit_check:
+            print(cli.overfit_check.verdict)
         return code
     finally:
         cli.release_run()
@@ -77,9 +83,6 @@ def _train_and_test(cli: LabCLI) -> int:
         weights_only=True,
     )
     if cli.overfit_check:
-        if run:
-            print(f"run: {run.dir}")
-            print(cli.overfit_check.verdict)
         return 0 if cli.overfit_check.passed else 1
     best = cli.best_or_last_checkpoint()
     if run and best:
@@ -88,7 +91,6 @@ def _train_and_test(cli: LabCLI) -> int:
     if run:
         _print_report(metrics.metrics, cli.datamodule)
         _print_summary(metrics.metrics, run, cli.model)
-        print(f"run: {run.dir}")
     elif is_first_process():
         print("fast_dev_run: a few batches of training, validation and test went through")
     return 0
@@ -120,6 +122,8 @@ def test(cli: LabCLI) -> int:
         _print_report(metrics.metrics, cli.datamodule)
         print_table("test", figures)
         print(f"metrics: {metrics.path}")
+        if cli.run and metrics.path == cli.run.metrics_path:
+            _write_report(cli.run)
     return 0
 
 
@@ -159,6 +163,14 @@ def predict(cli: LabCLI) -> int:
     if results_dir:
         print(f"predictions: {path}")
     return 0
+
+
+def _write_report(run: Run) -> None:
+    """Write the run's story; a report is never worth a training."""
+    try:
+        print(f"report: {write_story(read_story(run.dir), run.dir)}")
+    except WriteError as error:
+        warnings.warn(str(error), MLPLabWarning, stacklevel=2)
 
 
 def _print_report(metrics: Mapping[str, Any], data: LabDataModule) -> None:

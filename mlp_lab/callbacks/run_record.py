@@ -82,7 +82,11 @@ class RunRecord(pl.Callback):
             for logger in run_loggers(trainer.loggers):
                 logger.log_settings(self.config)
             assert isinstance(datamodule, LabDataModule)
-            self.run.update_manifest(data={**data, "sha256": datamodule.fingerprints()}, net=net)
+            self.run.update_manifest(
+                data={**data, "sha256": datamodule.fingerprints()},
+                net=net,
+                score={"metric": pl_module.score, "mode": pl_module.score_mode},
+            )
 
     def on_save_checkpoint(
         self,

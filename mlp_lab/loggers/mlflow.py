@@ -57,6 +57,7 @@ class MLflowTracker(Tracker):
         return "MLflow"
 
     def _take_rows(self, rows: Sequence[Row], every: int) -> None:
+        client, run_id = self._client, self._id
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
@@ -66,12 +67,12 @@ class MLflowTracker(Tracker):
             for value, step in zip(values, steps, strict=True)
         ]
         for start in range(0, len(metrics), _MOST_METRICS):
-            self._client.log_batch(self._id, metrics[start : start + _MOST_METRICS])
+            client.log_batch(run_id, metrics[start : start + _MOST_METRICS])
 
     def _take_settings(self, settings: Mapping[str, Any]) -> None:
+        client, run_id = self._client, self._id
         from mlflow.entities import Param
 
-        client, run_id = self._client, self._id
         if self._is_new:  # they cannot be changed
             parameters = [Param(k, str(v)[:_LONGEST_VALUE]) for k, v in flatten(settings).items()]
             for start in range(0, len(parameters), _MOST_PARAMETERS):

@@ -17,7 +17,7 @@ from mlp_lab.plots.history import plot_history
 from mlp_lab.plots.learning_rate import plot_learning_rate_search
 from mlp_lab.plots.nets import plot_filters, plot_net
 from mlp_lab.plots.surface import plot_decision_surface
-from mlp_lab.plots.write import write_figure
+from mlp_lab.plots.write import to_png, write_figure
 
 __all__ = [
     "plot_calibration",
@@ -34,5 +34,6 @@ __all__ = [
     "plot_net",
     "plot_points",
     "plot_predictions",
+    "to_png",
     "write_figure",
 ]

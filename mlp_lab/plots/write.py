@@ -14,12 +14,13 @@ from mlp_lab.atomic import write_bytes
 _DOTS_PER_INCH = 130
 
 
-def write_figure(figure: Figure, path: Path) -> NDArray[np.uint8]:
-    """Write a figure as PNG, whole or not at all, into a directory that is made if need be.
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all, into a directory that is made if need be."""
+    write_bytes(path, to_png(figure))
 
-    Returns:
-        The pixels, ``(H, W, 3)``.
-    """
+
+def to_png(figure: Figure) -> bytes:
+    """Return a figure as PNG."""
     figure.set_dpi(_DOTS_PER_INCH)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib leaves it so
@@ -27,5 +28,4 @@ def write_figure(figure: Figure, path: Path) -> NDArray[np.uint8]:
     pixels: NDArray[np.uint8] = np.asarray(drawn)[..., :3]  # on white, so nothing shines through
     image = io.BytesIO()
     Image.fromarray(pixels).save(image, "PNG")
-    write_bytes(path, image.getbuffer())
-    return pixels
+    return image.getvalue()

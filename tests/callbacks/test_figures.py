@@ -9,9 +9,7 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from matplotlib.figure import Figure
-from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]  # it has none
-    EventAccumulator,
-)
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mlp_lab.callbacks import Figures, MetricsFile
 from mlp_lab.data import Digits, LabDataModule

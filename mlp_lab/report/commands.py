@@ -1,0 +1,51 @@
+"""``mlp-lab report``: the story of one run, or many compared."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlp_lab.errors import RunNotFoundError
+from mlp_lab.report.comparison import compare
+from mlp_lab.report.pages import say_spread, write_comparison, write_story
+from mlp_lab.report.story import find_runs, read_story
+
+
+def main(command: str, args: Sequence[str]) -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog=f"mlp-lab {command}",
+        description="Write a run's story as report.html; or compare all runs below a directory, "
+        "as report.html, report.md and report.csv.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("directory", type=Path, metavar="RUN", help="a run, or a directory of runs")
+    parser.add_argument(
+        "--out", type=Path, default=None, help="directory of the report; by default the same"
+    )
+    words = parser.parse_args(args)
+    directory: Path = words.directory
+    runs = find_runs(directory)
+    if not runs:
+        raise RunNotFoundError(
+            f"{str(directory)!r} {'holds no run' if directory.is_dir() else 'is no directory'}. "
+            "Give a run such as runs/base/version_0, or a directory of runs such as runs."
+        )
+    out = words.out or directory
+    if runs == [directory]:
+        story = read_story(directory)
+        for sentence in story.missing:
+            print(sentence)
+        print(f"report: {write_story(story, out)}")
+        return 0
+    comparisons, left_out = compare([read_story(run) for run in runs])
+    for comparison in comparisons:
+        print(f"{comparison.data}, by {comparison.score}, the best first:")
+        for setting in comparison.settings:
+            val = say_spread(comparison.score, setting.spread(comparison.score))
+            test = say_spread(comparison.metric, setting.spread(f"test/{comparison.metric}"))
+            print(f"  validation {val}  test {test or 'not measured'}  {setting.label}")
+    if left_out:
+        print(f"left out, since nothing was scored: {', '.join(story.name for story in left_out)}")
+    for path in write_comparison(comparisons, left_out, out):
+        print(f"report: {path}")
+    return 0

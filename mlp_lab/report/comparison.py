@@ -1,0 +1,259 @@
+"""Many runs side by side: settings with their seeds, and pairs that share them."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean, stdev
+from typing import Any
+
+from mlp_lab.report.story import Story
+
+# What two runs of one setting may differ in: none of it changes what is learned from which data.
+_FREE = (
+    "seed_everything",
+    "experiment",
+    "runs_dir",
+    "figures",
+    "data.root",
+    "data.download",
+    "data.predict_split",
+    "data.predict_dir",
+    "data.steps_per_execution",
+    "trainer.logger",
+    "trainer.log_every_n_steps",
+    "trainer.enable_progress_bar",
+    "trainer.enable_model_summary",
+    "trainer.profiler",
+)
+_CLASS = ".class_path"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation of n numbers; the latter is unknown for one."""
+
+    mean: float
+    deviation: float | None
+    n: int
+
+    @classmethod
+    def of(cls, numbers: Iterable[float | None]) -> "Spread | None":
+        """Return the spread of the numbers there are, None where there are none."""
+        known = [number for number in numbers if number is not None]
+        if not known:
+            return None
+        return cls(fmean(known), stdev(known) if len(known) > 1 else None, len(known))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Runs that differ in their seed alone.
+
+    Attributes:
+        label: A short name.
+        differing: What the other settings of the comparison have otherwise, by dotted key.
+        stories: Its runs, by seed.
+    """
+
+    label: str
+    differing: dict[str, str]
+    stories: list[Story]
+
+    def spread(self, key: str) -> Spread | None:
+        """Return mean and deviation of a number of metrics.json over the seeds."""
+        return Spread.of(story.number(key) for story in self.stories)
+
+    @property
+    def gap(self) -> Spread | None:
+        """How much better training samples are known than test samples."""
+        return Spread.of(story.gap for story in self.stories)
+
+    @property
+    def parameters(self) -> int | None:
+        """Trainable parameters of the net."""
+        found: int | None = self.stories[0].manifest.get("net", {}).get("parameters")
+        return found
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A setting against the best, on the seeds and splits that both have.
+
+    Attributes:
+        label: The setting.
+        best: The best setting.
+        difference: Of the test score, the setting's less the best's.
+        interval: Where the true mean difference lies with 95 % confidence, after Student; None for
+            one seed.
+        better: Of how many seeds the setting is the better one.
+    """
+
+    label: str
+    best: str
+    difference: Spread
+    interval: tuple[float, float] | None
+    better: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Settings on the same data with the same kind of score, the best by validation first.
+
+    Attributes:
+        data: The data set.
+        score: What chose the best checkpoints: ``val/acc`` or ``val/loss``.
+        highest_is_best: Whether more of it is better.
+        settings: The settings.
+        keys: What they differ in.
+    """
+
+    data: str
+    score: str
+    highest_is_best: bool
+    settings: list[Setting]
+    keys: list[str]
+
+    @property
+    def metric(self) -> str:
+        """The score's name without its part."""
+        return self.score.partition("/")[2]
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """Every setting against the best, as far as they share seeds and splits."""
+        best, *others = self.settings
+        found = (self._pair(setting, best) for setting in others)
+        return [pair for pair in found if pair is not None]
+
+    def _pair(self, setting: Setting, best: Setting) -> Pair | None:
+        key = f"test/{self.metric}"
+        theirs = {_draw(story): story.number(key) for story in best.stories}
+        differences = [
+            number - other
+            for story in setting.stories
+            if (number := story.number(key)) is not None
+            and (other := theirs.get(_draw(story))) is not None
+        ]
+        spread = Spread.of(differences)
+        if spread is None:
+            return None
+        sign = 1 if self.highest_is_best else -1
+        better = sum(sign * difference > 0 for difference in differences)
+        return Pair(setting.label, best.label, spread, _interval(spread), better)
+
+
+def compare(stories: Sequence[Story]) -> tuple[list[Comparison], list[Story]]:
+    """Group runs by their setting, and settings by their data and what they are scored by.
+
+    Returns:
+        The comparisons, and the runs that have nothing to compare.
+    """
+    alike: dict[tuple[str, str], list[Story]] = {}
+    left_out = []
+    for story in stories:
+        if story.config and story.number(story.score) is not None:
+            alike.setdefault((story.data, story.score), []).append(story)
+        else:
+            left_out.append(story)
+    return [_compare_alike(group) for group in alike.values()], left_out
+
+
+def _compare_alike(stories: list[Story]) -> Comparison:
+    by_setting: dict[str, list[Story]] = {}
+    for story in stories:
+        by_setting.setdefault(json.dumps(_asked(story), sort_keys=True), []).append(story)
+    groups = [sorted(group, key=lambda s: str(s.seed)) for group in by_setting.values()]
+    keys = _differing_keys([_asked(group[0]) for group in groups])
+    experiments = [{story.run.experiment for story in group} for group in groups]
+    settings = []
+    for group, names in zip(groups, experiments, strict=True):
+        differing = {key: say(_asked(group[0]).get(key)) for key in keys}
+        alone = len(names) == 1 and experiments.count(names) == 1
+        (name, *_) = sorted(names)
+        told = ", ".join(f"{_last_word(k)} {v}" for k, v in differing.items() if v)
+        settings.append(Setting(name if alone else told or name, differing, group))
+    score, highest = stories[0].score, stories[0].highest_is_best
+
+    def rank(setting: Setting) -> float:
+        spread = setting.spread(score)
+        assert spread is not None
+        return -spread.mean if highest else spread.mean
+
+    return Comparison(stories[0].data, score, highest, sorted(settings, key=rank), keys)
+
+
+def _asked(story: Story) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in story.settings.items()
+        if not any(key == free or key.startswith(f"{free}.") for free in _FREE)
+    }
+
+
+def _differing_keys(asked: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the settings with more than one value, without those that follow from a class.
+
+    Momentum, which Adam does not know, does not differ from SGD's: the optimiser does.
+    """
+    keys = list(dict.fromkeys(key for settings in asked for key in settings))
+    absent = object()
+    differing = []
+    for key in keys:
+        values = [settings.get(key, absent) for settings in asked]
+        present = {say(value) for value in values if value is not absent}
+        follows = len(present) == 1 and any(
+            key.startswith(f"{other.removesuffix(_CLASS)}.")
+            for other in keys
+            if other.endswith(_CLASS)
+        )
+        if len(present) > 1 or (absent in values and not follows):
+            differing.append(key)
+    return differing
+
+
+def say(value: Any) -> str:
+    """Say a value of a configuration shortly, classes by their names.
+
+    Example:
+        >>> say({"class_path": "mlp_lab.data.Affine", "init_args": {"degrees": 10.0}})
+        'Affine(degrees 10.0)'
+        >>> say([200, 100]), say("torch.optim.Adam"), say(None)
+        ('200 100', 'Adam', '')
+    """
+    match value:
+        case None:
+            return ""
+        case {"class_path": str(path)}:
+            arguments: dict[str, Any] = value.get("init_args") or {}
+            told = ", ".join(f"{key} {say(v)}" for key, v in arguments.items() if v is not None)
+            return f"{say(path)}({told})" if told else say(path)
+        case dict():
+            return ", ".join(f"{key} {say(item)}" for key, item in value.items())
+        case list():
+            return " ".join(map(say, value))
+        case str() if value.startswith(("mlp_lab.", "torch.")):
+            return value.rpartition(".")[2]
+        case _:
+            return str(value)
+
+
+def _last_word(key: str) -> str:
+    return key.removesuffix(_CLASS).rpartition(".")[2]
+
+
+def _draw(story: Story) -> tuple[Any, ...]:
+    """What two runs must share to be a pair: the seed, the data and the split of them."""
+    hashes = story.manifest.get("data", {}).get("sha256", {})
+    return story.seed, hashes.get("data"), hashes.get("split")
+
+
+def _interval(spread: Spread) -> tuple[float, float] | None:
+    """Return where the mean lies with 95 % confidence, by Student's t distribution."""
+    if spread.deviation is None:
+        return None
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(spread.n - 1, 0.975)) * spread.deviation / math.sqrt(spread.n)
+    return spread.mean - half, spread.mean + half

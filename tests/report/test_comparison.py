@@ -1,0 +1,93 @@
+"""Runs are grouped by what was asked, and compared on what they share."""
+
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+from mlp_lab.report import compare, read_story
+from mlp_lab.report.comparison import Comparison, Spread
+from tests.report.helpers import write_run
+
+
+def compared(*directories: Path) -> Comparison:
+    (comparison,), left_out = compare([read_story(directory) for directory in directories])
+    assert not left_out
+    return comparison
+
+
+def test_seeds_are_one_setting_with_mean_and_deviation(tmp_path: Path) -> None:
+    scores = (0.80, 0.82, 0.87)
+    runs = [
+        write_run(tmp_path / "base" / f"version_{n}", seed=n, test_acc=score)
+        for n, score in enumerate(scores)
+    ]
+    (setting,) = compared(*runs).settings
+    assert setting.label == "base"
+    spread = setting.spread("test/acc")
+    assert spread is not None
+    assert (spread.mean, spread.deviation, spread.n) == pytest.approx((0.83, 0.0360555, 3))
+    assert Spread.of([0.5, None]) == Spread(0.5, None, 1)
+    assert Spread.of([None]) is None
+
+
+def test_the_best_is_chosen_on_validation_not_on_test(tmp_path: Path) -> None:
+    a = write_run(tmp_path / "a" / "version_0", lr=0.1, val_acc=0.9, test_acc=0.7)
+    b = write_run(tmp_path / "b" / "version_0", lr=0.2, val_acc=0.8, test_acc=0.9)
+    comparison = compared(b, a)
+    assert [setting.label for setting in comparison.settings] == ["a", "b"]
+    assert comparison.keys == ["model.optimizer.lr"]
+    assert [s.differing["model.optimizer.lr"] for s in comparison.settings] == ["0.1", "0.2"]
+
+
+def test_settings_of_one_experiment_are_called_by_what_differs(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "sweep" / f"version_{n}", lr=lr, val_acc=lr)
+        for n, lr in enumerate((0.1, 0.2))
+    ]
+    assert [setting.label for setting in compared(*runs).settings] == ["lr 0.2", "lr 0.1"]
+
+
+def test_arguments_that_only_one_class_has_do_not_differ(tmp_path: Path) -> None:
+    sgd = {"optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1, "momentum": 0}}}
+    runs = [write_run(tmp_path / "a" / "v"), write_run(tmp_path / "b" / "v", settings=sgd)]
+    assert compared(*runs).keys == ["model.optimizer.class_path", "model.optimizer.lr"]
+
+
+def test_a_pair_is_compared_on_the_seeds_and_splits_that_both_have(tmp_path: Path) -> None:
+    best, other = (0.90, 0.91, 0.95), (0.88, 0.90, 0.91)
+    runs = []
+    for n in range(3):
+        runs.append(
+            write_run(tmp_path / "a" / f"v{n}", seed=n, test_acc=best[n], val_acc=0.9, lr=0.1)
+        )
+        runs.append(write_run(tmp_path / "b" / f"v{n}", seed=n, test_acc=other[n], lr=0.2))
+    runs.append(write_run(tmp_path / "b" / "v3", seed=3, test_acc=0.5, lr=0.2))
+    runs.append(write_run(tmp_path / "a" / "v4", seed=4, test_acc=0.5, lr=0.1, val_acc=0.9))
+    runs.append(write_run(tmp_path / "b" / "v4", seed=4, test_acc=0.9, lr=0.2, split="another"))
+    (pair,) = compared(*runs).pairs
+    assert (pair.label, pair.best, pair.better) == ("b", "a", 0)
+    assert pair.difference.mean == pytest.approx(-0.07 / 3)
+    assert pair.difference.n == 3
+    expected = stats.ttest_rel(other, best).confidence_interval(0.95)
+    assert pair.interval == pytest.approx((expected.low, expected.high))
+
+
+def test_one_seed_has_no_interval(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "a" / "v", lr=0.1), write_run(tmp_path / "b" / "v", lr=0.2)]
+    (pair,) = compared(*runs).pairs
+    assert (pair.interval, pair.difference.deviation) == (None, None)
+
+
+def test_data_sets_and_scores_are_not_mixed(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / name / "v", source=name) for name in ("Digits", "Moons")]
+    comparisons, _ = compare([read_story(run) for run in runs])
+    assert [c.data for c in comparisons] == ["Digits", "Moons"]
+
+
+def test_runs_without_a_score_are_left_out(tmp_path: Path) -> None:
+    whole, bare = write_run(tmp_path / "a" / "v"), write_run(tmp_path / "b" / "v")
+    (bare / "metrics.json").unlink()
+    comparisons, left_out = compare([read_story(run) for run in (whole, bare)])
+    assert len(comparisons) == 1
+    assert [story.name for story in left_out] == ["b/v"]

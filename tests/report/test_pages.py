@@ -1,0 +1,144 @@
+"""Pages hold everything themselves, and what they are told is text."""
+
+import csv
+import html
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from mlp_lab.report import compare, read_story, write_comparison, write_story
+from tests.conftest import CommandLine
+from tests.report.helpers import write_run
+
+EVIL = "<script>alert(1)</script>"
+
+
+class Page(HTMLParser):
+    """What a browser would fetch and run."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+
+
+def test_a_run_report_holds_everything_itself(digits_run: Path, tmp_path: Path) -> None:
+    text = write_story(read_story(digits_run), tmp_path).read_text()
+    page = Page(text)
+    assert all(address.startswith("data:") for address in page.addresses)
+    assert "script" not in page.tags
+    assert page.tags.count("img") == len(list((digits_run / "plots").glob("*.png")))
+    assert (digits_run / "config.yaml").read_text().splitlines()[0] in html.unescape(text)
+    for heading in ("What came", "How far it overfits", "Which classes fail", "How to repeat it"):
+        assert heading in text
+
+
+def test_fit_writes_the_report_at_its_end(digits_run: Path) -> None:
+    text = (digits_run / "report.html").read_text()
+    assert "finished" in text
+    assert "Not everything is here" not in text
+    assert Page(text).tags.count("img") > 10
+
+
+def test_what_is_told_is_text(tmp_path: Path) -> None:
+    run = write_run(
+        tmp_path / "a & b" / "version_0",
+        names=(EVIL, '"><img src=x>'),
+        settings={"note": EVIL},
+    )
+    plain = Page(write_story(read_story(run), tmp_path / "plain").read_text())
+    assert "script" not in plain.tags
+    assert "img" not in plain.tags
+    comparisons, left_out = compare([read_story(run)])
+    paths = write_comparison(comparisons, left_out, tmp_path / "out")
+    assert EVIL not in paths[0].read_text()
+    assert EVIL not in paths[1].read_text()
+
+
+@pytest.mark.parametrize("keep", [[], ["config.yaml"], ["manifest.json"], ["metrics.csv"]])
+def test_half_a_run_is_reported_as_it_is(tmp_path: Path, keep: list[str]) -> None:
+    run = write_run(tmp_path / "a" / "b")
+    for path in run.iterdir():
+        if path.name not in keep:
+            path.unlink()
+    text = write_story(read_story(run), tmp_path).read_text()
+    assert "Not everything is here" in text
+    assert ("nobody knows what was asked" in text) == ("config.yaml" not in keep)
+    write_comparison(*compare([read_story(run)]), tmp_path)
+
+
+def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        for name, lr in (("slow", 0.1), ("quick|er", 0.2)):
+            write_run(
+                tmp_path / "runs" / name / f"version_{seed}",
+                seed=seed,
+                lr=lr,
+                val_acc=lr + seed / 100,
+                test_acc=0.9 - seed / 10,
+            )
+    write_run(tmp_path / "runs" / "other" / "version_0", source="Moons")
+    outcome = mlp_lab("report", "runs", "--out", "out")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "  validation 20.50 ± 0.71 %  test 85.00 ± 7.07 %  quick|er" in outcome.out
+    page = Page((tmp_path / "out" / "report.html").read_text())
+    assert all(address.startswith("data:") for address in page.addresses)
+    assert page.tags.count("img") == 4
+    markdown = (tmp_path / "out" / "report.md").read_text()
+    assert "| quick\\|er | 0.2 | 2 | 20.50 ± 0.71 % | 85.00 ± 7.07 % |" in markdown
+    assert "| slow | 0.00 ± 0.00 % | 0.00 % to 0.00 % | 2 | 0 |" in markdown
+    text = (tmp_path / "out" / "report.csv").read_text()
+    rows = {row["run"]: row for row in csv.DictReader(text.splitlines())}
+    assert len(rows) == 5
+    assert float(rows["quick|er/version_1"]["test/acc"]) == 0.8
+    assert rows["slow/version_0"]["model.optimizer.lr"] == "0.1"
+
+
+def test_a_report_links_to_those_of_the_runs(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    write_run(tmp_path / "runs" / "a" / "version_0")
+    assert mlp_lab("report", "runs/a/version_0").code == 0
+    assert mlp_lab("report", "runs", "--out", "out").code == 0
+    addresses = Page((tmp_path / "out" / "report.html").read_text()).addresses
+    assert "../runs/a/version_0/report.html" in addresses
+
+
+@pytest.mark.parametrize(
+    ("place", "said"), [("nowhere", "'nowhere' is no directory"), ("empty", "'empty' holds no run")]
+)
+def test_no_run_is_one_sentence(
+    mlp_lab: CommandLine, tmp_path: Path, place: str, said: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    outcome = mlp_lab("report", place)
+    assert outcome.code == 2
+    assert re.fullmatch(f"mlp-lab: error: {said}. Give a run .*\n", outcome.err)
+
+
+def test_a_report_that_cannot_be_written_is_one_sentence(
+    mlp_lab: CommandLine, tmp_path: Path
+) -> None:
+    write_run(tmp_path / "runs" / "a" / "version_0")
+    (tmp_path / "file").touch()
+    outcome = mlp_lab("report", "runs", "--out", "file/below")
+    assert outcome.code == 1
+    assert "could not be written" in outcome.err
+
+
+def test_a_report_loads_no_torch(tmp_path: Path) -> None:
+    write_run(tmp_path / "runs" / "a" / "version_0")
+    write_run(tmp_path / "runs" / "b" / "version_0", lr=1)
+    code = (
+        "import sys; from mlp_lab.cli import main; main(['report', 'runs']); "
+        "assert not {'torch', 'lightning', 'sklearn'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env=os.environ)
