@@ -121,9 +121,9 @@ def test(cli: LabCLI) -> int:
     if metrics.path:
         _print_report(metrics.metrics, cli.datamodule)
         print_table("test", figures)
-        print(f"metrics: {metrics.path}")
         if cli.run and metrics.path == cli.run.metrics_path:
             _write_report(cli.run)
+        print(f"metrics: {metrics.path}")
     return 0
 
 

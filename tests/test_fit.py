@@ -45,6 +45,7 @@ class TestRunDirectory:
             "manifest.json",
             "metrics.csv",
             "metrics.json",
+            "report.html",
             "checkpoints/best.ckpt",
             "checkpoints/last.ckpt",
             *(f"plots/{name}.png" for name in FIGURES),

@@ -12,6 +12,12 @@ from mlp_lab.report.story import find_runs, read_story
 
 def main(command: str, args: Sequence[str]) -> int:
     """Run the command and return its exit code."""
+    words = make_parser(command).parse_args(args)
+    return report(words.directory, words.out)
+
+
+def make_parser(command: str) -> argparse.ArgumentParser:
+    """Return what reads the command's words."""
     parser = argparse.ArgumentParser(
         prog=f"mlp-lab {command}",
         description="Write a run's story as report.html; or compare all runs below a directory, "
@@ -22,15 +28,18 @@ def main(command: str, args: Sequence[str]) -> int:
     parser.add_argument(
         "--out", type=Path, default=None, help="directory of the report; by default the same"
     )
-    words = parser.parse_args(args)
-    directory: Path = words.directory
+    return parser
+
+
+def report(directory: Path, out: Path | None) -> int:
+    """Write the report of a run or of many, and say the essence of it."""
     runs = find_runs(directory)
     if not runs:
         raise RunNotFoundError(
             f"{str(directory)!r} {'holds no run' if directory.is_dir() else 'is no directory'}. "
             "Give a run such as runs/base/version_0, or a directory of runs such as runs."
         )
-    out = words.out or directory
+    out = out or directory
     if runs == [directory]:
         story = read_story(directory)
         for sentence in story.missing:

@@ -4,6 +4,7 @@ import csv
 import html
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -48,6 +49,16 @@ def test_fit_writes_the_report_at_its_end(digits_run: Path) -> None:
     assert "finished" in text
     assert "Not everything is here" not in text
     assert Page(text).tags.count("img") > 10
+
+
+def test_a_test_of_the_run_writes_it_anew(
+    mlp_lab: CommandLine, digits_run: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "base" / "version_0"
+    shutil.copytree(digits_run, run)
+    (run / "report.html").unlink()
+    assert mlp_lab("test", "--run_dir", run).code == 0
+    assert (run / "report.html").is_file()
 
 
 def test_what_is_told_is_text(tmp_path: Path) -> None:
