@@ -32,6 +32,8 @@ COMMANDS = {
     "predict": Command("write what a run's checkpoint says of each sample", "mlp_lab.commands"),
     "stats": Command("count, measure and draw a data set", "mlp_lab.data_commands"),
     "prepare": Command("write a data set with its split as one file", "mlp_lab.data_commands"),
+    "export": Command("write a run's best net as one file: onnx, pth", "mlp_lab.export.commands"),
+    "infer": Command("use a model file on images and arrays", "mlp_lab.inference.commands"),
     "report": Command("tell one run's story, or compare many", "mlp_lab.report.commands"),
     "scratch": Command("the same networks by hand: regression, binary", "mlp_lab.scratch.commands"),
 }

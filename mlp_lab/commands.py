@@ -10,7 +10,7 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, WeightAveraging
 
-from mlp_lab.callbacks import Figures, MetricsFile, PredictionsFile
+from mlp_lab.callbacks import Figures, MetricsFile, OnnxFile, PredictionsFile
 from mlp_lab.console import print_table, quieten
 from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError, MLPLabWarning, WriteError
@@ -74,6 +74,8 @@ def _train_and_test(cli: LabCLI) -> int:
     results: list[Callback] = [metrics]
     if run and cli.config.figures:
         results.append(Figures(run.dir / "plots", metrics, run.step_metrics_path))
+    if run and cli.config.onnx:
+        results.append(OnnxFile(run, metrics))
     if not cli.overfit_check:
         cli.trainer.callbacks += results  # type: ignore[attr-defined]  # set by a connector
     cli.trainer.fit(

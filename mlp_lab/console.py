@@ -1,11 +1,14 @@
 """What the console shall not show: adverts, and warnings that nobody can act on."""
 
 import logging
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlp_lab.errors import MLPLabWarning
+
+_WIDE = 200
 
 
 def quieten() -> None:
@@ -38,6 +41,20 @@ def _format_plainly(
     return _format_fully(message, category, *where, **line)
 
 
+def print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print a table with a column for each key that any row has a value for."""
+    from rich.console import Console  # see below
+    from rich.table import Table
+    from rich.text import Text
+
+    columns = [key for key in rows[0] if any(row[key] != "" for row in rows)] if rows else []
+    table = Table(*columns, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*(Text(_four_digits(row[key])) for key in columns))
+    # Where it goes to a file there is no width to keep to.
+    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
+
+
 def print_table(title: str, rows: Mapping[str, Any]) -> None:
     """Print a table of names and values, numbers with four digits."""
     # Imported before Lightning, rich would be first to say Optional[Union[float, int]]; Python then
@@ -47,5 +64,9 @@ def print_table(title: str, rows: Mapping[str, Any]) -> None:
 
     table = Table(title=title, title_justify="left", show_header=False)
     for key, value in rows.items():
-        table.add_row(key, f"{value:.4f}" if isinstance(value, float) else str(value))
+        table.add_row(key, _four_digits(value))
     Console().print(table)
+
+
+def _four_digits(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

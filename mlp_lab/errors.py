@@ -38,6 +38,12 @@ class RunNotFoundError(MLPLabError, FileNotFoundError):
     """A run directory or checkpoint that is not there."""
 
 
+class ExportError(MLPLabError, RuntimeError):
+    """A model file that does not answer as the net does, or cannot be made."""
+
+    exit_code = 1
+
+
 class DivergenceError(MLPLabError, ArithmeticError):
     """A training whose numbers are no longer finite."""
 

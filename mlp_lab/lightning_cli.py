@@ -130,6 +130,9 @@ class LabCLI(LightningCLI):
             "--figures", type=bool, default=True, help="Whether fit and test draw figures."
         )
         parser.add_argument(
+            "--onnx", type=bool, default=True, help="Whether fit exports its best net as ONNX."
+        )
+        parser.add_argument(
             "--trust",
             action="store_true",
             help="Accept classes of any package in a configuration that a checkpoint brings along.",

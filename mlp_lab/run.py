@@ -150,6 +150,11 @@ class Run:
         return self.dir.absolute().parent.name
 
     @property
+    def name(self) -> str:
+        """Experiment and number."""
+        return f"{self.experiment}/{self.dir.name}"
+
+    @property
     def config_path(self) -> Path:
         """The full configuration."""
         return self.dir / _CONFIG
@@ -168,6 +173,11 @@ class Run:
     def metrics_path(self) -> Path:
         """The final figures."""
         return self.dir / "metrics.json"
+
+    @property
+    def model_path(self) -> Path:
+        """The best checkpoint, exported."""
+        return self.dir / "model.onnx"
 
     @property
     def checkpoints_dir(self) -> Path:

@@ -36,7 +36,7 @@ _UNIMPORTANT_IN_TEST = (
     "seed_everything",
 )
 
-Command = Literal["fit", "validate", "test", "predict", "stats", "prepare"]
+Command = Literal["fit", "validate", "test", "predict", "stats", "prepare", "export"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from mlp_lab.callbacks import Figures
+from mlp_lab.callbacks import Figures, OnnxFile
 from mlp_lab.cli import main
 from tests.helpers.fake_data import write_cifar, write_idx_set
 
@@ -44,6 +44,13 @@ def _no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     """Draw nothing, which would take most of a small run's time, but where a test is about it."""
     if "figures" not in request.keywords:
         monkeypatch.setattr(Figures, "_draw", lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def _no_export(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Export nothing, which takes a second each time, but where a test is about it."""
+    if "export" not in request.keywords:
+        monkeypatch.setattr(OnnxFile, "_export", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

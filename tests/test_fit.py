@@ -46,6 +46,7 @@ class TestRunDirectory:
             "metrics.csv",
             "metrics.json",
             "report.html",
+            "model.onnx",
             "checkpoints/best.ckpt",
             "checkpoints/last.ckpt",
             *(f"plots/{name}.png" for name in FIGURES),

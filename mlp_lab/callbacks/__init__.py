@@ -12,6 +12,7 @@ from mlp_lab.callbacks.figures import Figures
 from mlp_lab.callbacks.finite_check import FiniteCheck
 from mlp_lab.callbacks.learning_rate_search import LearningRateSearch
 from mlp_lab.callbacks.metrics_file import MetricsFile
+from mlp_lab.callbacks.onnx_file import OnnxFile
 from mlp_lab.callbacks.overfit_check import OverfitCheck
 from mlp_lab.callbacks.predictions_file import PredictionsFile
 from mlp_lab.callbacks.run_record import RunRecord
@@ -28,6 +29,7 @@ __all__ = [
     "LastCheckpoint",
     "LearningRateSearch",
     "MetricsFile",
+    "OnnxFile",
     "OverfitCheck",
     "PredictionsFile",
     "RunRecord",

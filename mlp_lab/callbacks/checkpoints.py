@@ -1,7 +1,6 @@
 """best.ckpt and last.ckpt, each written whole or not at all."""
 
 import io
-import pickle
 import warnings
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from mlp_lab import __version__
 from mlp_lab.atomic import write_bytes
 from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning, RunNotFoundError
+from mlp_lab.plain_file import load_plain
 from mlp_lab.tasks import Task
 
 
@@ -123,17 +123,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ChecksumError: The file is torn, no checkpoint of this project, or holds pickled objects.
     """
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = load_plain(path)
     except FileNotFoundError as error:
         raise RunNotFoundError(f"ckpt_path {str(path)!r} is not there.") from error
-    except pickle.UnpicklingError as error:
-        raise ChecksumError(
-            f"{str(path)!r} is no checkpoint of tensors and plain types alone; what else it holds "
-            "could run any code, so it was not loaded."
-        ) from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        raise ChecksumError(f"{str(path)!r} is torn, or no checkpoint at all.") from error
-    if not isinstance(checkpoint, dict) or not {"mlp_lab", "state_dict"} <= checkpoint.keys():
+    if not {"mlp_lab", "state_dict"} <= checkpoint.keys():
         raise ChecksumError(f"{str(path)!r} is no checkpoint of mlp_lab.")
     return checkpoint
 

@@ -12,6 +12,7 @@ import torch
 
 import mlp_lab
 from mlp_lab.data import PARTS, LabDataModule
+from mlp_lab.export.model_info import describe_model
 from mlp_lab.loggers import run_loggers
 from mlp_lab.nets import measure_net
 from mlp_lab.run import Run, now
@@ -95,13 +96,19 @@ class RunRecord(pl.Callback):
         checkpoint: dict[str, Any],
     ) -> None:
         """Put the configuration and the scores into the checkpoint, which may be copied away."""
+        metrics = {
+            key: float(value) for key, value in trainer.callback_metrics.items() if "/" in key
+        }
         checkpoint["mlp_lab"] = {
             "version": mlp_lab.__version__,
             "config": self.config,
-            "metrics": {
-                key: float(value) for key, value in trainer.callback_metrics.items() if "/" in key
-            },
+            "metrics": metrics,
         }
+        datamodule = trainer.datamodule  # type: ignore[attr-defined]  # set by a connector
+        if isinstance(datamodule, LabDataModule) and isinstance(pl_module, Task):
+            name = self.run.name if self.run else ""
+            model = describe_model(pl_module, datamodule, name, metrics)
+            checkpoint["mlp_lab"]["model"] = model.plain()
 
 
 def describe_data(data: LabDataModule) -> dict[str, Any]:

@@ -1,17 +1,16 @@
 """Data sets in files of one's own."""
 
-import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from mlp_lab.data.source import PARTS, Part, Samples, Source
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError
+from mlp_lab.npz_file import load_npz
+from mlp_lab.plain_file import load_plain
 
 Layout = Literal["auto", "NHW", "NHWC", "NCHW", "ND"]
 
@@ -188,30 +187,12 @@ def _read_arrays(path: Path) -> dict[str, Any]:
     """Read a file of arrays as tensors and plain types, nothing else."""
     if not path.is_file():
         raise DatasetNotFoundError(f"data.source.path '{path}' is not there, or no file.")
-    try:
-        if path.suffix == ".npz":
-            # Opened here, since numpy leaves it open where it is torn.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            return {
-                name: array.tolist() if array.dtype.kind in "US" else torch.from_numpy(array)
-                for name, array in arrays.items()
-            }
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except pickle.UnpicklingError as error:
-        raise ChecksumError(
-            f"'{path}' holds more than tensors and plain types; that could run any code, so it was "
-            "not loaded."
-        ) from error
-    except (OSError, EOFError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
-        if "allow_pickle" in str(error):
-            raise ChecksumError(
-                f"'{path}' holds pickled objects; that could run any code, so it was not loaded."
-            ) from error
-        raise ChecksumError(f"'{path}' is torn, or no file of arrays: {error}.") from error
-    if not isinstance(content, dict):
-        raise ChecksumError(f"'{path}' holds a {type(content).__name__} and no dict of arrays.")
-    return content
+    if path.suffix != ".npz":
+        return load_plain(path, mmap=True)
+    return {
+        name: array.tolist() if array.dtype.kind in "US" else torch.from_numpy(array)
+        for name, array in load_npz(path).items()
+    }
 
 
 def _rename(content: Mapping[str, Any]) -> dict[str, Any]:

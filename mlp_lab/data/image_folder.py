@@ -13,10 +13,17 @@ import torch
 from numpy.typing import NDArray
 
 from mlp_lab.atomic import locked, remove_leftovers, replacing
-from mlp_lab.data.decode import SUFFIXES, look_at_image, refusing_bombs
-from mlp_lab.data.decode_many import decode_images, shared_array
 from mlp_lab.data.source import PARTS, Part, Samples, Source
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, MLPLabWarning
+from mlp_lab.images import (
+    SUFFIXES,
+    decode_images,
+    images_below,
+    images_in,
+    look_at_image,
+    refusing_bombs,
+    shared_array,
+)
 
 _CACHE_SUFFIX = ".mlp_lab"
 
@@ -88,7 +95,7 @@ class ImageFolder(Source):
             raise ChecksumError(f"'{directory}' has the class {unknown[0]!r}, which train has not.")
         files = []
         for label, name in enumerate(self.class_names):
-            images = _images_in(directory / name)
+            images = images_in(directory / name)
             if not images and directory == self._directories["train"]:
                 raise DatasetNotFoundError(f"The class folder '{directory / name}' has no image.")
             files += [(image, label) for image in images]
@@ -215,8 +222,7 @@ def read_unlabelled(directory: Path, shape: tuple[int, ...], num_targets: int) -
         )
     if not directory.is_dir():
         raise DatasetNotFoundError(f"data.predict_dir '{directory}' is not there.")
-    below = [directory, *(d for d in sorted(directory.rglob("*")) if d.is_dir())]
-    files = sorted(image for d in below for image in _images_in(d))
+    files = images_below(directory)
     if not files:
         raise DatasetNotFoundError(f"No images in data.predict_dir '{directory}'.")
     images = shared_array((len(files), *shape))
@@ -230,19 +236,6 @@ def read_unlabelled(directory: Path, shape: tuple[int, ...], num_targets: int) -
 
 def _subdirectories(directory: Path) -> list[Path]:
     return sorted(d for d in directory.iterdir() if d.is_dir() and not d.name.startswith("."))
-
-
-def _images_in(directory: Path) -> list[Path]:
-    """Return the image files of a directory, none where it is not there, in any order."""
-    if not directory.is_dir():
-        return []
-    with os.scandir(directory) as entries:  # knows what is a file without asking for each
-        return [
-            Path(entry.path)
-            for entry in entries
-            if f".{entry.name.rpartition('.')[2].lower()}" in SUFFIXES
-            and (Path(entry.path).is_file() if entry.is_symlink() else entry.is_file())
-        ]
 
 
 def _new_array(path: Path, num: int, shape: tuple[int, int, int]) -> np.memmap:

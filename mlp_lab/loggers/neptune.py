@@ -85,7 +85,7 @@ class NeptuneLogger(Tracker):
         experiment = None
         if self._run is not None:
             os.environ[_DIRECTORY_VARIABLE] = str(self._run.dir / "neptune")
-            experiment = f"{self._run.experiment}/{self._run.dir.name}"
+            experiment = self._run.name
         try:
             return neptune.init_run(
                 project=self.project,

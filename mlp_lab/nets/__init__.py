@@ -5,6 +5,13 @@ D features, K classes.
 """
 
 from mlp_lab.nets.cnn import CNN
+from mlp_lab.nets.inference_net import (
+    Head,
+    InferenceNet,
+    normalise,
+    probabilities,
+    rebuild,
+)
 from mlp_lab.nets.mlp import MLP
 from mlp_lab.nets.net import (
     Layer,
@@ -20,12 +27,17 @@ from mlp_lab.nets.resnet import ResNet
 __all__ = [
     "CNN",
     "MLP",
+    "Head",
+    "InferenceNet",
     "Layer",
     "Net",
     "NetFactory",
     "NetSize",
     "ResNet",
     "measure_net",
+    "normalise",
+    "probabilities",
+    "rebuild",
     "trace_layers",
     "trains_on_one_sample",
 ]

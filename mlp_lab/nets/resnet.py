@@ -10,6 +10,8 @@ from mlp_lab.nets.cnn import require_image
 from mlp_lab.nets.initialise import InitName, initialise
 from mlp_lab.nets.net import Net
 
+_MOST_BLOCKS = 1000
+
 
 class ResNet(Net):
     """Stages of torchvision's basic blocks after a 3 x 3 stem; each next stage halves the image.
@@ -57,6 +59,10 @@ class ResNet(Net):
             )
         if not 0 <= dropout < 1:
             raise ConfigError(f"model.net.dropout is {dropout}; it must lie in [0, 1).")
+        if sum(self.blocks) > _MOST_BLOCKS:
+            raise ConfigError(
+                f"model.net.blocks is {list(blocks)}; together there may be {_MOST_BLOCKS}."
+            )
         in_channels, size = require_image(self, self.input_shape)
         if min(size) < 2 ** (len(self.blocks) - 1):
             raise ConfigError(

@@ -16,6 +16,7 @@ _FREE = (
     "experiment",
     "runs_dir",
     "figures",
+    "onnx",
     "data.root",
     "data.download",
     "data.predict_split",

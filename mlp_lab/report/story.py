@@ -60,7 +60,7 @@ class Story:
     @property
     def name(self) -> str:
         """Experiment and number."""
-        return f"{self.run.experiment}/{self.run.dir.name}"
+        return self.run.name
 
     @property
     def status(self) -> str:

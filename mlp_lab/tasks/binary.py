@@ -1,6 +1,6 @@
 """One class or the other, by one logit."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.metrics import confusion_matrix
-from mlp_lab.nets import MLP, NetFactory
+from mlp_lab.nets import MLP, Head, NetFactory
 from mlp_lab.tasks.classes import ClassesTask
 from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
@@ -41,6 +41,8 @@ class BinaryTask(ClassesTask):
         ConfigError: Other than two classes, a weight that is not positive, or a loss that cannot
             take them.
     """
+
+    head: ClassVar[Head] = "sigmoid"
 
     def __init__(
         self,
@@ -120,11 +122,6 @@ class BinaryTask(ClassesTask):
             "loss": self.scoring_loss(outputs.float(), _share_of_second(labels)) * len(labels),
             "confusion": confusion_matrix(predicted, labels, 2),
         }
-
-    def probabilities(self, outputs: Tensor) -> Tensor:
-        """Return the probability of each class, ``(N, 2)``, from the net's outputs ``(N, 1)``."""
-        # Not 1 - p, which is 0 where p is nearly 1.
-        return torch.cat([-outputs, outputs], 1).sigmoid()
 
 
 def _share_of_second(labels: Tensor) -> Tensor:

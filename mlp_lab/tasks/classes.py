@@ -1,6 +1,5 @@
 """What all tasks with classes share, however many outputs say which one it is."""
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from mlp_lab.data import Batch, LabDataModule
 from mlp_lab.errors import ConfigError
+from mlp_lab.nets import Head, probabilities
 from mlp_lab.tasks.loss import takes_weights
 from mlp_lab.tasks.task import Goal, Task
 
@@ -31,6 +31,7 @@ class ClassesTask(Task):
     score_mode: ClassVar[Literal["min", "max"]] = "max"
     metric_names: ClassVar[Mapping[str, str]] = {"acc": "accuracy", "loss": "loss"}
     overfit_goals: ClassVar[Mapping[str, Goal]] = {"loss": ("under", 0.05), "acc": ("at least", 1)}
+    head: ClassVar[Head] = "softmax"
 
     def __init__(self, num_classes: int, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -39,9 +40,9 @@ class ClassesTask(Task):
         self.class_weights: Tensor
         self.register_buffer("class_weights", torch.ones(num_classes))
 
-    @abstractmethod
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Return the probability of each class, ``(N, K)``, from the net's outputs."""
+        return probabilities(outputs, self.head)
 
     def take_statistics(self, data: LabDataModule) -> None:
         """Copy the class weights too.

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError
@@ -111,7 +110,3 @@ class ClassificationTask(ClassesTask):
             "loss": self.scoring_loss(outputs, labels) * len(labels),
             "confusion": confusion_matrix(outputs.argmax(1), labels, self.num_classes),
         }
-
-    def probabilities(self, outputs: Tensor) -> Tensor:
-        """Return the probability of each class from the net's outputs, both ``(N, K)``."""
-        return F.softmax(outputs, 1)

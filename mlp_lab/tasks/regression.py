@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mlp_lab.data import Batch
 from mlp_lab.errors import ConfigError
-from mlp_lab.nets import MLP, NetFactory
+from mlp_lab.nets import MLP, Head, NetFactory
 from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
@@ -44,6 +44,7 @@ class RegressionTask(Task):
         "r2": "R²",
     }
     overfit_goals: ClassVar[Mapping[str, Goal]] = {"r2": ("at least", 0.95)}
+    head: ClassVar[Head] = "none"
 
     def __init__(
         self,

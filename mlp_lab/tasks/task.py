@@ -17,7 +17,7 @@ from mlp_lab.data import Batch, LabDataModule
 from mlp_lab.data.source import batches_of
 from mlp_lab.describe import describe
 from mlp_lab.errors import ConfigError
-from mlp_lab.nets import NetFactory, trains_on_one_sample
+from mlp_lab.nets import Head, NetFactory, normalise, trains_on_one_sample
 from mlp_lab.tasks.loss import LossFactory, describe_loss, make_loss, make_scoring_loss
 from mlp_lab.tasks.optimizer import (
     Decayed,
@@ -49,6 +49,7 @@ class Task(pl.LightningModule, ABC):
         score_mode: Whether the score is best at its ``max`` or ``min``.
         metric_names: What ``metrics_of`` gives, and what a reader calls it.
         overfit_goals: What the metrics of a batch must reach for it to be learnt by heart.
+        head: How the net's outputs become probabilities.
         loss: What is descended, weighted and smoothed as asked for.
         scoring_loss: The same without weights and smoothing, for validation and test.
         totals: Sums over the samples of the last evaluation, by name.
@@ -58,6 +59,7 @@ class Task(pl.LightningModule, ABC):
     score_mode: ClassVar[Literal["min", "max"]]
     metric_names: ClassVar[Mapping[str, str]]
     overfit_goals: ClassVar[Mapping[str, Goal]]
+    head: ClassVar[Head]
 
     def __init__(
         self,
@@ -125,10 +127,7 @@ class Task(pl.LightningModule, ABC):
         Shape:
             ``(N, *input_shape)``, uint8 or floating, to the same in the net's precision.
         """
-        scaled = inputs.to(self.mean.dtype, copy=True)  # changed in place from here on
-        if inputs.dtype == torch.uint8:
-            scaled.div_(255)
-        return scaled.sub_(self.mean).div_(self.std)
+        return normalise(inputs, self.mean, self.std)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs of the net for raw inputs, ``(N, *input_shape)`` to ``(N, K)``."""

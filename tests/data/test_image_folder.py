@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from mlp_lab.data import ImageFolder, LabDataModule
-from mlp_lab.data.decode import decode_image, look_at_image
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, MLPLabWarning
+from mlp_lab.images import decode_image, look_at_image
 from tests.conftest import CommandLine
 from tests.helpers.processes import finish, started
 
@@ -73,7 +73,7 @@ def test_decoded_once_and_again_when_the_folder_changes(
     make_folder(tmp_path)
     first = load(tmp_path)["train"].inputs
     with monkeypatch.context() as patch:
-        patch.setattr("mlp_lab.data.decode_many.decode_image", None)
+        patch.setattr("mlp_lab.images.decode_many.decode_image", None)
         assert torch.equal(load(tmp_path)["train"].inputs, first)
     Image.fromarray(pixels()).save(tmp_path / "c" / "0.png")
     changed = load(tmp_path)["train"].inputs
@@ -146,7 +146,7 @@ def test_two_sizes_have_two_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     make_folder(tmp_path / "folder")
     for size in (4, 5):
         load(tmp_path / "folder", image_size=size)
-    monkeypatch.setattr("mlp_lab.data.decode_many.decode_image", None)
+    monkeypatch.setattr("mlp_lab.images.decode_many.decode_image", None)
     for size in (4, 5):
         load(tmp_path / "folder", image_size=size)
 

@@ -9,37 +9,44 @@ import os
 import signal
 import sys
 import warnings
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mlp_lab.data.decode import decode_image, refusing_bombs
 from mlp_lab.errors import ChecksumError, MLPLabError
+from mlp_lab.images.decode import decode_image, refusing_bombs
 
 # Handed to a worker together: one at a time, handing over would take longer than decoding.
 _FILES_AT_ONCE = 256
+_BATCHES_AHEAD = 6
 
 _SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 @dataclass
 class _Work:
-    """What all workers share."""
+    """What all workers share.
+
+    The images may be fewer than the files: later ones then take the place of the first.
+    """
 
     files: Sequence[Path]
     images: NDArray[np.uint8]
     resize: bool
     skip_broken: bool
+    at_once: int = _FILES_AT_ONCE
 
     def decode(self, start: int) -> NDArray[np.bool_]:
         """Decode the files from ``start`` on, and return which could be read."""
-        files = self.files[start : start + _FILES_AT_ONCE]
+        files = self.files[start : start + self.at_once]
         kept = np.ones(len(files), np.bool_)
         channels, height, width = self.images.shape[1:]
         for number, file in enumerate(files):
@@ -50,7 +57,7 @@ class _Work:
                     raise
                 kept[number] = False
             else:
-                self.images[start + number] = pixels
+                self.images[(start + number) % len(self.images)] = pixels
         return kept
 
 
@@ -84,17 +91,57 @@ def decode_images(
     from rich.progress import track
 
     work = _Work(files, images, resize, skip_broken)
-    starts = range(0, len(files), _FILES_AT_ONCE)
+    silent = not sys.stdout.isatty()
+    num_parts = -(-len(files) // work.at_once)
+    parts = _decode_in_order(work, num_parts)
+    return np.concatenate([*track(parts, title, total=num_parts, disable=silent)])
+
+
+def stream_images(
+    files: Sequence[Path], shape: tuple[int, int, int], batch_size: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield images batch by batch, decoded ahead in memory that does not grow with their number.
+
+    Args:
+        files: The N files.
+        shape: Channels, height and width that all are brought to.
+        batch_size: Images of a batch; the last one may have fewer.
+
+    Shape:
+        each ``(B, C, H, W)``, good until the next one is asked for.
+
+    Raises:
+        ChecksumError: A file is no image, or broken.
+        MLPLabError: A process was killed.
+    """
+    batch_size = min(batch_size, len(files))
+    num_batches = -(-len(files) // batch_size)
+    ahead = min(_BATCHES_AHEAD, num_batches)
+    images = shared_array((ahead * batch_size, *shape))
+    work = _Work(files, images, resize=True, skip_broken=False, at_once=batch_size)
+    for number, kept in enumerate(_decode_in_order(work, ahead - 1 or 1)):
+        place = number % ahead * batch_size
+        yield images[place : place + len(kept)]
+
+
+def _decode_in_order(work: _Work, most_ahead: int) -> Iterator[NDArray[np.bool_]]:
+    """Decode all files in parts, so many of them ahead of what is yielded."""
+    starts = iter(range(0, len(work.files), work.at_once))
     with refusing_bombs():
-        if len(starts) < 2:
-            return np.concatenate([work.decode(start) for start in starts])
-        with _explaining_kills(), _start_workers(work, len(starts)) as pool:
+        if len(work.files) <= work.at_once:
+            yield from map(work.decode, starts)
+            return
+        with _explaining_kills(), _start_workers(work) as pool:
             # Newer Pythons warn of forking beside threads; these workers touch nothing of theirs.
             warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
             decode = _decode if isinstance(pool, ProcessPoolExecutor) else work.decode
-            done = pool.map(decode, starts)
-            silent = not sys.stdout.isatty()
-            return np.concatenate([*track(done, title, total=len(starts), disable=silent)])
+            pending = deque(pool.submit(decode, start) for start in islice(starts, most_ahead))
+            try:
+                while pending:
+                    yield pending.popleft().result()
+                    pending += [pool.submit(decode, start) for start in islice(starts, 1)]
+            finally:
+                pool.shutdown(cancel_futures=True)
 
 
 def shared_array(shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -113,14 +160,14 @@ def _explaining_kills() -> Iterator[None]:
         ) from error
 
 
-def _start_workers(work: _Work, most: int) -> ProcessPoolExecutor | ThreadPoolExecutor:
+def _start_workers(work: _Work) -> ProcessPoolExecutor | ThreadPoolExecutor:
     """Start a worker for each core: processes where they can be forked, else threads.
 
     Python's own part in reading a small image keeps threads from doing two at a time.
     """
     if sys.platform != "linux":
         return ThreadPoolExecutor(os.cpu_count())
-    num = min(most, len(os.sched_getaffinity(0)))
+    num = min(len(work.files) // work.at_once + 1, len(os.sched_getaffinity(0)))
     Image.init()  # once, and not in each process
     context = multiprocessing.get_context("fork")  # arguments are inherited, not copied
     return ProcessPoolExecutor(num, context, _begin_process, (work, os.getpid()))

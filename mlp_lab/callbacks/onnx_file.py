@@ -1,0 +1,49 @@
+"""model.onnx: the best checkpoint, ready to be used elsewhere."""
+
+import warnings
+from pathlib import Path
+
+import lightning.pytorch as pl
+
+from mlp_lab.callbacks.metrics_file import MetricsFile
+from mlp_lab.data import LabDataModule
+from mlp_lab.errors import MLPLabError, MLPLabWarning
+from mlp_lab.run import Run
+from mlp_lab.tasks import Task
+
+
+class OnnxFile(pl.Callback):
+    """Export the net that was tested; what cannot be exported is a warning and ends nothing.
+
+    Args:
+        run: Where model.onnx goes.
+        metrics: Knows the scores that go into it; its hooks must come first.
+    """
+
+    def __init__(self, run: Run, metrics: MetricsFile) -> None:
+        self.run = run
+        self.metrics = metrics
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the file."""
+        data = trainer.datamodule  # type: ignore[attr-defined]  # set by a connector
+        if not trainer.is_global_zero or not isinstance(data, LabDataModule):
+            return
+        assert isinstance(pl_module, Task)
+        self._export(pl_module, data, self.run.model_path)
+
+    def _export(self, task: Task, data: LabDataModule, path: Path) -> None:
+        # Imported here: it takes a second, and not every training comes so far.
+        from mlp_lab.export.model_info import describe_model, samples_to_check
+        from mlp_lab.export.onnx_file import write_onnx
+
+        try:
+            info = describe_model(task, data, self.run.name, self.metrics.metrics)
+            difference = write_onnx(task, info, samples_to_check(data), path)
+        except MLPLabError as error:
+            warnings.warn(str(error), MLPLabWarning, stacklevel=2)
+        except Exception as error:  # a net may be of any kind
+            text = f"{path.name} could not be made: {type(error).__name__}: {error}."
+            warnings.warn(text, MLPLabWarning, stacklevel=2)
+        else:
+            print(f"model: {path} (differs by {difference:.1e} from the net on test samples)")

@@ -1,0 +1,1 @@
+"""Models as files: written, then checked against the net they came from."""

@@ -1,0 +1,51 @@
+"""What a model says of itself in every file it goes into."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from mlp_lab import __version__
+from mlp_lab.data import LabDataModule
+from mlp_lab.inference import ModelInfo
+from mlp_lab.tasks import Task
+
+NUM_CHECKED = 256
+"""Real samples on which a model file must answer as the net does."""
+
+
+def describe_model(
+    task: Task, data: LabDataModule, run: str, metrics: Mapping[str, object]
+) -> ModelInfo:
+    """Describe a task's net as something to be used.
+
+    Args:
+        task: The task, which knows mean and standard deviation.
+        data: What it was trained on.
+        run: Experiment and number of the run.
+        metrics: Scores of the model; those on validation and test are kept.
+    """
+    return ModelInfo(
+        net=task.net.describe(),
+        input_shape=task.input_shape,
+        input_type="uint8" if data.samples[0].inputs.dtype == torch.uint8 else "float32",
+        num_outputs=task.net.num_outputs,
+        head=task.head,
+        class_names=tuple(data.class_names),
+        mean=tuple(task.mean.flatten().tolist()),
+        std=tuple(task.std.flatten().tolist()),
+        run=run,
+        metrics={
+            key: float(value)
+            for key, value in metrics.items()
+            if key.startswith(("val/", "test/")) and isinstance(value, int | float)
+        },
+        mlp_lab=__version__,
+    )
+
+
+def samples_to_check(data: LabDataModule) -> Tensor:
+    """Return the first test samples, in the type that the model takes."""
+    test = data.subsets["test"]
+    samples = test[torch.arange(min(NUM_CHECKED, len(test)))][0]
+    return samples if samples.dtype == torch.uint8 else samples.float()

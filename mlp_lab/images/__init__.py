@@ -1,0 +1,17 @@
+"""From image files to arrays of bytes, for training and inference alike. Imports no torch."""
+
+from mlp_lab.images.decode import SUFFIXES, decode_image, look_at_image, refusing_bombs
+from mlp_lab.images.decode_many import decode_images, shared_array, stream_images
+from mlp_lab.images.find import images_below, images_in
+
+__all__ = [
+    "SUFFIXES",
+    "decode_image",
+    "decode_images",
+    "images_below",
+    "images_in",
+    "look_at_image",
+    "refusing_bombs",
+    "shared_array",
+    "stream_images",
+]

@@ -1,0 +1,105 @@
+"""What a model file says of its model, in plain types."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from mlp_lab.errors import ChecksumError
+
+InputType = Literal["uint8", "float32"]
+
+_MOST_AXES = 4
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model takes, what it gives, and where it comes from.
+
+    Attributes:
+        net: Class path and arguments of the net.
+        input_shape: Shape of one input: ``(C, H, W)``, or ``(D,)``.
+        input_type: ``uint8`` for raw bytes 0..255, or ``float32``; normalising is the model's part.
+        num_outputs: Number of outputs K.
+        head: How outputs become probabilities: ``softmax``, ``sigmoid`` of one logit for the second
+            of two classes, or ``none`` for numbers.
+        class_names: The classes; none where numbers are predicted.
+        mean: Of each channel over the training inputs, bytes scaled to 0..1.
+        std: Standard deviation, likewise.
+        run: Experiment and number of the run.
+        metrics: Scores of the model on validation and test.
+        mlp_lab: Version that wrote it.
+    """
+
+    net: dict[str, Any]
+    input_shape: tuple[int, ...]
+    input_type: InputType
+    num_outputs: int
+    head: Literal["softmax", "sigmoid", "none"]
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    run: str
+    metrics: dict[str, float]
+    mlp_lab: str
+
+    @property
+    def input_layout(self) -> str:
+        """The axes and the numbers of a batch, for a reader."""
+        axes = "NCHW" if len(self.input_shape) == 3 else "NCD"[:: 3 - len(self.input_shape)]
+        kind = "uint8, 0..255" if self.input_type == "uint8" else self.input_type
+        return f"{axes}, {kind}"
+
+    def plain(self) -> dict[str, Any]:
+        """Return it in plain types."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_plain(cls, content: Mapping[str, Any]) -> "ModelInfo":
+        """Take it from a file.
+
+        Raises:
+            ChecksumError: Something is missing, or cannot be so.
+        """
+        for field in fields(cls):
+            if not _CHECKS[field.name](content.get(field.name)):
+                raise ChecksumError(f"{field.name} is {content.get(field.name)!r:.80}")
+        chosen = {field.name: content[field.name] for field in fields(cls)}
+        lists = {key: tuple(value) for key, value in chosen.items() if isinstance(value, list)}
+        info = cls(**{**chosen, **lists})
+        names, outputs = len(info.class_names), info.num_outputs
+        expected = {"softmax": (outputs, outputs), "sigmoid": (2, 1), "none": (0, outputs)}
+        if (names, outputs) != expected[info.head]:
+            raise ChecksumError(f"{outputs} outputs with {info.head} are not of {names} classes")
+        return info
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 < value < 2**31
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_CHECKS: dict[str, Any] = {
+    "net": lambda v: (
+        isinstance(v, dict)
+        and isinstance(v.get("class_path"), str)
+        and isinstance(v.get("init_args"), dict)
+    ),
+    "input_shape": lambda v: (
+        isinstance(v, list) and 0 < len(v) < _MOST_AXES and all(map(_is_count, v))
+    ),
+    "input_type": lambda v: v in ("uint8", "float32"),
+    "num_outputs": _is_count,
+    "head": lambda v: v in ("softmax", "sigmoid", "none"),
+    "class_names": lambda v: isinstance(v, list) and all(isinstance(name, str) for name in v),
+    "mean": lambda v: isinstance(v, list) and all(map(_is_number, v)),
+    "std": lambda v: isinstance(v, list) and all(map(_is_number, v)),
+    "run": lambda v: isinstance(v, str),
+    "metrics": lambda v: isinstance(v, dict) and all(map(_is_number, v.values())),
+    "mlp_lab": lambda v: isinstance(v, str),
+}

@@ -1,0 +1,154 @@
+"""From files to batches of raw inputs, with what is known of each input."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlp_lab.errors import ConfigError, DatasetNotFoundError
+from mlp_lab.images import SUFFIXES, images_below, stream_images
+from mlp_lab.inference.info import ModelInfo
+from mlp_lab.npz_file import load_npz
+
+_ARRAYS = ("x_test", "x", "data", "x_val", "x_train")
+_LABELS = {"x_test": "y_test", "x": "y", "data": "target", "x_val": "y_val", "x_train": "y_train"}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some inputs.
+
+    Attributes:
+        inputs: As the model takes them, ``(N, *input_shape)``; good until the next batch is asked
+            for.
+        names: The file of each, or its number in an array.
+        labels: The true class of each as a number, -1 where it is not known; None where none is.
+    """
+
+    inputs: NDArray[Any]
+    names: list[str]
+    labels: NDArray[np.integer] | None = None
+
+
+def read_batches(paths: Sequence[Path], info: ModelInfo, batch_size: int) -> Iterator[Batch]:
+    """Yield everything in images, directories of images, ``.npz`` and ``.pt`` files.
+
+    Images are brought to the model's shape as in training. A directory whose folders are called as
+    classes says with them what is right, as ``y_test`` does beside ``x_test`` in an array file.
+
+    Raises:
+        DatasetNotFoundError: A path is not there, or holds no image.
+        ChecksumError: A file is torn, or holds pickled objects.
+        ConfigError: Inputs that are not of the model's shape and type, or a kind of file that is
+            not read.
+    """
+    for path in paths:
+        suffix = path.suffix.lower()
+        if path.is_dir():
+            files = images_below(path)
+            if not files:
+                raise DatasetNotFoundError(f"No images in {str(path)!r}.")
+            yield from _read_images(files, info, batch_size, path)
+        elif not path.exists():
+            raise DatasetNotFoundError(f"{str(path)!r} is not there.")
+        elif suffix in (".npz", ".pt"):
+            yield from _read_arrays(path, info, batch_size)
+        elif suffix in SUFFIXES:
+            yield from _read_images([path], info, batch_size, None)
+        else:
+            raise ConfigError(
+                f"{str(path)!r} is neither a directory nor one of .npz, .pt, "
+                f"{', '.join(sorted(SUFFIXES))}."
+            )
+
+
+def _read_images(
+    files: Sequence[Path], info: ModelInfo, batch_size: int, directory: Path | None
+) -> Iterator[Batch]:
+    shape = info.input_shape
+    if len(shape) != 3 or shape[0] not in (1, 3) or info.input_type != "uint8":
+        raise ConfigError(
+            f"The model takes {info.input_layout} of shape {shape}, and no images. Give a .npz or "
+            ".pt with an array of that shape."
+        )
+    labels = None if directory is None else _labels_of(files, directory, info.class_names)
+    start = 0
+    for images in stream_images(files, (shape[0], shape[1], shape[2]), batch_size):
+        names = files[start : start + len(images)]
+        known = None if labels is None else labels[start : start + len(images)]
+        yield Batch(images, [str(name) for name in names], known)
+        start += len(images)
+
+
+def _labels_of(
+    files: Iterable[Path], directory: Path, class_names: Sequence[str]
+) -> NDArray[np.integer] | None:
+    """Return the classes that the folders are called after, None where one is called otherwise."""
+    numbers = {name: number for number, name in enumerate(class_names)}
+    depth = len(directory.parts)
+    found = [
+        numbers.get(file.parts[depth], -1) if len(file.parts) > depth + 1 else -1 for file in files
+    ]
+    return None if -1 in found else np.asarray(found)
+
+
+def _read_arrays(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch]:
+    content = load_npz(path) if path.suffix.lower() == ".npz" else _load_pt(path)
+    name = next((name for name in _ARRAYS if name in content), None)
+    if name is None:
+        raise ConfigError(
+            f"{str(path)!r} holds {', '.join(map(str, content)) or 'nothing'}, and none of "
+            f"{', '.join(_ARRAYS)}."
+        )
+    inputs = _fit(content[name], info, f"{name} in {str(path)!r}")
+    labels = _fit_labels(content.get(_LABELS[name]), len(inputs), info)
+    for start in range(0, len(inputs), batch_size):
+        part = slice(start, start + batch_size)
+        rows = inputs[part]
+        wanted = np.ascontiguousarray(rows, dtype=info.input_type)
+        names = [str(number) for number in range(start, start + len(rows))]
+        yield Batch(wanted, names, None if labels is None else labels[part])
+
+
+def _load_pt(path: Path) -> Mapping[str, Any]:
+    import torch
+
+    from mlp_lab.plain_file import load_plain
+
+    content = load_plain(path, mmap=True)
+    arrays = {}
+    for name, value in content.items():
+        if isinstance(value, torch.Tensor) and value.layout == torch.strided:
+            # numpy has no bfloat16
+            arrays[str(name)] = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    return arrays
+
+
+def _fit(array: NDArray[Any], info: ModelInfo, name: str) -> NDArray[Any]:
+    """Bring inputs to the model's axes, channels first, or refuse them."""
+    shape = info.input_shape
+    found = array.shape[1:]
+    if found == (*shape[1:], shape[0]) and len(shape) == 3 and found != shape:
+        array = array.transpose(0, 3, 1, 2)
+    elif found == shape[1:] and shape[0] == 1:
+        array = array[:, None]
+    elif found != shape:
+        raise ConfigError(f"{name} has inputs of shape {found}; the model takes {shape}.")
+    if info.input_type == "uint8" and array.dtype != np.uint8:
+        raise ConfigError(f"{name} is of {array.dtype}; the model takes raw bytes, 0..255.")
+    if array.dtype.kind not in "biuf":
+        raise ConfigError(f"{name} is of {array.dtype}; the model takes numbers.")
+    return array
+
+
+def _fit_labels(array: NDArray[Any] | None, num: int, info: ModelInfo) -> NDArray[Any] | None:
+    """Return labels of classes; None where they are of anything else."""
+    if array is None or array.shape != (num,) or array.dtype.kind not in "iu":
+        return None
+    known = info.class_names and (
+        not num or 0 <= array.min() <= array.max() < len(info.class_names)
+    )
+    return array.astype(np.int64) if known else None

@@ -1,0 +1,133 @@
+"""A net as it is used: raw inputs in, and of classes their probabilities beside the outputs."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from mlp_lab.errors import ChecksumError, ConfigError
+from mlp_lab.nets.net import Net
+
+Head = Literal["softmax", "sigmoid", "none"]
+"""How outputs become probabilities: of K classes, of two by one logit, or not at all."""
+
+# What a file may name a class of; a class of anything else is code that nobody has asked for.
+_PACKAGE = "mlp_lab"
+
+
+class InferenceNet(nn.Module):
+    """Normalise, apply the net, and say probabilities.
+
+    Its tensors have the names that they have in a task, so a checkpoint's fit.
+
+    Args:
+        net: The net.
+        head: How its outputs become probabilities.
+
+    Shape:
+        ``(N, *input_shape)``, uint8 or floating, to ``(N, K)`` and, unless the head is ``none``,
+        ``(N, K)`` once more, which for ``sigmoid`` is ``(N, 2)``.
+    """
+
+    def __init__(self, net: Net, head: Head) -> None:
+        super().__init__()
+        self.net = net
+        self.head: Head = head
+        per_channel = (net.input_shape[0], *[1] * (len(net.input_shape) - 1))
+        self.mean: Tensor
+        self.register_buffer("mean", torch.zeros(per_channel))
+        self.std: Tensor
+        self.register_buffer("std", torch.ones(per_channel))
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Return outputs, and probabilities where there are classes."""
+        outputs = self.net(normalise(inputs, self.mean, self.std))
+        return (outputs,) if self.head == "none" else (outputs, probabilities(outputs, self.head))
+
+
+def normalise(inputs: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Scale bytes to 0..1, then channels to mean 0 and variance 1 over the training images.
+
+    Shape:
+        inputs ``(N, C, ...)``, uint8 or floating; mean and std ``(C, 1, ...)``; result as inputs,
+        in the precision of mean.
+    """
+    scaled = inputs.to(mean.dtype, copy=True)  # changed in place from here on
+    if inputs.dtype == torch.uint8:
+        scaled.div_(255)
+    return scaled.sub_(mean).div_(std)
+
+
+def probabilities(outputs: Tensor, head: Head) -> Tensor:
+    """Return the probability of each class from a net's outputs.
+
+    Shape:
+        ``(N, K)`` to the same; with ``sigmoid`` ``(N, 1)`` to ``(N, 2)``.
+    """
+    if head == "sigmoid":
+        # Not 1 - p, which is 0 where p is nearly 1.
+        return torch.cat([-outputs, outputs], 1).sigmoid()
+    return outputs.softmax(1)
+
+
+def rebuild(
+    description: Mapping[str, Any],
+    input_shape: tuple[int, ...],
+    num_outputs: int,
+    head: Head,
+    tensors: Mapping[str, Tensor],
+    *,
+    trust: bool = False,
+) -> InferenceNet:
+    """Make a net anew from what it says of itself and its tensors, ready to be used.
+
+    Args:
+        description: Class path and arguments.
+        input_shape: Shape of one input.
+        num_outputs: Number of outputs.
+        head: How they become probabilities.
+        tensors: All tensors by name; those that no net has are passed over.
+        trust: Whether a class of any package is made, or of this one alone.
+
+    Raises:
+        ConfigError: The class is of another package and not trusted, or no net.
+        ChecksumError: The description fits no net, or the tensors fit another one.
+    """
+    net_class = _find_class(str(description.get("class_path")), trust=trust)
+    try:
+        # Without memory: what the tensors do not confirm is never made.
+        with torch.device("meta"):
+            net = net_class(input_shape, num_outputs, **description.get("init_args", {}))
+            made = InferenceNet(net, head)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise ChecksumError(f"the description of the net makes none: {error}") from error
+    wanted = made.state_dict()
+    for name, tensor in wanted.items():
+        found = tensors.get(name)
+        if found is None or found.shape != tensor.shape:
+            shape = "missing" if found is None else f"of shape {tuple(found.shape)}"
+            raise ChecksumError(f"{name} is {shape}, but the net wants {tuple(tensor.shape)}")
+    chosen = {
+        name: tensors[name].float() if tensor.is_floating_point() else tensors[name]
+        for name, tensor in wanted.items()
+    }
+    made.load_state_dict(chosen, assign=True)
+    return made.requires_grad_(False).eval()
+
+
+def _find_class(path: str, *, trust: bool) -> type[Net]:
+    module, _, name = path.rpartition(".")
+    if module.partition(".")[0] != _PACKAGE and not trust:
+        raise ConfigError(
+            f"the file names the class {path!r}, which is not of {_PACKAGE}. If you trust that "
+            "file, add --trust."
+        )
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"the file names the class {path!r}, which is not there.") from error
+    if not (isinstance(found, type) and issubclass(found, Net)):
+        raise ConfigError(f"the file names {path!r}, which is no net.")
+    return found

@@ -1,0 +1,36 @@
+"""PyTorch's files of tensors and plain types alone."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mlp_lab.errors import ChecksumError
+
+
+def load_plain(path: Path, *, mmap: bool = False) -> dict[Any, Any]:
+    """Read a file onto the CPU, without unpickling anything but tensors and plain types.
+
+    Args:
+        path: The file.
+        mmap: Whether tensors stay in the file until they are used.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ChecksumError: It is torn, holds pickled objects, or something else than a dict.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except FileNotFoundError:
+        raise
+    except pickle.UnpicklingError as error:
+        raise ChecksumError(
+            f"{str(path)!r} holds more than tensors and plain types; that could run any code, so "
+            "it was not loaded."
+        ) from error
+    except Exception as error:  # a damaged file may confuse the reader in any way
+        raise ChecksumError(f"{str(path)!r} is torn, or no file of tensors at all.") from error
+    if not isinstance(content, dict):
+        raise ChecksumError(f"{str(path)!r} holds a {type(content).__name__} and no dict.")
+    return content
