@@ -26,8 +26,8 @@ def load_plain(path: Path, *, mmap: bool = False) -> dict[Any, Any]:
         raise
     except pickle.UnpicklingError as error:
         raise ChecksumError(
-            f"{str(path)!r} holds more than tensors and plain types; that could run any code, so "
-            "it was not loaded."
+            f"{str(path)!r} is no file of tensors and plain types alone; what else it holds could "
+            "run any code, so it was not loaded."
         ) from error
     except Exception as error:  # a damaged file may confuse the reader in any way
         raise ChecksumError(f"{str(path)!r} is torn, or no file of tensors at all.") from error

@@ -17,6 +17,7 @@ LIMIT = 60_000_000
 SETTINGS = [
     *("--trainer.max_epochs=1", "--model.net.hidden_dims=[4]", "--data.batch_size=64"),
     "--figures=false",
+    "--onnx=false",
 ]
 
 STATUS = Path("/proc/self/status")

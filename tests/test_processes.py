@@ -17,6 +17,7 @@ from tests.helpers.training import assert_same_training
 DIGITS = [
     *("--data.source=Digits", "--data.batch_size=16", "--trainer.max_epochs=3"),
     "--figures=false",
+    "--onnx=false",
 ]
 
 

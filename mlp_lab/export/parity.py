@@ -51,6 +51,8 @@ def _answer(task: Task, inputs: Tensor) -> Sequence[np.ndarray]:
 
 
 def _compare(name: str, found: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:
+    if any(ours.shape != theirs.shape for ours, theirs in zip(found, expected, strict=True)):
+        raise ExportError(f"{name} gives answers of another shape. Nothing was written.")
     differences = [
         float(np.abs(ours - theirs).max()) / max(1.0, float(np.abs(theirs).max()))
         for ours, theirs in zip(found, expected, strict=True)

@@ -1,0 +1,155 @@
+"""mlp-lab infer: images, directories and arrays in, a table out."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mlp_lab.data import Digits
+from tests.conftest import CommandLine
+
+
+@pytest.fixture
+def model(digits_run: Path) -> Path:
+    return digits_run / "model.onnx"
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """Thirty digits in folders that are called as their classes."""
+    samples = Digits().load(Path(), download=False)["train"]
+    for number in range(30):
+        name = str(int(samples.labels[number]))
+        path = tmp_path / "photos" / name / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(samples.inputs[number, 0].numpy()).save(path)
+    return tmp_path / "photos"
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_folders_called_as_classes_give_the_accuracy(
+    mlp_lab: CommandLine, model: Path, folders: Path, tmp_path: Path
+) -> None:
+    outcome = mlp_lab("infer", model, folders, "--out", "a.csv", "--batch_size", 7)
+    assert (outcome.code, outcome.err) == (0, "")
+    rows = rows_of(tmp_path / "a.csv")
+    assert [Path(row["input"]).name for row in rows] == sorted(
+        (p.name for p in folders.rglob("*.png")),
+        key=lambda name: str(next(folders.rglob(name))),
+    )
+    assert all(row["label"] == Path(row["input"]).parent.name for row in rows)
+    right = sum(row["label"] == row["predicted"] for row in rows)
+    assert f"30 inputs, accuracy {right / 30:.4f} of 30 labelled" in outcome.out
+    assert "... and 10 more" in outcome.out
+    assert right > 20
+
+
+def test_a_batch_size_changes_nothing(mlp_lab: CommandLine, model: Path, folders: Path) -> None:
+    for size in (1, 8, 1000):
+        assert (
+            mlp_lab("infer", model, folders, "--out", f"{size}.csv", "--batch_size", size).code == 0
+        )
+    first, *others = (rows_of(Path(f"{size}.csv")) for size in (1, 8, 1000))
+    for other in others:
+        assert [row["predicted"] for row in other] == [row["predicted"] for row in first]
+
+
+def test_json_and_the_likeliest_classes(
+    mlp_lab: CommandLine, model: Path, folders: Path, tmp_path: Path
+) -> None:
+    image = next(folders.rglob("*.png"))
+    outcome = mlp_lab("infer", model, image, "--out", "a.json", "--top_k", 3)
+    assert outcome.code == 0
+    (row,) = json.loads((tmp_path / "a.json").read_text())
+    assert [*row] == [
+        *("input", "label", "predicted", "confidence"),
+        *("predicted_2", "confidence_2", "predicted_3", "confidence_3"),
+    ]
+    assert 1 >= row["confidence"] >= row["confidence_2"] >= row["confidence_3"] >= 0
+
+
+def test_images_are_brought_to_the_models_shape(
+    mlp_lab: CommandLine, model: Path, tmp_path: Path
+) -> None:
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save("colour.png")
+    assert mlp_lab("infer", model, "colour.png").code == 0
+
+
+@pytest.mark.parametrize("kind", ["npz", "pt"])
+@pytest.mark.parametrize("layout", ["NCHW", "NHW", "NHWC"])
+def test_arrays(mlp_lab: CommandLine, model: Path, tmp_path: Path, kind: str, layout: str) -> None:
+    samples = Digits().load(Path(), download=False)["train"]
+    x, y = samples.inputs[:50].numpy(), samples.labels[:50].numpy()
+    x = {"NCHW": x, "NHW": x[:, 0], "NHWC": x.transpose(0, 2, 3, 1)}[layout]
+    if kind == "npz":
+        np.savez("a.npz", x_test=x, y_test=y)
+    else:
+        torch.save({"x_test": torch.tensor(x), "y_test": torch.tensor(y)}, "a.pt")
+    outcome = mlp_lab("infer", model, f"a.{kind}", "--out", "a.csv")
+    assert outcome.code == 0
+    rows = rows_of(tmp_path / "a.csv")
+    right = sum(row["label"] == row["predicted"] for row in rows)
+    assert f"50 inputs, accuracy {right / 50:.4f} of 50" in outcome.out
+    assert right > 40
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["no.onnx", "a.png"], "'no.onnx' is not there"),
+        (["MODEL", "nothing"], "'nothing' is not there"),
+        (["MODEL", "empty"], "No images in 'empty'"),
+        (["MODEL", "a.txt"], "'a.txt' is neither a directory nor one of .npz, .pt, .bmp"),
+        (["MODEL", "text.png"], "'text.png' is no image"),
+        (["MODEL", "a.npz", "--top_k=11"], "top_k is 11; the model has 10 classes"),
+        (["MODEL", "a.npz", "--batch_size=0"], "batch_size is 0; it must be at least 1"),
+        (["MODEL", "a.npz", "--out=a.xml"], "out is 'a.xml'; it must be a .csv or a .json"),
+        (["MODEL", "big.npz"], "has inputs of shape (1, 9, 9); the model takes (1, 8, 8)"),
+        (["MODEL", "float.npz"], "is of float64; the model takes raw bytes, 0..255"),
+        (["MODEL", "other.npz"], "holds z, and none of x_test, x, data"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(
+    mlp_lab: CommandLine, model: Path, tmp_path: Path, words: list[str], said: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "text.png").write_text("no image")
+    np.savez("a.npz", x=np.zeros((2, 1, 8, 8), np.uint8))
+    np.savez("big.npz", x=np.zeros((2, 1, 9, 9), np.uint8))
+    np.savez("float.npz", x=np.zeros((2, 1, 8, 8)))
+    np.savez("other.npz", z=np.zeros(3))
+    chosen = [str(model) if word == "MODEL" else word for word in words]
+    outcome = mlp_lab("infer", *chosen, *([] if "--out" in words[-1] else ["--out=out.csv"]))
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_table_that_cannot_be_written_is_one_sentence(
+    mlp_lab: CommandLine, model: Path, tmp_path: Path
+) -> None:
+    np.savez("a.npz", x=np.zeros((2, 1, 8, 8), np.uint8))
+    (tmp_path / "file").touch()
+    outcome = mlp_lab("infer", model, "a.npz", "--out=file/a.csv")
+    assert outcome.code == 1
+    assert "'file/a.csv' could not be written" in outcome.err
+
+
+def test_numbers_are_said_as_they_are(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    words = ["--data.source=Line", "--model=RegressionTask", "--trainer.max_epochs=1"]
+    run_dir = mlp_lab("fit", *words).run_dir
+    np.savez("a.npz", x=np.linspace(0, 1, 5, dtype=np.float32)[:, None])
+    outcome = mlp_lab("infer", run_dir / "checkpoints" / "best.ckpt", "a.npz", "--out", "a.csv")
+    assert outcome.code == 0
+    rows = rows_of(tmp_path / "a.csv")
+    assert [*rows[0]] == ["input", "predicted"]
+    assert len({row["predicted"] for row in rows}) == 5

@@ -1,0 +1,314 @@
+"""Three kinds of files, one answer; whatever else they hold is refused and never run."""
+
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from mlp_lab.errors import ChecksumError, ConfigError, MLPLabError, RunNotFoundError
+from mlp_lab.export.commands import main as export
+from mlp_lab.inference import ModelInfo, Predictor
+from mlp_lab.inference.inputs import read_batches
+
+KINDS = ("onnx", "pth", "ckpt")
+
+
+@pytest.fixture(scope="module")
+def models(digits_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same net in three files."""
+    directory = tmp_path_factory.mktemp("models")
+    paths = {kind: directory / f"model.{kind}" for kind in KINDS}
+    for kind in ("onnx", "pth"):
+        words = [str(digits_run), "--format", kind, "--out", str(paths[kind])]
+        assert export("export", words) == 0
+    shutil.copy(digits_run / "checkpoints" / "best.ckpt", paths["ckpt"])
+    return paths
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 17, (40, 1, 8, 8), dtype=np.uint8)
+
+
+def test_the_three_kinds_say_the_same(models: dict[str, Path], images: np.ndarray) -> None:
+    answers = [Predictor(models[kind]).predict(images) for kind in KINDS]
+    assert answers[0].shape == (40, 10)
+    assert answers[0] == pytest.approx(answers[1], abs=1e-5)
+    assert (answers[1] == answers[2]).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_inputs_are_refused(models: dict[str, Path], kind: str) -> None:
+    predictor = Predictor(models[kind])
+    with pytest.raises(ConfigError, match=r"float64 of shape \(1, 8, 8\); the model takes uint8"):
+        predictor.predict(np.zeros((2, 1, 8, 8)))
+    with pytest.raises(ConfigError, match=r"of shape \(3, 8, 8\); the model takes .* \(1, 8, 8\)"):
+        predictor.predict(np.zeros((2, 3, 8, 8), np.uint8))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_torn_file_is_refused(models: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    content = models[kind].read_bytes()
+    for size in (0, 1, len(content) // 2, len(content) - 1):
+        path = tmp_path / f"torn{size}.{kind}"
+        path.write_bytes(content[:size])
+        with pytest.raises(ChecksumError, match=f"torn{size}.{kind}"):
+            Predictor(path)
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.txt").touch()
+    with pytest.raises(ConfigError, match=r"is none of \.onnx, \.pth and \.ckpt"):
+        Predictor(tmp_path / "model.txt")
+    with pytest.raises(RunNotFoundError, match="is not there"):
+        Predictor(tmp_path / "model.onnx")
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("kind", ["pth", "ckpt"])
+def test_a_pickled_object_is_refused_and_never_run(
+    models: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    mark = tmp_path / "was run"
+    content = torch.load(models[kind], weights_only=True)
+    torch.save({**content, "more": Bomb(mark)}, tmp_path / f"bomb.{kind}")
+    (tmp_path / f"plain.{kind}").write_bytes(pickle.dumps(Bomb(mark)))
+    with pytest.raises(ChecksumError, match="could run any code, so it was not loaded"):
+        Predictor(tmp_path / f"bomb.{kind}")
+    with pytest.raises(ChecksumError, match="is torn, or no file of tensors at all"):
+        Predictor(tmp_path / f"plain.{kind}")
+    assert not mark.exists()
+    torch.load(tmp_path / f"bomb.{kind}", weights_only=False)
+    assert mark.exists()  # it would have
+
+
+def test_npz_with_objects_is_refused_and_never_run(models: dict[str, Path], tmp_path: Path) -> None:
+    mark = tmp_path / "was run"
+    np.savez(tmp_path / "bomb.npz", x_test=np.array([Bomb(mark)], dtype=object))
+    mark.unlink(missing_ok=True)
+    predictor = Predictor(models["onnx"])
+    with pytest.raises(ChecksumError, match="holds pickled objects"):
+        list(predictor.predict_files(tmp_path / "bomb.npz"))
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"net": {"class_path": "os.system", "init_args": {}}}, "not of mlp_lab. If you trust"),
+        ({"net": {"class_path": "mlp_lab.nets.No", "init_args": {}}}, "which is not there"),
+        ({"net": {"class_path": "mlp_lab.data.Digits", "init_args": {}}}, "which is no net"),
+        (
+            {"net": {"class_path": "mlp_lab.nets.MLP", "init_args": {"hidden_dims": [10**9]}}},
+            r"but the net wants \(1000000000, 64\)",
+        ),
+        (
+            {"net": {"class_path": "mlp_lab.nets.MLP", "init_args": {"depth": 2}}},
+            "the description of the net makes none",
+        ),
+        (
+            {"net": {"class_path": "mlp_lab.nets.ResNet", "init_args": {"blocks": [10**9]}}},
+            "together there may be 1000",
+        ),
+        ({"num_outputs": 0}, "num_outputs is 0"),
+        ({"class_names": ["a"]}, "10 outputs with softmax are not of 1 classes"),
+        ({"head": "argmax"}, "head is 'argmax'"),
+        ({"input_shape": [1, 9, 9]}, "but the net wants"),
+    ],
+)
+def test_a_description_that_fits_nothing_is_refused(
+    models: dict[str, Path], tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    content = torch.load(models["pth"], weights_only=True)
+    content["model"] |= changes
+    torch.save(content, tmp_path / "changed.pth")
+    with pytest.raises(MLPLabError, match=said):
+        Predictor(tmp_path / "changed.pth")
+
+
+def change(path: Path, out: Path, **changes: Any) -> Path:
+    """Write an ONNX model with another input name, without metadata, or with external data."""
+    model = onnx.load(path)
+    if "rename" in changes:
+        for node in model.graph.node:
+            for place, name in enumerate(node.input):
+                node.input[place] = changes["rename"] if name == "inputs" else name
+        model.graph.input[0].name = changes["rename"]
+    for key in changes.get("forget", []):
+        kept = [entry for entry in model.metadata_props if entry.key != key]
+        del model.metadata_props[:]
+        model.metadata_props.extend(kept)
+    if changes.get("external"):
+        onnx.save(model, out, save_as_external_data=True, location="weights", size_threshold=0)
+        (out.parent / "weights").unlink()
+    else:
+        onnx.save(model, out)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rename": "images"}, "takes 'images' and gives logits, probabilities; a model of"),
+        ({"forget": ["class_names"]}, "does not say what mlp_lab writes into its models"),
+        ({"forget": ["net", "head", "run"]}, "Export one with mlp-lab export"),
+        ({"external": True}, "is torn, or no ONNX model"),
+    ],
+)
+def test_a_foreign_onnx_is_refused(
+    models: dict[str, Path], tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    path = change(models["onnx"], tmp_path / "other.onnx", **changes)
+    with pytest.raises(ChecksumError, match=said):
+        Predictor(path)
+
+
+def mutate(content: bytes, changes: list[tuple[float, int]], cut: float) -> bytes:
+    mutated = bytearray(content)
+    for place, byte in changes:
+        mutated[int(place * (len(mutated) - 1))] = byte
+    return bytes(mutated[: max(1, int(cut * len(mutated)))])
+
+
+@pytest.fixture(scope="module")
+def array_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Small files of inputs, one of each kind."""
+    directory = tmp_path_factory.mktemp("arrays")
+    x = np.arange(2 * 64, dtype=np.uint8).reshape(2, 1, 8, 8)
+    np.savez(directory / "a.npz", x_test=x, y_test=np.array([0, 1]))
+    torch.save({"x_test": torch.tensor(x), "y_test": torch.tensor([0, 1])}, directory / "a.pt")
+    Image.fromarray(x[0, 0]).save(directory / "a.png")
+    Image.fromarray(x[0, 0]).save(directory / "a.jpg")
+    Image.fromarray(x[0, 0]).save(directory / "a.gif")
+    return {path.suffix[1:]: path.read_bytes() for path in directory.iterdir()}
+
+
+PLACES = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=0, max_size=8)
+CUTS = st.one_of(st.just(1.0), st.floats(0, 1))
+NUM_EXAMPLES = 60
+
+
+def fuzz(num: int) -> settings:
+    return settings(
+        max_examples=num,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+
+
+def check_model(path: Path) -> None:
+    try:
+        predictor = Predictor(path)
+        predictor.answer(np.zeros((1, *predictor.info.input_shape), predictor.info.input_type))
+    except MLPLabError:
+        pass
+
+
+def check_inputs(path: Path, info: ModelInfo) -> None:
+    try:
+        for batch in read_batches([path], info, 2):
+            assert batch.inputs.shape[1:] == info.input_shape
+            assert batch.inputs.dtype == info.input_type
+    except MLPLabError:
+        pass
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(changes=PLACES, cut=CUTS)
+@fuzz(NUM_EXAMPLES)
+def test_damaged_models_give_our_errors_alone(
+    models: dict[str, Path], tmp_path: Path, kind: str, changes: Any, cut: float
+) -> None:
+    path = tmp_path / f"model.{kind}"
+    path.write_bytes(mutate(models[kind].read_bytes(), changes, cut))
+    check_model(path)
+
+
+@pytest.mark.parametrize("kind", ["npz", "pt", "png", "jpg", "gif"])
+@given(changes=PLACES, cut=CUTS)
+@fuzz(NUM_EXAMPLES)
+def test_damaged_inputs_give_our_errors_alone(
+    models: dict[str, Path],
+    array_files: dict[str, bytes],
+    tmp_path: Path,
+    kind: str,
+    changes: Any,
+    cut: float,
+) -> None:
+    path = tmp_path / f"inputs.{kind}"
+    path.write_bytes(mutate(array_files[kind], changes, cut))
+    check_inputs(path, Predictor(models["onnx"]).info)
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 300) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+
+
+@given(key=st.sampled_from([*ModelInfo.__annotations__]), value=PLAIN)
+@fuzz(3 * NUM_EXAMPLES)
+def test_odd_descriptions_give_our_errors_alone(
+    models: dict[str, Path], tmp_path: Path, key: str, value: Any
+) -> None:
+    content = torch.load(models["pth"], weights_only=True)
+    content["model"][key] = value
+    torch.save(content, tmp_path / "odd.pth")
+    check_model(tmp_path / "odd.pth")
+
+
+@given(
+    arguments=st.dictionaries(
+        st.sampled_from(["hidden_dims", "activation", "init", "dropout", "batch_norm", "bias"]),
+        PLAIN,
+    )
+)
+@fuzz(3 * NUM_EXAMPLES)
+def test_odd_nets_give_our_errors_alone(
+    models: dict[str, Path], tmp_path: Path, arguments: Any
+) -> None:
+    content = torch.load(models["pth"], weights_only=True)
+    content["model"]["net"]["init_args"] |= arguments
+    torch.save(content, tmp_path / "odd.pth")
+    check_model(tmp_path / "odd.pth")
+
+
+def test_onnx_needs_no_torch(models: dict[str, Path], tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
+    np.savez(tmp_path / "a.npz", x=np.zeros((3, 8, 8), np.uint8))
+    words = ["infer", str(models["onnx"]), "a.png", "a.npz", "--out", "a.json"]
+    code = (
+        f"import sys; from mlp_lab.cli import main; assert main({words}) == 0; "
+        "assert not {'torch', 'lightning', 'matplotlib', 'sklearn', 'onnx'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env=os.environ)
+    assert len(json.loads((tmp_path / "a.json").read_text())) == 4
+
+
+def test_a_checkpoint_is_a_zip_that_holds_its_description(models: dict[str, Path]) -> None:
+    assert zipfile.is_zipfile(models["ckpt"])
+    assert Predictor(models["ckpt"]).info.run == "base/version_0"
