@@ -43,19 +43,20 @@ def main() -> None:
             },
             arguments.rounds,
         )
-    files = images_below(arguments.image_folder)
+    folder: Path = arguments.image_folder
+    files = images_below(folder)
     channels, height, width = onnx.info.input_shape
     print(f"{len(files):,} images:")
 
     def decode() -> None:
-        for _ in stream_images(files, (channels, height, width), BATCH_SIZE):
+        for _ in stream_images(images_below(folder), (channels, height, width), BATCH_SIZE):
             pass
 
     def infer() -> None:
-        for _ in onnx.predict_files(arguments.image_folder, BATCH_SIZE):
+        for _ in onnx.predict_files(folder, BATCH_SIZE):
             pass
 
-    compare({"decoding alone": decode, "infer": infer}, arguments.rounds)
+    compare({"listing and decoding alone": decode, "infer": infer}, arguments.rounds)
     print("from its start:")
     start_up(run.model_path, files[0], arguments.rounds)
 

@@ -21,5 +21,11 @@ def images_in(directory: Path) -> list[Path]:
 
 def images_below(directory: Path) -> list[Path]:
     """Return the image files of a directory and all those below it, by name."""
-    directories = [directory, *(d for d in directory.rglob("*") if d.is_dir())]
-    return sorted(image for d in directories for image in images_in(d))
+    found = [
+        os.path.join(place, name)  # noqa: PTH118  # as Paths 10,000 names take a tenth of a second
+        for place, _, names in os.walk(directory)
+        for name in names
+        if f".{name.rpartition('.')[2].lower()}" in SUFFIXES
+    ]
+    found.sort(key=lambda name: name.split(os.sep))  # noqa: PTH206  # as above
+    return [Path(name) for name in found]

@@ -53,6 +53,8 @@ def open_onnx(path: Path) -> tuple[ModelInfo, Run]:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _QUIET
+    # Threads that wait for the next batch would keep a core from decoding it.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a damaged file may confuse the reader in any way

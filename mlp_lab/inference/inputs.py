@@ -88,10 +88,8 @@ def _labels_of(
 ) -> NDArray[np.integer] | None:
     """Return the classes that the folders are called after, None where one is called otherwise."""
     numbers = {name: number for number, name in enumerate(class_names)}
-    depth = len(directory.parts)
-    found = [
-        numbers.get(file.parts[depth], -1) if len(file.parts) > depth + 1 else -1 for file in files
-    ]
+    begin = len(directory.parts)
+    found = [numbers.get("".join(file.parts[begin:-1][:1]), -1) for file in files]
     return None if -1 in found else np.asarray(found)
 
 
