@@ -3,12 +3,16 @@
 import importlib
 import re
 import shlex
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
 
 from mlp_lab.cli import COMMANDS
+from mlp_lab.errors import MLPLabWarning
 from tests.conftest import CommandLine
 
 ROOT = Path(__file__).parent.parent
@@ -45,13 +49,22 @@ def test_make_target_is_there(line: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
-def test_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    names: dict[str, object] = {}
-    exec(code, names)
+@pytest.mark.export
+def test_python_examples_run(mlp_lab: CommandLine, fake_root: Path, tmp_path: Path) -> None:
+    words = [f"--data.root={fake_root}", "--data.download=false", "--trainer.max_epochs=1"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MLPLabWarning)  # the set is a tiny one
+        assert mlp_lab("fit", *words).code == 0
+    (tmp_path / "photos").mkdir()
+    Image.new("L", (28, 28)).save(tmp_path / "photos" / "a.png")
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(block, names)
+    assert names["class_names"][0] == "o"
+    assert names["probabilities"].shape == (5, 10)
     trainer = names["trainer"]
-    assert trainer.callback_metrics["test/acc"] > 0.85  # type: ignore[attr-defined]
+    assert trainer.callback_metrics["test/acc"] > 0.85
 
 
 def test_links_lead_somewhere() -> None:
