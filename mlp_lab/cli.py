@@ -35,6 +35,7 @@ COMMANDS = {
     "export": Command("write a run's best net as one file: onnx, pth", "mlp_lab.export.commands"),
     "infer": Command("use a model file on images and arrays", "mlp_lab.inference.commands"),
     "report": Command("tell one run's story, or compare many", "mlp_lab.report.commands"),
+    "sweep": Command("fit a grid of settings and seeds", "mlp_lab.sweep.commands"),
     "scratch": Command("the same networks by hand: regression, binary", "mlp_lab.scratch.commands"),
 }
 

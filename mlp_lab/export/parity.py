@@ -40,13 +40,15 @@ def check_parity(name: str, model: Run, task: Task, samples: Tensor) -> float:
 
 
 def _answer(task: Task, inputs: Tensor) -> Sequence[np.ndarray]:
-    was_training = task.training
+    was_training, dtype = task.training, task.mean.dtype
+    if dtype in (torch.bfloat16, torch.float16):
+        task.float()  # as the file has it; back again below, which loses nothing
     with torch.inference_mode():
         outputs = task.eval()(inputs.to(task.device)).float()
         answers = [outputs]
         if isinstance(task, ClassesTask):
             answers.append(task.probabilities(outputs))
-    task.train(was_training)
+    task.to(dtype).train(was_training)
     return [answer.cpu().numpy() for answer in answers]
 
 

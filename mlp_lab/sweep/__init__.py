@@ -1,0 +1,1 @@
+"""A plain grid of fits into one experiment."""

@@ -1,0 +1,162 @@
+"""``mlp-lab sweep``: a grid of fits, compared on validation."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mlp_lab.console import quieten
+from mlp_lab.errors import ConfigError
+from mlp_lab.interruption import raise_on_signals
+from mlp_lab.report.commands import report
+from mlp_lab.report.pages import say_number
+from mlp_lab.report.story import Story, read_story
+from mlp_lab.settings import DEFAULT_RUNS_DIR
+from mlp_lab.sweep.grid import CONFIG, Grid, Trial, parse_seeds, parse_setting, read_grid
+from mlp_lab.sweep.trials import MAX_UNASKED, Outcome, SweepDir
+from mlp_lab.sweep.workers import run_here, run_in_processes
+
+
+def main(command: str, args: Sequence[str]) -> int:
+    """Run the command and return its exit code."""
+    words, flags = make_parser(command).parse_known_args(args)
+    grid = make_grid(words, flags)
+    if words.jobs < 1:
+        raise ConfigError(f"jobs is {words.jobs}; it must be at least 1.")
+    if grid.num_trials > MAX_UNASKED and not words.yes:
+        raise ConfigError(
+            f"The grid has {grid.num_trials:,} trials. If that is what you want, add --yes."
+        )
+
+    quieten()
+    raise_on_signals()
+    _check(grid)
+    sweep = SweepDir(words.runs_dir / (words.experiment or _name(words, grid)), grid)
+    sweep.open()
+    return run_sweep(sweep, words.jobs)
+
+
+def make_parser(command: str) -> argparse.ArgumentParser:
+    """Return what reads the command's words; other words are those of every fit."""
+    parser = argparse.ArgumentParser(
+        prog=f"mlp-lab {command}",
+        description="Fit every combination of some settings with every seed, and compare them on "
+        "validation. Other flags are those of every fit. A sweep that was stopped goes on with the "
+        "same command.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "-c", "--config", action="append", default=[], help="configuration of all, as for fit"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=FIRST,SECOND",
+        help="a setting and its values; config=FILE,FILE varies whole configurations",
+    )
+    parser.add_argument("--seeds", help="seeds of each point, such as 0,1,2; by default 0")
+    parser.add_argument(
+        "--grid", type=Path, metavar="FILE", help="YAML with config, set, seeds and flags"
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="processes, which share the cores")
+    parser.add_argument("--experiment", help="name of the sweep; by default the file's")
+    parser.add_argument("--runs_dir", type=Path, default=DEFAULT_RUNS_DIR, help="of all runs")
+    parser.add_argument("--yes", action="store_true", help=f"begin more than {MAX_UNASKED} trials")
+    return parser
+
+
+def make_grid(words: argparse.Namespace, flags: list[str]) -> Grid:
+    """Put together what is typed and what a file says; what is typed wins."""
+    said: dict[str, Any] = {"config": [], "flags": [], "set": {}, "seeds": []}
+    if words.grid is not None:
+        said |= read_grid(words.grid)
+    seeds = said["seeds"] or [0] if words.seeds is None else parse_seeds(words.seeds)
+    return Grid(
+        configs=[*said["config"], *words.config],
+        flags=[*said["flags"], *flags],
+        values=said["set"] | dict(map(parse_setting, words.set)),
+        seeds=seeds,
+    )
+
+
+def run_sweep(sweep: SweepDir, jobs: int) -> int:
+    """Run what is still to be run, say how it goes, and compare."""
+    todo = [trial for trial in sweep.grid.trials() if not sweep.is_finished(trial)]
+    num = sweep.grid.num_trials
+    print(f"sweep: {sweep.dir}: {num} trials, {num - len(todo)} of them done before")
+    best = _best([read_story(r.dir) for t in sweep.grid.trials() if (r := sweep.run_of(t))])
+    done, failed = num - len(todo), []
+    here = jobs == 1 or len(todo) < 2
+    outcomes = run_here(sweep, todo) if here else run_in_processes(sweep, todo, jobs)
+    for trial, outcome in outcomes:
+        done += 1
+        story = read_story(outcome.run) if outcome.run and not outcome.error else None
+        best = _best([story for story in (best, story) if story is not None])
+        print(_line(done, num, trial, outcome, story, best), flush=True)
+        if outcome.error:
+            failed.append(trial)
+    if len(failed) < num:
+        report(sweep.dir, None)
+    for trial in failed:
+        print(f"failed: {trial.label}; see {sweep.log_path(trial)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _line(
+    done: int, num: int, trial: Trial, outcome: Outcome, story: Story | None, best: Story | None
+) -> str:
+    """Say what became of a trial, and the best so far."""
+    begin = f"{done:>{len(str(num))}}/{num}  {trial.label}  "
+    if outcome.error:
+        return f"{begin}failed: {outcome.error}"
+    assert story is not None
+    score = say_number(story.score, story.number(story.score)) or "not scored"
+    told = f"{begin}{story.score} {score}  {outcome.seconds:.1f} s"
+    if best is None:
+        return told
+    return f"{told}  best so far {say_number(best.score, best.number(best.score))} ({best.name})"
+
+
+def _best(stories: Sequence[Story]) -> Story | None:
+    """Return the best by validation of those that have the same kind of score as the first."""
+    scored = [story for story in stories if story.number(story.score) is not None]
+    if not scored:
+        return None
+    sign = 1 if scored[0].highest_is_best else -1
+    return max(
+        (story for story in scored if story.score == scored[0].score),
+        key=lambda story: sign * (story.number(story.score) or 0.0),
+    )
+
+
+def _check(grid: Grid) -> None:
+    """Refuse settings and values that no fit would take, before the first one.
+
+    Each value is tried by itself: their combinations may be many.
+    """
+    from mlp_lab.lightning_cli import LabCLI
+    from mlp_lab.settings import read_settings
+
+    class Parsed(LabCLI):
+        """Parse the words and make nothing."""
+
+        def instantiate_classes(self) -> None: ...
+
+    first = {key: values[0] for key, values in grid.values.items()}
+    points = [{**first, key: value} for key, values in grid.values.items() for value in values] or [
+        first
+    ]
+    for point in points:
+        words = grid.words(Trial(0, point, grid.seeds[0]))
+        Parsed("fit", read_settings("fit", words))
+
+
+def _name(words: argparse.Namespace, grid: Grid) -> str:
+    """Call a sweep after its grid, or after the configuration that it varies."""
+    if words.grid is not None:
+        return str(words.grid.stem)
+    if CONFIG in grid.values:
+        return "sweep"
+    return f"{Path(grid.configs[0]).stem if grid.configs else 'base'}_sweep"

@@ -1,0 +1,200 @@
+"""What a grid asks for: its settings, its seeds, and the trials they make."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlp_lab.errors import ConfigError
+
+CONFIG = "config"
+"""The key whose values are configuration files, each a whole experiment of its own."""
+
+_OPENING, _CLOSING = "[{(", "]})"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point of a grid with one seed.
+
+    Attributes:
+        number: Its place in the grid, from 0.
+        point: The value of each varied setting, as typed.
+        seed: The seed.
+    """
+
+    number: int
+    point: dict[str, str]
+    seed: int
+
+    @property
+    def label(self) -> str:
+        """What it is called on the console."""
+        told = [
+            Path(value).stem if key == CONFIG else f"{key.rpartition('.')[2]} {value}"
+            for key, value in self.point.items()
+        ]
+        return "  ".join([*told, f"seed {self.seed}"])
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Every combination of some settings' values, with every seed.
+
+    Attributes:
+        configs: Configuration files of all trials.
+        flags: Other words of all trials, as typed behind ``mlp-lab fit``.
+        values: The values of each varied setting, as typed.
+        seeds: The seeds.
+    """
+
+    configs: list[str]
+    flags: list[str]
+    values: dict[str, list[str]]
+    seeds: list[int]
+
+    def __post_init__(self) -> None:
+        """Refuse a grid without a point.
+
+        Raises:
+            ConfigError: A setting without a value, or one value twice, or no seed.
+        """
+        for key, values in self.values.items():
+            if not values:
+                raise ConfigError(f"set {key} has no value; write --set {key}=first,second.")
+            if len({*values}) < len(values):
+                raise ConfigError(f"set {key} has a value twice: {', '.join(values)}.")
+        if not self.seeds:
+            raise ConfigError("seeds is empty; write --seeds 0,1,2.")
+        if len({*self.seeds}) < len(self.seeds):
+            raise ConfigError(f"seeds has a seed twice: {', '.join(map(str, self.seeds))}.")
+
+    @property
+    def num_trials(self) -> int:
+        """How many trials there are, without making them."""
+        num = len(self.seeds)
+        for values in self.values.values():
+            num *= len(values)
+        return num
+
+    def trials(self) -> Iterator[Trial]:
+        """Yield the trials, all seeds of a point together."""
+        points = itertools.product(*self.values.values())
+        for number, (point, seed) in enumerate(itertools.product(points, self.seeds)):
+            yield Trial(number, dict(zip(self.values, point, strict=True)), seed)
+
+    def words(self, trial: Trial) -> list[str]:
+        """Return what is typed behind ``mlp-lab fit`` for a trial."""
+        own = [trial.point[CONFIG]] if CONFIG in trial.point else []
+        configs = [word for path in [*self.configs, *own] for word in ("--config", path)]
+        settings = [f"--{key}={v}" for key, v in trial.point.items() if key != CONFIG]
+        return [*configs, *self.flags, *settings, f"--seed_everything={trial.seed}"]
+
+    def plain(self) -> dict[str, Any]:
+        """Return it in plain types."""
+        return {
+            "config": self.configs,
+            "flags": self.flags,
+            "set": self.values,
+            "seeds": self.seeds,
+        }
+
+
+def split_values(text: str) -> list[str]:
+    """Split at the commas outside brackets and quotes.
+
+    Example:
+        >>> split_values("[200,100],[50]"), split_values("0.1,0.01"), split_values("")
+        (['[200,100]', '[50]'], ['0.1', '0.01'], [])
+    """
+    values = [""]
+    depth, quote = 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        else:
+            depth += (letter in _OPENING) - (letter in _CLOSING)
+            if letter == "," and depth == 0:
+                values.append("")
+                continue
+        values[-1] += letter
+    return [value.strip() for value in values if value.strip()]
+
+
+def parse_setting(text: str) -> tuple[str, list[str]]:
+    """Read ``KEY=FIRST,SECOND``.
+
+    Raises:
+        ConfigError: There is no ``=``.
+    """
+    key, found, values = text.partition("=")
+    if not found or not key:
+        raise ConfigError(f"set is {text!r}; write --set KEY=FIRST,SECOND.")
+    return key.removeprefix("--"), split_values(values)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read ``0,1,2``.
+
+    Raises:
+        ConfigError: Something else than whole numbers.
+    """
+    try:
+        return [int(value) for value in split_values(text)]
+    except ValueError as error:
+        raise ConfigError(f"seeds is {text!r}; write whole numbers, as in 0,1,2.") from error
+
+
+def read_grid(path: Path) -> dict[str, Any]:
+    """Read a grid from YAML: ``config``, ``seeds``, ``set``, and ``flags``, none of them needed.
+
+    Raises:
+        ConfigError: It cannot be read, or says something else.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"grid {str(path)!r} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"grid {str(path)!r} is no YAML.") from error
+    allowed = ("config", "flags", "set", "seeds")
+    if not isinstance(content, dict) or not {*content} <= {*allowed}:
+        raise ConfigError(f"grid {str(path)!r} must hold some of {', '.join(allowed)} alone.")
+    kinds = {"config": list, "flags": list, "set": Mapping, "seeds": list}
+    for key, value in content.items():
+        if not isinstance(value, kinds[key]):
+            raise ConfigError(f"grid {str(path)!r}: {key} is {value!r}.")
+    chosen = content.get("set", {})
+    if not all(isinstance(values, list) for values in chosen.values()):
+        raise ConfigError(f"grid {str(path)!r}: each key of set needs a list of values.")
+    if not all(type(seed) is int for seed in content.get("seeds", [])):
+        raise ConfigError(f"grid {str(path)!r}: seeds must be whole numbers.")
+    return {
+        "config": [str(name) for name in content.get("config", [])],
+        "flags": [str(word) for word in content.get("flags", [])],
+        "set": {str(key): [_as_typed(v) for v in values] for key, values in chosen.items()},
+        "seeds": content.get("seeds", []),
+    }
+
+
+def _as_typed(value: object) -> str:
+    """Say a value of a YAML file as it would be typed.
+
+    Example:
+        >>> _as_typed([200, 100]), _as_typed("SGD"), _as_typed(True), _as_typed(None)
+        ('[200, 100]', 'SGD', 'true', 'null')
+    """
+    if isinstance(value, str):
+        return value
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def describe_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Sequence[str]:
+    """Return which parts of two grids are not the same."""
+    return [key for key in ours if ours[key] != theirs.get(key)]

@@ -1,0 +1,144 @@
+"""Trials and what became of them, kept in files so that a killed sweep goes on."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlp_lab.atomic import write_json
+from mlp_lab.errors import ConfigError, MLPLabError
+from mlp_lab.run import Run, read_json
+from mlp_lab.sweep.grid import Grid, Trial, describe_difference
+
+MAX_UNASKED = 1000
+"""Trials that are begun without being confirmed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a trial.
+
+    Attributes:
+        run: Its run directory; None where it never came to one.
+        error: Why it failed; empty where it did not.
+        seconds: How long it took.
+    """
+
+    run: Path | None
+    error: str
+    seconds: float
+
+
+class SweepDir:
+    """The directory of a sweep: its grid, a note and a log for each trial, and their runs.
+
+    Args:
+        dir: The directory.
+        grid: The grid.
+    """
+
+    def __init__(self, directory: Path, grid: Grid) -> None:
+        self.dir = directory
+        self.grid = grid
+
+    def open(self) -> None:
+        """Claim the directory for the grid.
+
+        Raises:
+            ConfigError: It is of another grid, or no sweep's.
+        """
+        path = self.dir / "sweep.json"
+        before = read_json(path)
+        if before:
+            if different := describe_difference(self.grid.plain(), before):
+                raise ConfigError(
+                    f"{str(self.dir)!r} is of another grid: {', '.join(different)} differ. Give "
+                    "this one a name of its own with --experiment."
+                )
+            return
+        if self.dir.exists() and any(self.dir.iterdir()):
+            raise ConfigError(
+                f"{str(self.dir)!r} holds something else than a sweep. Give this one a name of its "
+                "own with --experiment."
+            )
+        write_json(path, self.grid.plain())
+
+    def note_path(self, trial: Trial) -> Path:
+        """Where a trial's outcome is noted."""
+        return self.dir / "trials" / f"{trial.number:04}.json"
+
+    def log_path(self, trial: Trial) -> Path:
+        """Where a trial's console output goes."""
+        return self.note_path(trial).with_suffix(".log")
+
+    def run_of(self, trial: Trial) -> Run | None:
+        """Return the run that a trial has begun, if it is still there."""
+        named = read_json(self.note_path(trial)).get("run")
+        run = Run(self.dir / named) if named else None
+        return run if run is not None and run.config_path.is_file() else None
+
+    def is_finished(self, trial: Trial) -> bool:
+        """Whether a trial came to its end."""
+        run = self.run_of(trial)
+        return run is not None and run.read_manifest().get("status") == "finished"
+
+    def note(self, trial: Trial, **entries: Any) -> None:
+        """Note something of a trial."""
+        path = self.note_path(trial)
+        write_json(path, {"label": trial.label} | read_json(path) | entries)
+
+    def words(self, trial: Trial) -> list[str]:
+        """Return what is typed behind ``mlp-lab fit`` to begin a trial, or to go on with it."""
+        run = self.run_of(trial)
+        if run is not None and run.last_checkpoint.is_file():
+            return ["--run_dir", str(run.dir)]
+        # Where configurations vary, each names an experiment of its own.
+        place = (
+            [f"--runs_dir={self.dir}"]
+            if "config" in self.grid.values
+            else [f"--runs_dir={self.dir.parent}", f"--experiment={self.dir.name}"]
+        )
+        return ["--figures=false", "--onnx=false", *self.grid.words(trial), *place]
+
+
+def run_trial(sweep: SweepDir, trial: Trial) -> Outcome:
+    """Train a trial in this process, and note what became of it.
+
+    Raises:
+        Interrupted: The sweep is to stop; the trial goes on with the next one.
+    """
+    from mlp_lab.commands import fit
+    from mlp_lab.lightning_cli import LabCLI
+    from mlp_lab.settings import read_settings
+
+    start = time.monotonic()
+    run: Path | None = None
+    error = ""
+    try:
+        with _into(sweep.log_path(trial)):
+            cli = LabCLI("fit", read_settings("fit", sweep.words(trial)))
+            if cli.run is not None:
+                run = cli.run.dir.absolute()
+                sweep.note(trial, run=str(run.relative_to(sweep.dir.absolute())))
+            fit(cli)
+    except MLPLabError as refusal:
+        error = str(refusal)
+    except Exception as failure:  # a trial may fail in any way, and the others go on
+        error = f"{type(failure).__name__}: {failure}".splitlines()[0]
+    outcome = Outcome(run, error, time.monotonic() - start)
+    sweep.note(trial, error=error, seconds=round(outcome.seconds, 1))
+    return outcome
+
+
+@contextlib.contextmanager
+def _into(path: Path) -> Iterator[None]:
+    """Write what is printed into a file; a trial that goes on adds to it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        path.open("a", encoding="utf-8", buffering=1) as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
+        yield

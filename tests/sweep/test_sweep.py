@@ -1,0 +1,221 @@
+"""A grid of fits: each as if alone, compared on validation, and going on after a kill."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from mlp_lab.errors import ConfigError
+from mlp_lab.interruption import Interrupted
+from mlp_lab.sweep.grid import Grid, parse_seeds, parse_setting, read_grid, split_values
+from tests.conftest import CommandLine
+
+MOONS = ["--data.source=Moons", "--trainer.max_epochs=2"]
+LRS = "model.optimizer.lr=0.001,0.03"
+
+
+def manifests(directory: Path) -> dict[str, dict[str, object]]:
+    return {
+        path.parent.name: json.loads(path.read_text())
+        for path in directory.glob("version_*/manifest.json")
+    }
+
+
+def test_a_grid_is_every_combination_with_every_seed() -> None:
+    grid = Grid(["a.yaml"], ["--x=1"], {"m.lr": ["1", "2"], "m.dims": ["[3,4]"]}, [5, 6])
+    trials = list(grid.trials())
+    assert grid.num_trials == len(trials) == 4
+    assert [trial.label for trial in trials[:3]] == [
+        *("lr 1  dims [3,4]  seed 5", "lr 1  dims [3,4]  seed 6", "lr 2  dims [3,4]  seed 5"),
+    ]
+    assert grid.words(trials[3]) == [
+        *("--config", "a.yaml", "--x=1", "--m.lr=2", "--m.dims=[3,4]", "--seed_everything=6"),
+    ]
+    varied = Grid([], [], {"config": ["a.yaml", "dir/b.yaml"]}, [0])
+    assert [trial.label for trial in varied.trials()] == ["a  seed 0", "b  seed 0"]
+    assert varied.words(list(varied.trials())[1])[:2] == ["--config", "dir/b.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1,2", ["1", "2"]),
+        ("[1,2],[3]", ["[1,2]", "[3]"]),
+        ('{"a": 1, "b": 2},x', ['{"a": 1, "b": 2}', "x"]),
+        ("'a,b',c", ["'a,b'", "c"]),
+        (" 1 , ", ["1"]),
+    ],
+)
+def test_values_are_split_outside_brackets(text: str, values: list[str]) -> None:
+    assert split_values(text) == values
+
+
+def test_what_cannot_be_a_grid_is_refused() -> None:
+    with pytest.raises(ConfigError, match="write --set KEY=FIRST,SECOND"):
+        parse_setting("lr")
+    with pytest.raises(ConfigError, match=r"seeds is '0,x'; write whole numbers"):
+        parse_seeds("0,x")
+    with pytest.raises(ConfigError, match="set lr has no value"):
+        Grid([], [], {"lr": []}, [0])
+    with pytest.raises(ConfigError, match="set lr has a value twice: 1, 1"):
+        Grid([], [], {"lr": ["1", "1"]}, [0])
+    with pytest.raises(ConfigError, match="seeds is empty"):
+        Grid([], [], {}, [])
+    with pytest.raises(ConfigError, match="seeds has a seed twice"):
+        Grid([], [], {}, [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- 1", "must hold some of config, flags, set, seeds alone"),
+        ("grid: {}", "must hold some of config, flags, set, seeds alone"),
+        ("set: [a]", "set is"),
+        ("set: {lr: 1}", "each key of set needs a list of values"),
+        ("seeds: [a]", "seeds must be whole numbers"),
+        ("a: [", "is no YAML"),
+    ],
+)
+def test_a_grid_file_that_says_something_else_is_refused(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    path = tmp_path / "grid.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        read_grid(path)
+
+
+def test_each_trial_is_as_if_alone(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    outcome = mlp_lab("sweep", *MOONS, "--set", LRS, "--seeds=0,1", "--experiment=lab")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len(manifests(tmp_path / "runs" / "lab")) == 4
+    alone = mlp_lab("fit", *MOONS, "--model.optimizer.lr=0.03", "--seed_everything=1").run_dir
+    last = tmp_path / "runs" / "lab" / "version_3"
+    assert (last / "metrics.csv").read_bytes() == (alone / "metrics.csv").read_bytes()
+    lines = [line for line in outcome.out.splitlines() if re.match(r"\d/4 ", line)]
+    assert [line.split("  ")[1:3] for line in lines] == [
+        *(["lr 0.001", "seed 0"], ["lr 0.001", "seed 1"]),
+        *(["lr 0.03", "seed 0"], ["lr 0.03", "seed 1"]),
+    ]
+    assert "best so far" in lines[0]
+    ranked = re.findall(r"validation .* (lr \S+)$", outcome.out, re.MULTILINE)
+    assert ranked == ["lr 0.03", "lr 0.001"]
+    assert (tmp_path / "runs" / "lab" / "report.html").is_file()
+    assert "epoch 2/2" in (tmp_path / "runs" / "lab" / "trials" / "0003.log").read_text()
+
+
+def test_what_is_done_is_not_done_again_and_what_was_begun_goes_on(
+    mlp_lab: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["sweep", *MOONS, "--set", LRS, "--seeds=0,1", "--experiment=lab"]
+    lab = tmp_path / "runs" / "lab"
+
+    from mlp_lab.callbacks import EpochLines
+
+    seen = 0
+
+    def stop(*_: object) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == 4:  # in the last epoch of the second trial
+            raise Interrupted(15)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EpochLines, "on_train_epoch_end", stop)
+        assert mlp_lab(*words).code == 143
+    before = manifests(lab)
+    assert {name: m["status"] for name, m in before.items()} == {
+        "version_0": "finished",
+        "version_1": "interrupted",
+    }
+    outcome = mlp_lab(*words)
+    assert outcome.code == 0
+    assert "4 trials, 1 of them done before" in outcome.out
+    after = manifests(lab)
+    assert len(after) == 4
+    assert after["version_0"] == before["version_0"]
+    assert after["version_1"]["start"] == before["version_1"]["start"]
+    undisturbed = mlp_lab(*words[:-1], "--experiment=whole")
+    assert undisturbed.code == 0
+    for name in after:
+        ours, theirs = (tmp_path / "runs" / e / name / "metrics.csv" for e in ("lab", "whole"))
+        assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_a_trial_that_fails_lets_the_others_go_on(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    words = ["--set=model.optimizer.lr=-1,0.01", "--experiment=lab"]
+    outcome = mlp_lab("sweep", *MOONS, *words)
+    assert outcome.code == 1
+    assert "failed: model.optimizer cannot be made: Invalid learning rate: -1.0." in outcome.out
+    assert "failed: lr -1  seed 0; see runs/lab/trials/0000.log" in outcome.err
+    assert len(manifests(tmp_path / "runs" / "lab")) == 1
+    note = json.loads((tmp_path / "runs" / "lab" / "trials" / "0000.json").read_text())
+    assert note["error"] == "model.optimizer cannot be made: Invalid learning rate: -1.0."
+
+
+def test_a_grid_may_stand_in_a_file_and_vary_whole_configurations(
+    mlp_lab: CommandLine, tmp_path: Path
+) -> None:
+    for name, source in (("one", "Moons"), ("two", "Circles")):
+        text = f"data:\n  source: mlp_lab.data.{source}\ntrainer:\n  max_epochs: 1\n"
+        (tmp_path / f"{name}.yaml").write_text(text)
+    grid = "set:\n  config: [one.yaml, two.yaml]\nseeds: [0]\nflags: [--data.batch_size=50]\n"
+    (tmp_path / "mine.yaml").write_text(grid)
+    assert mlp_lab("sweep", "--grid=mine.yaml").code == 0
+    runs = sorted((tmp_path / "runs" / "mine").glob("*/version_0"))
+    assert [run.parent.name for run in runs] == ["one", "two"]
+    assert "batch_size: 50" in (runs[0] / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--set=model.optimizer.lrr=1,2"], "'lrr'"),
+        (["--set=model.optimizer.lr=1,x"], "model.optimizer.lr is 'x'; it must be of type float"),
+        (["--set=config=a.yaml,b.yaml"], "config 'a.yaml' cannot be read"),
+        (["--set=model.optimizer.lr="], "set model.optimizer.lr has no value"),
+        (["--seeds="], "seeds is empty"),
+        (["--jobs=0"], "jobs is 0; it must be at least 1"),
+        (["--grid=no.yaml"], "grid 'no.yaml' cannot be read"),
+        (
+            [f"--seeds={','.join(map(str, range(1001)))}"],
+            "The grid has 1,001 trials. If that is what you want, add --yes",
+        ),
+    ],
+)
+def test_a_grid_that_cannot_be_is_refused_before_anything_runs(
+    mlp_lab: CommandLine, tmp_path: Path, words: list[str], said: str
+) -> None:
+    outcome = mlp_lab("sweep", *MOONS, *words)
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_directory_of_another_grid_is_refused(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    assert mlp_lab("sweep", *MOONS, "--experiment=lab").code == 0
+    outcome = mlp_lab("sweep", *MOONS, "--seeds=0,1", "--experiment=lab")
+    assert outcome.code == 2
+    assert "'runs/lab' is of another grid: seeds differ" in outcome.err
+    (tmp_path / "runs" / "mine").mkdir()
+    (tmp_path / "runs" / "mine" / "thesis.txt").touch()
+    outcome = mlp_lab("sweep", *MOONS, "--experiment=mine")
+    assert "'runs/mine' holds something else than a sweep" in outcome.err
+
+
+@pytest.mark.slow
+def test_several_processes_train_the_same(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    words = ["sweep", *MOONS, "--set", LRS, "--seeds=0,1"]
+    assert mlp_lab(*words, "--experiment=one").code == 0
+    outcome = mlp_lab(*words, "--experiment=two", "--jobs=2")
+    assert outcome.code == 0
+    assert len(manifests(tmp_path / "runs" / "two")) == 4
+    ours, theirs = (
+        sorted(
+            (run / "metrics.csv").read_bytes()
+            for run in (tmp_path / "runs" / name).glob("version_*")
+        )
+        for name in ("one", "two")
+    )
+    assert ours == theirs
