@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 POETRY := .venv-poetry/bin/poetry
 
-.PHONY: help setup quickstart test test-slow check format lock bench clean
+.PHONY: help setup quickstart test test-slow check format lock bench experiments clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ lock: .venv-poetry/.installed ## pin the packages anew after a change in pyproje
 bench: setup ## time the baseline against what one would write instead (15 minutes)
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/data_bench.py
+
+experiments: setup ## run every recipe over three seeds and write docs/experiments.md (it says how long)
+	$(BIN)/python benchmarks/experiments.py
 
 clean: ## remove what make has made, but no data and no runs
 	rm -rf .venv .venv-poetry .mypy_cache .pytest_cache .ruff_cache

@@ -6,10 +6,12 @@ import pytest
 import torch
 import yaml
 
+from mlp_lab.sweep.grid import read_grid
 from tests.conftest import CommandLine
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-FILES = sorted(CONFIGS.rglob("*.yaml"))
+SWEEPS = sorted((CONFIGS / "sweep").glob("*.yaml"))
+FILES = sorted({*CONFIGS.rglob("*.yaml")} - {*SWEEPS})
 OVERLAYS = {"data", "model", "preset", "trainer"}
 
 
@@ -71,6 +73,22 @@ def test_overlay_has_one_section(path: Path) -> None:
         assert sections == {path.parent.name}
     else:
         assert "seed_everything" in sections
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=name_of)
+@pytest.mark.filterwarnings("ignore::mlp_lab.errors.MLPLabWarning")
+def test_sweep_trains_one_trial(
+    path: Path, mlp_lab: CommandLine, fake_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"configs/{name_of(path)}"
+    assert f"#   mlp-lab sweep --grid {name}" in path.read_text().splitlines()
+    first = [f"--set={key}={values[0]}" for key, values in read_grid(path)["set"].items()]
+    runs_dir = Path.cwd() / "runs"
+    monkeypatch.chdir(CONFIGS.parent)
+    words = [*first, "--seeds=0", f"--data.root={fake_root}", "--trainer.max_epochs=1"]
+    outcome = mlp_lab("sweep", f"--grid={name}", f"--runs_dir={runs_dir}", *words)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len(list(runs_dir.glob("*/version_*"))) == 1
 
 
 def test_base_is_what_the_defaults_say(
