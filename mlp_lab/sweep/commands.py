@@ -29,6 +29,8 @@ def main(command: str, args: Sequence[str]) -> int:
             f"The grid has {grid.num_trials:,} trials. If that is what you want, add --yes."
         )
 
+    import mlp_lab.commands  # noqa: F401  # with Lightning, which sets its own verbosity
+
     quieten()
     raise_on_signals()
     _check(grid)
