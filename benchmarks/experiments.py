@@ -92,7 +92,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data-root", type=Path, default=Path("data"))
     parser.add_argument("--runs-dir", type=Path, default=Path("runs") / "experiments")
-    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
     parser.add_argument("--group", action="append", help="of these groups alone")
     arguments = parser.parse_args()
     groups = [group for group in GROUPS if group.name in (arguments.group or group.name)]
@@ -312,7 +312,7 @@ def write_header(setting: Setting) -> None:
     words = (
         f"Measured with {samples['train']:,} training images on {samples['test']:,} test images: "
         f"{say_spread('acc', test)}, mean and standard deviation of {test.n} seeds; "
-        f"{say_seconds(setting)} s each on two CPU cores."
+        f"{say_seconds(setting)} s each, two trainings at a time on two CPU cores."
     ).split()
     lines, line = [], "#"
     for word in words:

@@ -24,6 +24,7 @@ from mlp_lab.report.comparison import Comparison, Setting, Spread, say
 from mlp_lab.report.story import Story
 
 _BROAD = 1.7  # as broad as high
+_TALL = 1.5  # as high as broad
 _HEADER = 24  # bytes of a PNG
 _MOST_CURVES = 10  # colours that can still be told apart
 _SHARES = ("acc", "precision", "recall", "f1", "f1_macro", "ece")
@@ -220,10 +221,12 @@ def _embed(figure: Path | Figure) -> Markup:
     )
 
 
-def _is_broad(figure: Path) -> bool:
-    """Whether a figure needs the width of the page."""
+def _form(figure: Path) -> str:
+    """Say whether a figure needs the width of the page, or more height than others."""
     width, height = _size(figure.read_bytes())
-    return width > _BROAD * height
+    if width > _BROAD * height:
+        return "broad"
+    return "tall" if height > _TALL * width else "usual"
 
 
 def _size(png: bytes) -> tuple[int, int]:
@@ -267,7 +270,7 @@ def _templates() -> Environment:
     environment.filters |= {
         "cell": _cell,
         "embed": _embed,
-        "is_broad": _is_broad,
+        "form": _form,
         "short_key": _short_key,
         "number": lambda value, key: say_number(key, value),
         "spread": lambda value, key: say_spread(key, value),
