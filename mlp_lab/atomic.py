@@ -86,6 +86,21 @@ def locked(directory: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def hold(directory: Path) -> int | None:
+    """Keep a directory for this process; None where another one has it.
+
+    Returns:
+        A handle that gives it free when it is closed, or when the process ends, however.
+    """
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
+
+
 def remove_leftovers(directory: Path) -> None:
     """Remove what writers that were killed have left below ``directory``."""
     for part in directory.rglob(f".*{_PART}"):

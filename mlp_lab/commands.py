@@ -17,6 +17,7 @@ from mlp_lab.errors import ConfigError, MLPLabWarning, WriteError
 from mlp_lab.evaluation import classification_report
 from mlp_lab.interruption import Interrupted, raise_on_signals
 from mlp_lab.lightning_cli import LabCLI, is_first_process
+from mlp_lab.loggers import run_loggers
 from mlp_lab.report import read_story, write_story
 from mlp_lab.run import Run
 from mlp_lab.settings import Command, read_settings
@@ -64,6 +65,8 @@ def fit(cli: LabCLI) -> int:
             print(cli.overfit_check.verdict)
         return code
     finally:
+        for logger in run_loggers(cli.trainer.loggers):
+            logger.close()
         cli.release_run()
 
 

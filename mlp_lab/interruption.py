@@ -1,9 +1,13 @@
 """Ctrl-C and SIGTERM: end in order at the first, at once at the second."""
 
+import ctypes
 import os
 import signal
+import sys
 from types import FrameType
 from typing import NoReturn
+
+_SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 class Interrupted(BaseException):
@@ -25,10 +29,13 @@ def exit_code(signum: int) -> int:
     return 128 + signum
 
 
-def raise_on_signals() -> None:
-    """Make the first SIGINT or SIGTERM raise Interrupted; the next ends the process at once.
+def raise_on_signals(*signums: signal.Signals) -> None:
+    """Make the first of some signals raise Interrupted; the next ends the process at once.
 
     Lightning keeps a SIGTERM handler that it finds and calls it too.
+
+    Args:
+        signums: The signals; by default SIGINT and SIGTERM.
     """
     asked = False
 
@@ -39,5 +46,19 @@ def raise_on_signals() -> None:
         asked = True
         raise Interrupted(signum)
 
-    for signum in (signal.SIGINT, signal.SIGTERM):
+    for signum in signums or (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, handle)
+
+
+def end_with_parent(parent: int, signum: int) -> None:
+    """Let a process that was started to help end with the one that started it; on Linux alone.
+
+    Args:
+        parent: Process number of the one that started it.
+        signum: What it gets then.
+    """
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signum)
+    if os.getppid() != parent:  # it was killed before that
+        os._exit(1)

@@ -1,7 +1,6 @@
 """A run directory: its paths, its manifest, its checkpoints. Imports no torch."""
 
 import contextlib
-import fcntl
 import itertools
 import json
 import os
@@ -14,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from mlp_lab.atomic import write_json
+from mlp_lab.atomic import hold, write_json
 from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
 
 Status = Literal["running", "finished", "interrupted", "failed"]
@@ -44,10 +43,7 @@ class Run:
         Raises:
             ConfigError: The experiment's name is no plain name, or nothing can be made there.
         """
-        if Path(experiment).name != experiment or experiment in ("", ".", ".."):
-            raise ConfigError(
-                f"experiment is {experiment!r}; it names a directory, so it must be one plain name."
-            )
+        check_experiment(experiment)
         try:
             return cls._claim(runs_dir / experiment, config)
         except OSError as error:
@@ -129,12 +125,9 @@ class Run:
         Raises:
             ConfigError: Another process trains it.
         """
-        handle = os.open(self.dir, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(handle)
-            raise ConfigError(f"run_dir {str(self.dir)!r} is in use by another fit.") from error
+        handle = hold(self.dir)
+        if handle is None:
+            raise ConfigError(f"run_dir {str(self.dir)!r} is in use by another fit.")
         return handle
 
     def discard(self) -> None:
@@ -227,6 +220,18 @@ class Run:
                 directory.mkdir()
                 return directory
         raise AssertionError("numbers do not end")
+
+
+def check_experiment(name: str) -> None:
+    """Refuse a name that is no plain one.
+
+    Raises:
+        ConfigError: It is a path, or nothing.
+    """
+    if Path(name).name != name or name in ("", ".", ".."):
+        raise ConfigError(
+            f"experiment is {name!r}; it names a directory, so it must be one plain name."
+        )
 
 
 def read_json(path: Path) -> dict[str, Any]:

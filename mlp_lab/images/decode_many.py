@@ -1,7 +1,6 @@
 """Many image files at once, on all cores; Pillow and numpy alone, as in decode.py."""
 
 import contextlib
-import ctypes
 import math
 import mmap
 import multiprocessing
@@ -23,12 +22,11 @@ from PIL import Image
 
 from mlp_lab.errors import ChecksumError, MLPLabError
 from mlp_lab.images.decode import decode_image, refusing_bombs
+from mlp_lab.interruption import end_with_parent
 
 # Handed to a worker together: one at a time, handing over would take longer than decoding.
 _FILES_AT_ONCE = 256
 _BATCHES_AHEAD = 6
-
-_SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 @dataclass
@@ -179,9 +177,7 @@ def _begin_process(work: _Work, parent: int) -> None:
     _work = work
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGKILL)
-    if os.getppid() != parent:  # it was killed before that
-        os._exit(1)
+    end_with_parent(parent, signal.SIGKILL)
 
 
 _work: _Work | None = None

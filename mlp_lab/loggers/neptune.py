@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
 
 from mlp_lab.errors import MissingExtraError
 from mlp_lab.loggers.run_logger import Row, Tracker, columns_of
@@ -65,7 +66,14 @@ class NeptuneLogger(Tracker):
         self._opened.wait(disk_only=True)
 
     def _end(self, status: str) -> None:
-        self._flush()  # the client ends with the process; a test still comes after the training
+        self._flush()  # a test still comes after the training
+
+    @rank_zero_only
+    def close(self) -> None:
+        """Let go of files and threads."""
+        if self._neptune_run is not None:
+            self._do(self._neptune_run.stop)
+            self._neptune_run = None
 
     @property
     def _opened(self) -> Any:

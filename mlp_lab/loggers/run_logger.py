@@ -30,6 +30,9 @@ class RunLogger(Logger, ABC):
     def go_back(self, step: int) -> None:  # most keep what they have
         """Drop what was logged after ``step``: a resumed run repeats it."""
 
+    def close(self) -> None:  # as above
+        """Give back what is held, after the last call."""
+
     @abstractmethod
     def log_rows(self, rows: Iterable[Row], every: int = 1) -> None:
         """Take the metrics of many steps.

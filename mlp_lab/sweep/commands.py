@@ -12,6 +12,7 @@ from mlp_lab.interruption import raise_on_signals
 from mlp_lab.report.commands import report
 from mlp_lab.report.pages import say_number
 from mlp_lab.report.story import Story, read_story
+from mlp_lab.run import check_experiment
 from mlp_lab.settings import DEFAULT_RUNS_DIR
 from mlp_lab.sweep.grid import CONFIG, Grid, Trial, parse_seeds, parse_setting, read_grid
 from mlp_lab.sweep.trials import MAX_UNASKED, Outcome, SweepDir
@@ -34,9 +35,11 @@ def main(command: str, args: Sequence[str]) -> int:
     quieten()
     raise_on_signals()
     _check(grid)
-    sweep = SweepDir(words.runs_dir / (words.experiment or _name(words, grid)), grid)
-    sweep.open()
-    return run_sweep(sweep, words.jobs)
+    name = words.experiment or _name(words, grid)
+    check_experiment(name)
+    sweep = SweepDir(words.runs_dir / name, grid)
+    with sweep.opened():
+        return run_sweep(sweep, words.jobs)
 
 
 def make_parser(command: str) -> argparse.ArgumentParser:
@@ -151,8 +154,9 @@ def _check(grid: Grid) -> None:
         first
     ]
     for point in points:
-        words = grid.words(Trial(0, point, grid.seeds[0]))
-        Parsed("fit", read_settings("fit", words))
+        words = grid.words(Trial(point, grid.seeds[0]))
+        if Parsed("fit", read_settings("fit", words)).config.trainer.fast_dev_run:
+            raise ConfigError("trainer.fast_dev_run leaves nothing to compare; leave it out.")
 
 
 def _name(words: argparse.Namespace, grid: Grid) -> str:

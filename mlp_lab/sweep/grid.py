@@ -1,7 +1,10 @@
 """What a grid asks for: its settings, its seeds, and the trials they make."""
 
+import hashlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,17 @@ from mlp_lab.errors import ConfigError
 CONFIG = "config"
 """The key whose values are configuration files, each a whole experiment of its own."""
 
+# What the sweep says itself, and where.
+_OWN = {
+    "seed_everything": "; write --seeds 0,1,2",
+    "experiment": "; it is the sweep's name, --experiment",
+    "runs_dir": "; write --runs_dir",
+    "run_dir": "; each trial has its own",
+    "ckpt_path": "; each trial begins anew",
+}
+
+_LONGEST_NAME = 80
+_DIGEST = 8
 _OPENING, _CLOSING = "[{(", "]})"
 
 
@@ -21,14 +35,19 @@ class Trial:
     """One point of a grid with one seed.
 
     Attributes:
-        number: Its place in the grid, from 0.
         point: The value of each varied setting, as typed.
         seed: The seed.
     """
 
-    number: int
     point: dict[str, str]
     seed: int
+
+    @property
+    def key(self) -> str:
+        """What its files are called: the same trial in a larger grid has the same key."""
+        told = re.sub(r"[^\w.=-]+", "_", self.label)[:_LONGEST_NAME]
+        digest = hashlib.sha256(json.dumps([self.point, self.seed]).encode()).hexdigest()
+        return f"{told}-{digest[:_DIGEST]}"
 
     @property
     def label(self) -> str:
@@ -60,13 +79,19 @@ class Grid:
         """Refuse a grid without a point.
 
         Raises:
-            ConfigError: A setting without a value, or one value twice, or no seed.
+            ConfigError: A setting without a value, or one value twice, or no seed; or something
+                that the sweep says itself.
         """
         for key, values in self.values.items():
+            if key in _OWN:
+                raise ConfigError(f"set {key} cannot be varied here{_OWN[key]}.")
             if not values:
                 raise ConfigError(f"set {key} has no value; write --set {key}=first,second.")
             if len({*values}) < len(values):
                 raise ConfigError(f"set {key} has a value twice: {', '.join(values)}.")
+        for word in self.flags:
+            if (key := word.partition("=")[0].removeprefix("--")) in _OWN:
+                raise ConfigError(f"{key} cannot be set in a sweep{_OWN[key]}.")
         if not self.seeds:
             raise ConfigError("seeds is empty; write --seeds 0,1,2.")
         if len({*self.seeds}) < len(self.seeds):
@@ -83,8 +108,8 @@ class Grid:
     def trials(self) -> Iterator[Trial]:
         """Yield the trials, all seeds of a point together."""
         points = itertools.product(*self.values.values())
-        for number, (point, seed) in enumerate(itertools.product(points, self.seeds)):
-            yield Trial(number, dict(zip(self.values, point, strict=True)), seed)
+        for point, seed in itertools.product(points, self.seeds):
+            yield Trial(dict(zip(self.values, point, strict=True)), seed)
 
     def words(self, trial: Trial) -> list[str]:
         """Return what is typed behind ``mlp-lab fit`` for a trial."""
@@ -100,7 +125,39 @@ class Grid:
             "flags": self.flags,
             "set": self.values,
             "seeds": self.seeds,
+            "content": {name: _digest(name) for name in self._files()},
         }
+
+    def continues(self, before: Mapping[str, Any]) -> list[str]:
+        """Return what keeps this grid from going on with an earlier one; it may have more trials.
+
+        Args:
+            before: The earlier one, in plain types.
+        """
+        different = [key for key in ("config", "flags") if self.plain()[key] != before.get(key)]
+        values = before.get("set", {})
+        if values.keys() != self.values.keys() or any(
+            not {*values[key]} <= {*ours} for key, ours in self.values.items()
+        ):
+            different.append("set")
+        if not {*before.get("seeds", [])} <= {*self.seeds}:
+            different.append("seeds")
+        content = self.plain()["content"]
+        different += [k for k, v in before.get("content", {}).items() if content.get(k) != v]
+        return different
+
+    def _files(self) -> list[str]:
+        return [*self.configs, *self.values.get(CONFIG, [])]
+
+
+def _digest(path: str) -> str:
+    """Tell what a configuration file says, whatever its comments."""
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return ""  # a fit says what is wrong with it
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def split_values(text: str) -> list[str]:
@@ -193,8 +250,3 @@ def _as_typed(value: object) -> str:
         return value
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
     return text.removesuffix("\n").removesuffix("\n...")
-
-
-def describe_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Sequence[str]:
-    """Return which parts of two grids are not the same."""
-    return [key for key in ours if ours[key] != theirs.get(key)]

@@ -1,16 +1,17 @@
 """Trials and what became of them, kept in files so that a killed sweep goes on."""
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlp_lab.atomic import write_json
+from mlp_lab.atomic import hold, write_json
 from mlp_lab.errors import ConfigError, MLPLabError
 from mlp_lab.run import Run, read_json
-from mlp_lab.sweep.grid import Grid, Trial, describe_difference
+from mlp_lab.sweep.grid import Grid, Trial
 
 MAX_UNASKED = 1000
 """Trials that are begun without being confirmed."""
@@ -43,35 +44,42 @@ class SweepDir:
         self.dir = directory
         self.grid = grid
 
-    def open(self) -> None:
-        """Claim the directory for the grid.
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """Keep the directory for the grid, and for this process alone.
 
         Raises:
-            ConfigError: It is of another grid, or no sweep's.
+            ConfigError: It is of another grid, no sweep's, or in use by another process.
         """
         path = self.dir / "sweep.json"
         before = read_json(path)
-        if before:
-            if different := describe_difference(self.grid.plain(), before):
-                raise ConfigError(
-                    f"{str(self.dir)!r} is of another grid: {', '.join(different)} differ. Give "
-                    "this one a name of its own with --experiment."
-                )
-            return
-        if self.dir.exists() and any(self.dir.iterdir()):
+        if before and (different := self.grid.continues(before)):
+            raise ConfigError(
+                f"{str(self.dir)!r} is of another grid: {', '.join(different)} differ. Give this "
+                "one a name of its own with --experiment."
+            )
+        if not before and self.dir.exists() and any(self.dir.iterdir()):
             raise ConfigError(
                 f"{str(self.dir)!r} holds something else than a sweep. Give this one a name of its "
                 "own with --experiment."
             )
-        write_json(path, self.grid.plain())
+        self.dir.mkdir(parents=True, exist_ok=True)
+        handle = hold(self.dir)
+        if handle is None:
+            raise ConfigError(f"{str(self.dir)!r} is in use by another sweep.")
+        try:
+            write_json(path, self.grid.plain())
+            yield
+        finally:
+            os.close(handle)
 
     def note_path(self, trial: Trial) -> Path:
         """Where a trial's outcome is noted."""
-        return self.dir / "trials" / f"{trial.number:04}.json"
+        return self.dir / "trials" / f"{trial.key}.json"
 
     def log_path(self, trial: Trial) -> Path:
         """Where a trial's console output goes."""
-        return self.note_path(trial).with_suffix(".log")
+        return self.dir / "trials" / f"{trial.key}.log"
 
     def run_of(self, trial: Trial) -> Run | None:
         """Return the run that a trial has begun, if it is still there."""
@@ -122,7 +130,8 @@ def run_trial(sweep: SweepDir, trial: Trial) -> Outcome:
             if cli.run is not None:
                 run = cli.run.dir.absolute()
                 sweep.note(trial, run=str(run.relative_to(sweep.dir.absolute())))
-            fit(cli)
+            if fit(cli):
+                error = "The overfit check failed."
     except MLPLabError as refusal:
         error = str(refusal)
     except Exception as failure:  # a trial may fail in any way, and the others go on

@@ -1,13 +1,18 @@
 """Trials one after the other in this process, or in several that share the cores."""
 
+import contextlib
 import multiprocessing
 import os
 import queue
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from mlp_lab.console import quieten
 from mlp_lab.errors import MLPLabError
+from mlp_lab.interruption import Interrupted, end_with_parent, raise_on_signals
 from mlp_lab.sweep.grid import Trial
 from mlp_lab.sweep.trials import Outcome, SweepDir, run_trial
 
@@ -36,59 +41,66 @@ def run_in_processes(
     for trial in trials:
         todo.put(trial)
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    workers = [
-        context.Process(target=_work, args=(sweep, todo, done, threads)) for _ in range(jobs)
-    ]
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # read when torch is loaded
-    try:
+    arguments = (sweep, todo, done, threads, os.getpid())
+    workers = [context.Process(target=_work, args=arguments) for _ in range(jobs)]
+    with _environment("OMP_NUM_THREADS", str(threads)):  # read when torch is loaded
         for worker in workers:
             worker.start()
+    try:
         for _ in trials:
             yield _next(done, workers)
         for _ in workers:
             todo.put(None)
     except BaseException:
         for worker in workers:
-            if worker.is_alive():
-                worker.terminate()
+            worker.terminate()
         raise
     finally:
         for worker in workers:
             worker.join()
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Set a variable for processes that are started meanwhile, unless the user has set it."""
+    before = os.environ.get(name)
+    os.environ.setdefault(name, value)
+    try:
+        yield
+    finally:
         if before is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = before
+            del os.environ[name]
 
 
 def _next(done: Any, workers: Sequence[SpawnProcess]) -> tuple[Trial, Outcome]:
     while True:
+        ended = [worker for worker in workers if worker.exitcode is not None]  # before it is asked
         try:
             found: tuple[Trial, Outcome] = done.get(timeout=_SECONDS_BETWEEN_LOOKS)
         except queue.Empty:
-            if any(worker.exitcode for worker in workers):
+            if ended:
                 raise MLPLabError(
-                    "A process that trained was killed, perhaps because memory ran out. The same "
+                    "A process that trained was stopped, perhaps because memory ran out. The same "
                     "command goes on."
                 ) from None
         else:
             return found
 
 
-def _work(sweep: SweepDir, todo: Any, done: Any, threads: int) -> None:
+def _work(sweep: SweepDir, todo: Any, done: Any, threads: int, parent: int) -> None:
     """Train trials until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent passes it on
+    end_with_parent(parent, signal.SIGTERM)
     import torch
 
     import mlp_lab.commands  # noqa: F401  # with Lightning, which sets its own verbosity
-    from mlp_lab.console import quieten
-    from mlp_lab.interruption import Interrupted, raise_on_signals
 
     torch.set_num_threads(threads)
     quieten()
-    raise_on_signals()
+    raise_on_signals(signal.SIGTERM)
     try:
         while (trial := todo.get()) is not None:
             done.put((trial, run_trial(sweep, trial)))
-    except (Interrupted, KeyboardInterrupt):
+    except Interrupted as stop:
         done.cancel_join_thread()
+        sys.exit(stop.exit_code)

@@ -1,13 +1,18 @@
 """A grid of fits: each as if alone, compared on validation, and going on after a kill."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mlp_lab.atomic import hold
 from mlp_lab.errors import ConfigError
 from mlp_lab.interruption import Interrupted
 from mlp_lab.sweep.grid import Grid, parse_seeds, parse_setting, read_grid, split_values
@@ -104,7 +109,8 @@ def test_each_trial_is_as_if_alone(mlp_lab: CommandLine, tmp_path: Path) -> None
     ranked = re.findall(r"validation .* (lr \S+)$", outcome.out, re.MULTILINE)
     assert ranked == ["lr 0.03", "lr 0.001"]
     assert (tmp_path / "runs" / "lab" / "report.html").is_file()
-    assert "epoch 2/2" in (tmp_path / "runs" / "lab" / "trials" / "0003.log").read_text()
+    (log,) = (tmp_path / "runs" / "lab" / "trials").glob("lr_0.03_seed_1-*.log")
+    assert "epoch 2/2" in log.read_text()
 
 
 def test_what_is_done_is_not_done_again_and_what_was_begun_goes_on(
@@ -150,10 +156,13 @@ def test_a_trial_that_fails_lets_the_others_go_on(mlp_lab: CommandLine, tmp_path
     outcome = mlp_lab("sweep", *MOONS, *words)
     assert outcome.code == 1
     assert "failed: model.optimizer cannot be made: Invalid learning rate: -1.0." in outcome.out
-    assert "failed: lr -1  seed 0; see runs/lab/trials/0000.log" in outcome.err
+    assert "failed: lr -1  seed 0; see runs/lab/trials/lr_-1_seed_0-" in outcome.err
     assert len(manifests(tmp_path / "runs" / "lab")) == 1
-    note = json.loads((tmp_path / "runs" / "lab" / "trials" / "0000.json").read_text())
-    assert note["error"] == "model.optimizer cannot be made: Invalid learning rate: -1.0."
+    (note,) = (tmp_path / "runs" / "lab" / "trials").glob("lr_-1_seed_0-*.json")
+    assert (
+        json.loads(note.read_text())["error"]
+        == "model.optimizer cannot be made: Invalid learning rate: -1.0."
+    )
 
 
 def test_a_grid_may_stand_in_a_file_and_vary_whole_configurations(
@@ -197,7 +206,7 @@ def test_a_grid_that_cannot_be_is_refused_before_anything_runs(
 
 def test_a_directory_of_another_grid_is_refused(mlp_lab: CommandLine, tmp_path: Path) -> None:
     assert mlp_lab("sweep", *MOONS, "--experiment=lab").code == 0
-    outcome = mlp_lab("sweep", *MOONS, "--seeds=0,1", "--experiment=lab")
+    outcome = mlp_lab("sweep", *MOONS, "--seeds=1,2", "--experiment=lab")
     assert outcome.code == 2
     assert "'runs/lab' is of another grid: seeds differ" in outcome.err
     (tmp_path / "runs" / "mine").mkdir()
@@ -222,3 +231,99 @@ def test_several_processes_train_the_same(mlp_lab: CommandLine, tmp_path: Path) 
         for name in ("one", "two")
     )
     assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--set=seed_everything=1,2"], "set seed_everything cannot be varied here; write --seeds"),
+        (["--seed_everything=1"], "seed_everything cannot be set in a sweep; write --seeds 0,1,2"),
+        (["--run_dir=x"], "run_dir cannot be set in a sweep; each trial has its own"),
+        (["--experiment=a/b"], "experiment is 'a/b'; it names a directory"),
+        (["--trainer.fast_dev_run=true"], "trainer.fast_dev_run leaves nothing to compare"),
+    ],
+)
+def test_what_a_sweep_says_itself_is_refused(
+    mlp_lab: CommandLine, words: list[str], said: str
+) -> None:
+    outcome = mlp_lab("sweep", *MOONS, *words)
+    assert outcome.code == 2
+    assert said in outcome.err
+
+
+def test_a_grid_may_grow_but_not_change(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text("trainer:\n  max_epochs: 1\ndata:\n  source: mlp_lab.data.Moons\n")
+    words = ["sweep", "--config=mine.yaml", "--experiment=lab"]
+    assert mlp_lab(*words, "--seeds=1").code == 0
+    config.write_text(f"# A comment.\n{config.read_text()}")
+    outcome = mlp_lab(*words, "--seeds=0,1")
+    assert "2 trials, 1 of them done before" in outcome.out
+    assert "seeds differ" in mlp_lab(*words, "--seeds=0,2").err
+    config.write_text(config.read_text().replace("max_epochs: 1", "max_epochs: 2"))
+    assert "mine.yaml differ" in mlp_lab(*words, "--seeds=0,1").err
+
+
+def test_one_sweep_at_a_time(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    words = ["sweep", *MOONS, "--experiment=lab"]
+    assert mlp_lab(*words).code == 0
+    handle = hold(tmp_path / "runs" / "lab")
+    assert handle is not None
+    outcome = mlp_lab(*words)
+    os.close(handle)
+    assert (outcome.code, outcome.err) == (
+        2,
+        "mlp-lab: error: 'runs/lab' is in use by another sweep.\n",
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["worker", "group", "parent"])
+def test_a_stopped_sweep_leaves_nobody_behind(tmp_path: Path, victim: str) -> None:
+    words = ["sweep", "--data.source=Moons", "--trainer.max_epochs=3000", "--seeds=0,1,2"]
+    command = [sys.executable, "-m", "mlp_lab", *words, "--experiment=lab", "--jobs=2"]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    lab = tmp_path / "runs" / "lab"
+    wait_for(lambda: len(list(lab.glob("version_*/checkpoints/last.ckpt"))) == 2)
+    workers = children_of(process.pid)
+    match victim:
+        case "worker":
+            os.kill(workers[0], signal.SIGTERM)
+        case "group":
+            os.killpg(process.pid, signal.SIGINT)
+        case _:
+            process.kill()
+    code = process.wait(timeout=60)
+    wait_for(lambda: not any(is_running(worker) for worker in workers))
+    assert code == {"worker": 2, "group": 130, "parent": -9}[victim]
+    assert {m["status"] for m in manifests(lab).values()} == {"interrupted"}
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that train: those of a process that import torch."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [
+        int(child)
+        for child in text.split()
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
