@@ -244,7 +244,7 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ChecksumError(f"{str(path)!r} is damaged: {error}.") from error
     if not isinstance(content, dict):
         raise ChecksumError(f"{str(path)!r} is damaged: it holds no JSON object.")

@@ -83,6 +83,8 @@ def refusing_bombs() -> Iterator[None]:
 
 
 def _open(path: Path) -> Image.Image:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ChecksumError(f"'{path}' is no file.")
     try:
         return Image.open(path)
     except UnidentifiedImageError as error:

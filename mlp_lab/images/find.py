@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from mlp_lab.errors import ChecksumError
 from mlp_lab.images.decode import SUFFIXES
 
 
@@ -19,11 +20,20 @@ def images_in(directory: Path) -> list[Path]:
         ]
 
 
+def raise_unreadable(error: OSError) -> None:
+    """Refuse a directory that cannot be listed; what it holds would be left out unsaid.
+
+    Raises:
+        ChecksumError: Always.
+    """
+    raise ChecksumError(f"{error.filename!r} cannot be read: {error.strerror}.") from error
+
+
 def images_below(directory: Path) -> list[Path]:
     """Return the image files of a directory and all those below it, by name."""
     found = [
         os.path.join(place, name)  # noqa: PTH118  # as Paths 10,000 names take a tenth of a second
-        for place, _, names in os.walk(directory)
+        for place, _, names in os.walk(directory, onerror=raise_unreadable)
         for name in names
         if f".{name.rpartition('.')[2].lower()}" in SUFFIXES
     ]

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mlp_lab.history import History
-from mlp_lab.plots.canvas import new_axes
+from mlp_lab.plots.canvas import drawable, new_axes
 
 
 def plot_history(
@@ -27,12 +27,17 @@ def plot_history(
         best: When the best checkpoint was written.
     """
     figure, axes = new_axes(xlabel=unit, title=title)
-    for name, (when, what) in values.items():
-        axes.plot(when, what, label=name, marker="o" if len(what) < 3 else None)
+    names = drawable([*values])
+    lines = [
+        line
+        for when, what in values.values()
+        for line in axes.plot(when, what, marker="o" if len(what) < 3 else None)
+    ]
     if best is not None:
-        axes.axvline(best, color="grey", linestyle="--", label="best checkpoint")
+        lines.append(axes.axvline(best, color="grey", linestyle="--"))
+        names.append("best checkpoint")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if log:
         axes.set_yscale("log")
-    axes.legend()
+    axes.legend(lines, names)  # said apart: names that begin with _ would be left out
     return figure

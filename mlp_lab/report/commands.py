@@ -33,7 +33,7 @@ def make_parser(command: str) -> argparse.ArgumentParser:
 
 def report(directory: Path, out: Path | None) -> int:
     """Write the report of a run or of many, and say the essence of it."""
-    runs = find_runs(directory)
+    runs = find_runs(directory) if directory.is_dir() else []
     if not runs:
         raise RunNotFoundError(
             f"{str(directory)!r} {'holds no run' if directory.is_dir() else 'is no directory'}. "

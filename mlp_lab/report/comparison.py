@@ -3,8 +3,9 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
@@ -22,6 +23,8 @@ _FREE = (
     "data.predict_split",
     "data.predict_dir",
     "data.steps_per_execution",
+    "trainer.accelerator",
+    "trainer.devices",
     "trainer.logger",
     "trainer.log_every_n_steps",
     "trainer.enable_progress_bar",
@@ -64,18 +67,27 @@ class Setting:
 
     def spread(self, key: str) -> Spread | None:
         """Return mean and deviation of a number of metrics.json over the seeds."""
-        return Spread.of(story.number(key) for story in self.stories)
+        return Spread.of(story.number(key) for story in self.draws)
+
+    @property
+    def draws(self) -> list[Story]:
+        """Its runs, of those that repeat one another the newest alone."""
+        newest: dict[tuple[Any, ...], Story] = {}
+        for story in self.stories:
+            known = newest.get(_draw(story))
+            if known is None or _end(known) <= _end(story):
+                newest[_draw(story)] = story
+        return list(newest.values())
 
     @property
     def gap(self) -> Spread | None:
         """How much better training samples are known than test samples."""
-        return Spread.of(story.gap for story in self.stories)
+        return Spread.of(story.gap for story in self.draws)
 
     @property
     def parameters(self) -> int | None:
         """Trainable parameters of the net."""
-        found: int | None = self.stories[0].manifest.get("net", {}).get("parameters")
-        return found
+        return self.stories[0].about_net.get("parameters")
 
 
 @dataclass(frozen=True)
@@ -103,7 +115,7 @@ class Comparison:
     """Settings on the same data with the same kind of score, the best by validation first.
 
     Attributes:
-        data: The data set.
+        data: The data set, and how it was validated.
         score: What chose the best checkpoints: ``val/acc`` or ``val/loss``.
         highest_is_best: Whether more of it is better.
         settings: The settings.
@@ -130,10 +142,10 @@ class Comparison:
 
     def _pair(self, setting: Setting, best: Setting) -> Pair | None:
         key = f"test/{self.metric}"
-        theirs = {_draw(story): story.number(key) for story in best.stories}
+        theirs = {_draw(story): story.number(key) for story in best.draws}
         differences = [
             number - other
-            for story in setting.stories
+            for story in setting.draws
             if (number := story.number(key)) is not None
             and (other := theirs.get(_draw(story))) is not None
         ]
@@ -151,14 +163,26 @@ def compare(stories: Sequence[Story]) -> tuple[list[Comparison], list[Story]]:
     Returns:
         The comparisons, and the runs that have nothing to compare.
     """
-    alike: dict[tuple[str, str], list[Story]] = {}
+    alike: dict[tuple[str, ...], list[Story]] = {}
     left_out = []
     for story in stories:
-        if story.config and story.number(story.score) is not None:
-            alike.setdefault((story.data, story.score), []).append(story)
+        if story.config and story.status == "finished" and story.number(story.score) is not None:
+            kind = (story.data, story.hashes.get("data", ""), story.validation, story.score)
+            alike.setdefault(kind, []).append(story)
         else:
             left_out.append(story)
     return [_compare_alike(group) for group in alike.values()], left_out
+
+
+def _title(story: Story) -> str:
+    """Say what data a story is of, and whether its validation is an honest one."""
+    path = story.settings.get("data.source.path")
+    named = (
+        f"{story.data} {Path(str(path)).name}"
+        if path and str(path) not in story.data
+        else story.data
+    )
+    return f"{named}, validated on the test set" if story.validation == "test set" else named
 
 
 def _compare_alike(stories: list[Story]) -> Comparison:
@@ -175,6 +199,11 @@ def _compare_alike(stories: list[Story]) -> Comparison:
         (name, *_) = sorted(names)
         told = ", ".join(f"{_last_word(k)} {v}" for k, v in differing.items() if v)
         settings.append(Setting(name if alone else told or name, differing, group))
+    labels = [setting.label for setting in settings]
+    settings = [
+        replace(s, label=f"{s.label}, {s.stories[0].name}") if labels.count(s.label) > 1 else s
+        for s in settings
+    ]
     score, highest = stories[0].score, stories[0].highest_is_best
 
     def rank(setting: Setting) -> float:
@@ -182,14 +211,15 @@ def _compare_alike(stories: list[Story]) -> Comparison:
         assert spread is not None
         return -spread.mean if highest else spread.mean
 
-    return Comparison(stories[0].data, score, highest, sorted(settings, key=rank), keys)
+    return Comparison(_title(stories[0]), score, highest, sorted(settings, key=rank), keys)
 
 
 def _asked(story: Story) -> dict[str, Any]:
     return {
         key: value
         for key, value in story.settings.items()
-        if not any(key == free or key.startswith(f"{free}.") for free in _FREE)
+        if value is not None
+        and not any(key == free or key.startswith(f"{free}.") for free in _FREE)
     }
 
 
@@ -227,7 +257,8 @@ def say(value: Any) -> str:
         case None:
             return ""
         case {"class_path": str(path)}:
-            arguments: dict[str, Any] = value.get("init_args") or {}
+            arguments = value.get("init_args")
+            arguments = arguments if isinstance(arguments, dict) else {}
             told = ", ".join(f"{key} {say(v)}" for key, v in arguments.items() if v is not None)
             return f"{say(path)}({told})" if told else say(path)
         case dict():
@@ -246,13 +277,16 @@ def _last_word(key: str) -> str:
 
 def _draw(story: Story) -> tuple[Any, ...]:
     """What two runs must share to be a pair: the seed, the data and the split of them."""
-    hashes = story.manifest.get("data", {}).get("sha256", {})
-    return story.seed, hashes.get("data"), hashes.get("split")
+    return str(story.seed), story.hashes.get("data"), story.hashes.get("split")
+
+
+def _end(story: Story) -> str:
+    return str(story.manifest.get("end"))
 
 
 def _interval(spread: Spread) -> tuple[float, float] | None:
     """Return where the mean lies with 95 % confidence, by Student's t distribution."""
-    if spread.deviation is None:
+    if not spread.deviation:  # nor of seeds that change nothing
         return None
     from scipy.special import stdtrit
 

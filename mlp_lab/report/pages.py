@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -21,7 +22,7 @@ from mlp_lab.atomic import write_text
 from mlp_lab.history import History
 from mlp_lab.plots import plot_history, to_png
 from mlp_lab.report.comparison import Comparison, Setting, Spread, say
-from mlp_lab.report.story import Story
+from mlp_lab.report.story import Story, is_number
 
 _BROAD = 1.7  # as broad as high
 _TALL = 1.5  # as high as broad
@@ -73,7 +74,8 @@ def write_story(story: Story, out: Path) -> Path:
             scores=_scores(story),
             asked=_asked(story),
             config=_read(story.run.config_path),
-            command=shlex.join(map(str, story.manifest.get("command", []))),
+            command=_command(story),
+            again=shlex.join(["mlp-lab", "fit", "--config", str(story.run.config_path)]),
             parts=_PARTS,
             version=__version__,
         ),
@@ -142,7 +144,7 @@ def _scores(story: Story) -> dict[str, dict[str, float]]:
     flat = {f"test_before/{k}": v for k, v in before.items()} if isinstance(before, dict) else {}
     for key, value in (flat | story.metrics).items():
         part, _, name = key.partition("/")
-        if part in _PARTS and isinstance(value, int | float):
+        if part in _PARTS and is_number(value):
             table.setdefault(name, {})[part] = float(value)
     return table
 
@@ -174,13 +176,10 @@ def _curves(comparison: Comparison) -> dict[str, Figure]:
 
 
 def _mean_history(setting: Setting, key: str) -> History:
-    """Return the mean over seeds for the epochs that any of them has."""
-    values: dict[float, list[float]] = {}
-    for story in setting.stories:
-        for epoch, value in zip(*story.history(key), strict=True):
-            values.setdefault(epoch, []).append(value)
-    epochs = sorted(values)
-    return epochs, [fmean(values[epoch]) for epoch in epochs]
+    """Return the mean over seeds for the epochs that all of them have."""
+    courses = [dict(zip(*story.history(key), strict=True)) for story in setting.draws]
+    epochs = sorted(set.intersection(*(set(course) for course in courses)))
+    return epochs, [fmean(course[epoch] for course in courses) for epoch in epochs]
 
 
 def _to_csv(comparisons: Iterable[Comparison]) -> str:
@@ -206,6 +205,12 @@ def _to_csv(comparisons: Iterable[Comparison]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def _command(story: Story) -> str:
+    """Return the command line that began a run."""
+    words = story.manifest.get("command")
+    return shlex.join(map(str, words)) if isinstance(words, list) else ""
 
 
 def _read(path: Path) -> str:
@@ -255,7 +260,8 @@ def _link(story: Story, out: Path) -> str:
     report = story.run.dir / "report.html"
     if not report.is_file():
         return ""
-    return Path(os.path.relpath(report, out)).as_posix()
+    # Quoted, and with a beginning that no scheme has.
+    return f"./{quote(Path(os.path.relpath(report, out)).as_posix())}"
 
 
 @cache

@@ -1,24 +1,27 @@
 """What a run directory tells, whole or not."""
 
 import csv
+import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import yaml
 
 from mlp_lab.errors import ChecksumError
 from mlp_lab.history import History, Rows, column, epoch_means, read_rows
+from mlp_lab.images.find import raise_unreadable
 from mlp_lab.run import Run, read_json
 from mlp_lab.settings import flatten
 
 T = TypeVar("T")
 
 _MOST_CONFUSED = 3
+_LARGEST = 2**53  # of the whole numbers that are exact as float
 _NOTICEABLE = 0.02  # of the loss, below which a rise is but noise
 
 
@@ -75,7 +78,52 @@ class Story:
     @property
     def data(self) -> str:
         """What the data set is called."""
-        return str(self.manifest.get("data", {}).get("source", "unknown data"))
+        return str(self.about_data.get("source", "unknown data"))
+
+    @property
+    def about_data(self) -> dict[str, Any]:
+        """What the manifest says of the data."""
+        return _part(self.manifest, "data")
+
+    @property
+    def about_net(self) -> dict[str, Any]:
+        """What the manifest says of the net, whole numbers of it."""
+        net = _part(self.manifest, "net")
+        return {k: v for k, v in net.items() if k == "class" or type(v) is int}
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of the data and of their split."""
+        return {key: str(value) for key, value in _part(self.about_data, "sha256").items()}
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Samples of each part of the data."""
+        samples = _part(self.about_data, "samples")
+        return {part: number for part, number in samples.items() if type(number) is int}
+
+    @property
+    def notes(self) -> list[str]:
+        """What else is worth knowing of the data."""
+        notes = self.about_data.get("notes")
+        return [str(note) for note in notes] if isinstance(notes, list) else []
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of what it ran with."""
+        return {key: str(value) for key, value in _part(self.manifest, "versions").items()}
+
+    @property
+    def commit(self) -> str:
+        """The code it ran with; empty where that is not known."""
+        git = _part(self.manifest, "git")
+        changed = ", with changes of its own" if git.get("dirty") else ""
+        return f"{git['commit']}{changed}" if git.get("commit") else ""
+
+    @property
+    def validation(self) -> str:
+        """What validation is: a part of the training data, a part of its own, or the test set."""
+        return str(self.about_data.get("validation", "unknown"))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -85,15 +133,16 @@ class Story:
     @cached_property
     def score(self) -> str:
         """What chose the best checkpoint: ``val/acc`` or ``val/loss``."""
-        named = self.manifest.get("score", {}).get("metric")
-        if named:
-            return str(named)
+        named = _part(self.manifest, "score").get("metric")
+        if isinstance(named, str) and named.startswith("val/"):
+            return named
         return "val/acc" if any("val/acc" in row for row in self.rows[:1]) else "val/loss"
 
     @property
     def highest_is_best(self) -> bool:
         """Whether more of the score is better."""
-        return not self.score.endswith("/loss")
+        mode = _part(self.manifest, "score").get("mode")
+        return mode == "max" if mode in ("min", "max") else not self.score.endswith("/loss")
 
     @property
     def metric(self) -> str:
@@ -102,10 +151,8 @@ class Story:
 
     def number(self, key: str) -> float | None:
         """Return a number of metrics.json that there is and is finite."""
-        match self.metrics.get(key):
-            case int() | float() as value if math.isfinite(value):
-                return float(value)
-        return None
+        value = self.metrics.get(key)
+        return float(value) if is_number(value) and math.isfinite(value) else None
 
     def history(self, key: str) -> History:
         """Return a validation metric after each epoch."""
@@ -146,23 +193,46 @@ class Story:
     @property
     def classes(self) -> list[ClassScore]:
         """The classes of the test set, those that fail most first."""
-        scores = self.metrics.get("test/classes")
-        confusion = self.metrics.get("test/confusion")
-        if not isinstance(scores, dict):
-            return []
-        names = list(scores)
-        rows = confusion if isinstance(confusion, list) else [[] for _ in names]
+        entries = _part(self.metrics, "test/classes")
+        names = list(entries)
+        rows = self.confusion or [[]] * len(names)
         found = []
-        for number, (name, row) in enumerate(zip(names, rows, strict=False)):
-            others = [(names[k], int(n)) for k, n in enumerate(row) if k != number and n]
+        for number, (name, row) in enumerate(zip(names, rows, strict=True)):
+            scores = _part(entries, name)
+            others = [(names[k], n) for k, n in enumerate(row) if k != number and n]
             others.sort(key=lambda other: -other[1])
-            found.append(ClassScore(name, scores[name], others[:_MOST_CONFUSED]))
-        return sorted(found, key=lambda entry: entry.scores.get("recall", 0))
+            numbers = {key: float(value) for key, value in scores.items() if is_number(value)}
+            found.append(ClassScore(name, numbers, others[:_MOST_CONFUSED]))
+        return sorted(found, key=lambda entry: entry.scores.get("recall", 0.0))
+
+    @property
+    def confusion(self) -> list[list[int]]:
+        """How often each class of the test set was taken for each; empty where it is not known."""
+        rows, num = self.metrics.get("test/confusion"), len(_part(self.metrics, "test/classes"))
+        if not (isinstance(rows, list) and len(rows) == num):
+            return []
+        whole = all(
+            isinstance(row, list) and len(row) == num and all(type(n) is int for n in row)
+            for row in rows
+        )
+        return rows if whole else []
 
     @property
     def figures(self) -> dict[str, Path]:
         """The figures by name."""
-        return {path.stem: path for path in sorted((self.run.dir / "plots").glob("*.png"))}
+        found = sorted((self.run.dir / "plots").glob("*.png"))
+        return {path.stem: path for path in found if path.is_file()}
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether something read from a file is a number that can be reckoned with."""
+    return isinstance(value, float) or (type(value) is int and abs(value) < _LARGEST)
+
+
+def _part(content: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return a part of what was read, empty where it is none."""
+    part = content.get(key)
+    return part if isinstance(part, dict) else {}
 
 
 def read_story(directory: Path) -> Story:
@@ -176,7 +246,7 @@ def read_story(directory: Path) -> Story:
             return None
         try:
             return read(path)
-        except (ChecksumError, OSError, ValueError, csv.Error, yaml.YAMLError):
+        except (ChecksumError, OSError, ValueError, RecursionError, csv.Error, yaml.YAMLError):
             missing.append(f"{path.name} is damaged: {without}.")
             return None
 
@@ -205,8 +275,8 @@ def read_story(directory: Path) -> Story:
 def find_runs(directory: Path) -> list[Path]:
     """Return the run directories below a directory, itself included, by name."""
     found = []
-    for path, names, files in os.walk(directory):
-        names.sort()
+    for path, names, files in os.walk(directory, onerror=raise_unreadable):
+        names[:] = sorted(name for name in names if not name.startswith("."))  # drafts of runs
         if {"config.yaml", "manifest.json"} & {*files}:
             found.append(Path(path))
             names.clear()
@@ -214,19 +284,25 @@ def find_runs(directory: Path) -> list[Path]:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
+    """Read a configuration as JSON could hold it.
+
+    Raises:
+        ChecksumError: It is something else.
+    """
     # The loader in C is eight times as fast, which many runs make worth while.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     config = yaml.load(path.read_text(encoding="utf-8"), loader)
     if not isinstance(config, dict):
         raise ChecksumError(f"{str(path)!r} holds no configuration.")
-    return config
+    plain: dict[str, Any] = json.loads(json.dumps(config, default=str))
+    return plain
 
 
 def _is_whole(row: dict[str, str]) -> bool:
     """Whether a row has its epoch and step, and numbers where it has anything."""
     try:
-        [float(value) for value in row.values() if value]
-        return bool(row["epoch"] and row["step"])
+        numbers = {key: float(value) for key, value in row.items() if value}
+        return math.isfinite(numbers["epoch"]) and math.isfinite(numbers["step"])
     except (KeyError, TypeError, ValueError):
         return False
 

@@ -19,6 +19,7 @@ def write_run(
     settings: dict[str, Any] | None = None,
     names: tuple[str, str] = ("yes", "no"),
     losses: tuple[float, ...] = (0.6, 0.4, 0.5),
+    validation: str = "held out of train",
 ) -> Path:
     """Write what a finished run leaves, without checkpoints and figures."""
     directory.mkdir(parents=True)
@@ -40,7 +41,14 @@ def write_run(
         "end": "2026-01-02T03:04:05+00:00",
         "command": ["mlp-lab", "fit"],
         "versions": {"torch": "2"},
-        "data": {"source": source, "sha256": {"data": source, "split": split}},
+        "data": {
+            "source": source,
+            "sha256": {"data": source, "split": split},
+            "validation": validation,
+            "samples": {"train": 10},
+            "notes": ["a note"],
+        },
+        "git": {"commit": "abc", "dirty": True},
         "net": {"class": "MLP", "parameters": 1234, "neurons": 5, "connections": 6},
         "score": {"metric": "val/acc", "mode": "max"},
     }

@@ -91,3 +91,64 @@ def test_runs_without_a_score_are_left_out(tmp_path: Path) -> None:
     comparisons, left_out = compare([read_story(run) for run in (whole, bare)])
     assert len(comparisons) == 1
     assert [story.name for story in left_out] == ["b/v"]
+
+
+def test_a_run_that_repeats_another_counts_once(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / name / f"v{n}", lr=lr)
+        for name, lr in (("a", 0.1), ("b", 0.2))
+        for n in range(2)
+    ]
+    comparison = compared(*runs)
+    assert [len(setting.draws) for setting in comparison.settings] == [1, 1]
+    assert comparison.settings[0].spread("test/acc") == Spread(0.8, None, 1)
+    assert comparison.pairs[0].interval is None
+
+
+def test_runs_that_did_not_end_are_left_out(tmp_path: Path) -> None:
+    whole, broken = write_run(tmp_path / "a" / "v0"), write_run(tmp_path / "a" / "v1", seed=1)
+    path = broken / "manifest.json"
+    path.write_text(path.read_text().replace("finished", "interrupted"))
+    comparisons, left_out = compare([read_story(run) for run in (whole, broken)])
+    assert [len(c.settings[0].stories) for c in comparisons] == [1]
+    assert [story.name for story in left_out] == ["a/v1"]
+
+
+def test_validation_on_the_test_set_is_apart_and_said(tmp_path: Path) -> None:
+    honest = write_run(tmp_path / "a" / "v0")
+    other = write_run(tmp_path / "b" / "v0", lr=0.5, validation="test set")
+    comparisons, _ = compare([read_story(run) for run in (honest, other)])
+    assert [c.data for c in comparisons] == ["Digits", "Digits, validated on the test set"]
+
+
+def test_the_score_says_itself_which_way_is_better(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / name / "v0", lr=lr, val_acc=value)
+        for name, lr, value in (("a", 0.1, 0.9), ("b", 0.2, 0.1))
+    ]
+    for run in runs:
+        path = run / "manifest.json"
+        path.write_text(path.read_text().replace('"max"', '"min"'))
+    assert [setting.label for setting in compared(*runs).settings] == ["b", "a"]
+
+
+def test_settings_that_are_not_set_do_not_differ(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a" / "v0"),
+        write_run(tmp_path / "a" / "v1", seed=1, settings={"schedule": None}),
+    ]
+    (setting,) = compared(*runs).settings
+    assert len(setting.stories) == 2
+
+
+def test_a_curve_is_the_mean_over_all_seeds_or_none(tmp_path: Path) -> None:
+    from mlp_lab.report.pages import _mean_history
+
+    runs = [
+        write_run(tmp_path / "a" / f"v{n}", seed=n, losses=losses)
+        for n, losses in enumerate([(0.5, 0.6, 0.7), (0.9, 1.0)])
+    ]
+    (setting,) = compared(*runs).settings
+    epochs, values = _mean_history(setting, "val/loss")
+    assert epochs == [1, 2]
+    assert values == pytest.approx([0.7, 0.8])

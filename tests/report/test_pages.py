@@ -2,6 +2,7 @@
 
 import csv
 import html
+import json
 import os
 import re
 import shutil
@@ -107,7 +108,7 @@ def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path
     assert page.tags.count("img") == 4
     markdown = (tmp_path / "out" / "report.md").read_text()
     assert "| quick\\|er | 0.2 | 2 | 20.50 ± 0.71 % | 85.00 ± 7.07 % |" in markdown
-    assert "| slow | 0.00 ± 0.00 % | 0.00 % to 0.00 % | 2 | 0 |" in markdown
+    assert "| slow | 0.00 ± 0.00 % | not known | 2 | 0 |" in markdown
     text = (tmp_path / "out" / "report.csv").read_text()
     rows = {row["run"]: row for row in csv.DictReader(text.splitlines())}
     assert len(rows) == 5
@@ -120,7 +121,7 @@ def test_a_report_links_to_those_of_the_runs(mlp_lab: CommandLine, tmp_path: Pat
     assert mlp_lab("report", "runs/a/version_0").code == 0
     assert mlp_lab("report", "runs", "--out", "out").code == 0
     addresses = Page((tmp_path / "out" / "report.html").read_text()).addresses
-    assert "../runs/a/version_0/report.html" in addresses
+    assert "./../runs/a/version_0/report.html" in addresses
 
 
 @pytest.mark.parametrize(
@@ -153,3 +154,49 @@ def test_a_report_loads_no_torch(tmp_path: Path) -> None:
         "assert not {'torch', 'lightning', 'sklearn'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env=os.environ)
+
+
+ODD = [None, "text", 3, 10**400, [], ["x"], {}, {"a": None}, True, float("inf"), [[1], "b"]]
+
+
+@pytest.mark.parametrize("value", ODD, ids=repr)
+def test_odd_content_is_reported_as_far_as_it_goes(tmp_path: Path, value: object) -> None:
+    stories = []
+    for name in ("manifest.json", "metrics.json"):
+        keys = json.loads((write_run(tmp_path / name / "keys") / name).read_text())
+        for key in keys:
+            run = write_run(tmp_path / name / f"of_{key.replace('/', '_')}")
+            (run / name).write_text(json.dumps(keys | {key: value}))
+            stories.append(read_story(run))
+            write_story(stories[-1], tmp_path / "out")
+        for key in keys.get("data", {}):
+            run = write_run(tmp_path / name / f"of_data_{key}")
+            (run / name).write_text(json.dumps(keys | {"data": keys["data"] | {key: value}}))
+            stories.append(read_story(run))
+            write_story(stories[-1], tmp_path / "out")
+    write_comparison(*compare(stories), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["model: 2020-01-01\n", "data: !!set {a, b}\n", "model: {init_args: [1]}\n", "1: {2: 3}\n"],
+)
+def test_an_odd_configuration_is_compared(tmp_path: Path, text: str) -> None:
+    runs = [write_run(tmp_path / name / "v0") for name in ("a", "b")]
+    (runs[0] / "config.yaml").write_text(text)
+    stories = [read_story(run) for run in runs]
+    write_story(stories[0], tmp_path)
+    write_comparison(*compare(stories), tmp_path)
+
+
+def test_names_that_look_like_something_else(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / name / "v0", lr=lr)
+        for name, lr in (("a$\\foo$b", 0.1), ("_hidden", 0.2), ("javascript:alert(1)", 0.3))
+    ]
+    for run in runs:
+        write_story(read_story(run), run)
+    (path, *_) = write_comparison(*compare([read_story(run) for run in runs]), tmp_path)
+    addresses = Page(path.read_text()).addresses
+    assert "./javascript%3Aalert%281%29/v0/report.html" in addresses
+    assert all(address.startswith(("data:", "./")) for address in addresses)

@@ -159,10 +159,8 @@ def test_a_trial_that_fails_lets_the_others_go_on(mlp_lab: CommandLine, tmp_path
     assert "failed: lr -1  seed 0; see runs/lab/trials/lr_-1_seed_0-" in outcome.err
     assert len(manifests(tmp_path / "runs" / "lab")) == 1
     (note,) = (tmp_path / "runs" / "lab" / "trials").glob("lr_-1_seed_0-*.json")
-    assert (
-        json.loads(note.read_text())["error"]
-        == "model.optimizer cannot be made: Invalid learning rate: -1.0."
-    )
+    said = json.loads(note.read_text())["error"]
+    assert said == "model.optimizer cannot be made: Invalid learning rate: -1.0."
 
 
 def test_a_grid_may_stand_in_a_file_and_vary_whole_configurations(
@@ -282,12 +280,9 @@ def test_one_sweep_at_a_time(mlp_lab: CommandLine, tmp_path: Path) -> None:
 def test_a_stopped_sweep_leaves_nobody_behind(tmp_path: Path, victim: str) -> None:
     words = ["sweep", "--data.source=Moons", "--trainer.max_epochs=3000", "--seeds=0,1,2"]
     command = [sys.executable, "-m", "mlp_lab", *words, "--experiment=lab", "--jobs=2"]
+    nowhere = subprocess.DEVNULL
     process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        command, cwd=tmp_path, start_new_session=True, stdout=nowhere, stderr=nowhere
     )
     lab = tmp_path / "runs" / "lab"
     wait_for(lambda: len(list(lab.glob("version_*/checkpoints/last.ckpt"))) == 2)
