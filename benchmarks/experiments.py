@@ -19,6 +19,7 @@ from statistics import fmean
 
 import numpy as np
 
+from mlp_lab.atomic import write_text
 from mlp_lab.plots import plot_confusion, plot_history, write_figure
 from mlp_lab.report.comparison import Comparison, Setting, Spread, compare
 from mlp_lab.report.pages import say_number, say_spread
@@ -169,7 +170,7 @@ def write_documents(settings: dict[str, list[Setting]]) -> None:
     everything = {s.label: s for group in settings.values() for s in group}
     tables["results"] = results_table([everything[n] for n in SHOWN_FIRST if n in everything])
     for document in (DOCUMENT, ROOT / "README.md"):
-        document.write_text(fill(document.read_text(), tables))
+        write_text(document, fill(document.read_text(), tables))
 
 
 def fill(text: str, tables: dict[str, str]) -> str:
@@ -178,7 +179,10 @@ def fill(text: str, tables: dict[str, str]) -> str:
         begin, end = f"<!-- {name} -->\n", "<!-- end -->"
         before, found, rest = text.partition(begin)
         if found:
-            text = f"{before}{begin}{content}{end}{rest.partition(end)[2]}"
+            _, ended, after = rest.partition(end)
+            if not ended:
+                raise SystemExit(f"The mark {begin.strip()!r} has no {end!r} after it.")
+            text = f"{before}{begin}{content}{end}{after}"
     return text
 
 
@@ -271,8 +275,7 @@ def comment(setting: Setting, base: Setting | None) -> str:
     if pair.interval is None:
         return said
     low, high = (100 * end for end in pair.interval)
-    sure = "" if low > 0 or high < 0 else ", which may be chance"
-    return f"{said} ({low:+.2f} to {high:+.2f}{sure})"
+    return f"{said} ({low:+.2f} to {high:+.2f})"
 
 
 def classes_table(setting: Setting) -> str:
@@ -322,7 +325,7 @@ def write_header(setting: Setting) -> None:
         line += f" {word}"
     told = "\n".join([*lines, line]) + "\n"
     text = path.read_text()
-    path.write_text(re.sub(r"# Measured.*?(?=^[^#])", told, text, count=1, flags=re.M | re.S))
+    write_text(path, re.sub(r"# Measured.*?(?=^[^#])", told, text, count=1, flags=re.M | re.S))
 
 
 def draw(group: Group, settings: Sequence[Setting]) -> None:

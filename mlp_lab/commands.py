@@ -176,6 +176,9 @@ def _write_report(run: Run) -> None:
         print(f"report: {write_story(read_story(run.dir), run.dir)}")
     except WriteError as error:
         warnings.warn(str(error), MLPLabWarning, stacklevel=2)
+    except Exception as error:  # what a run holds may be anything
+        text = f"The report could not be written: {type(error).__name__}: {error}."
+        warnings.warn(text, MLPLabWarning, stacklevel=2)
 
 
 def _print_report(metrics: Mapping[str, Any], data: LabDataModule) -> None:

@@ -23,6 +23,8 @@ def main(command: str, args: Sequence[str]) -> int:
     words, flags = make_parser(command).parse_known_args(args)
     if words.opset is not None and words.format != "onnx":
         raise ConfigError(f"opset is of ONNX, and the format is {words.format}. Leave it out.")
+    if words.out is not None and words.out.suffix != f".{words.format}":
+        raise ConfigError(f"out is {str(words.out)!r}; it must be a .{words.format}.")
     source: Path = words.run
     named = ["--ckpt_path" if source.is_file() else "--run_dir", str(source)]
     settings = read_settings("export", [*named, *flags])
@@ -39,7 +41,7 @@ def main(command: str, args: Sequence[str]) -> int:
     metrics = content["mlp_lab"]["metrics"]
     if run is not None and checkpoint.resolve() == run.best_checkpoint.resolve():
         metrics = metrics | read_json(run.metrics_path)
-    name = run.name if run else str(content["mlp_lab"]["model"]["run"])
+    name = run.name if run else str(content["mlp_lab"].get("model", {}).get("run", ""))
     info = describe_model(cli.model, data, name, metrics)
     path: Path = words.out or (run.dir if run else checkpoint.parent) / f"model.{words.format}"
     samples = samples_to_check(data)

@@ -13,7 +13,9 @@ import numpy as np
 from mlp_lab.atomic import replacing
 from mlp_lab.console import print_rows
 from mlp_lab.errors import ConfigError
+from mlp_lab.inference.info import ModelInfo
 from mlp_lab.inference.predictor import Answers, Predictor
+from mlp_lab.interruption import raise_on_signals
 
 _ROWS_SHOWN = 20
 
@@ -22,6 +24,7 @@ Row = dict[str, Any]
 
 def main(command: str, args: Sequence[str]) -> int:
     """Run the command and return its exit code."""
+    raise_on_signals()
     words = make_parser(command).parse_args(args)
     predictor = Predictor(words.model, trust=words.trust)
     num_classes = len(predictor.info.class_names)
@@ -29,7 +32,8 @@ def main(command: str, args: Sequence[str]) -> int:
         raise ConfigError(f"top_k is {words.top_k}; the model has {num_classes} classes.")
     shown: list[Row] = []
     num = labelled = right = 0
-    with _table(words.out) as write:
+    columns = columns_of(predictor.info, words.top_k)
+    with _table(words.out, columns) as write:
         for answers in predictor.predict_files(words.paths, words.batch_size):
             for row in _rows(answers, predictor.info.class_names, words.top_k):
                 write(row)
@@ -37,7 +41,7 @@ def main(command: str, args: Sequence[str]) -> int:
                     shown.append(row)
             num += len(answers.names)
             if answers.labels is not None and answers.probabilities is not None:
-                labelled += len(answers.labels)
+                labelled += int((answers.labels >= 0).sum())
                 right += int((answers.probabilities.argmax(1) == answers.labels).sum())
     print_rows(str(words.model), shown)
     if num > len(shown):
@@ -74,33 +78,44 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     return parser
 
 
+def columns_of(info: ModelInfo, top_k: int) -> list[str]:
+    """Return what is said of each input."""
+    if not info.class_names:
+        return ["input", *_numbered("predicted", info.num_outputs)]
+    said = [(f"predicted{which}", f"confidence{which}") for which in _places(top_k)]
+    return ["input", "label", *(column for pair in said for column in pair)]
+
+
+def _places(top_k: int) -> list[str]:
+    return ["", *(f"_{place}" for place in range(2, top_k + 1))]
+
+
+def _numbered(name: str, num: int) -> list[str]:
+    return [name] if num == 1 else [f"{name}_{place}" for place in range(1, num + 1)]
+
+
 def _rows(answers: Answers, class_names: Sequence[str], top_k: int) -> Iterator[Row]:
     """Yield what is said of each input, in the columns of predictions.csv."""
     if answers.probabilities is None:
-        several = answers.outputs.shape[1] > 1
+        columns = _numbered("predicted", answers.outputs.shape[1])
         for name, numbers in zip(answers.names, answers.outputs.tolist(), strict=True):
-            predicted = {
-                f"predicted_{place}" if several else "predicted": number
-                for place, number in enumerate(numbers, start=1)
-            }
-            yield {"input": name, **predicted}
+            yield {"input": name, **dict(zip(columns, numbers, strict=True))}
         return
     best = np.argsort(-answers.probabilities, axis=1, kind="stable")[:, :top_k]
     sure = np.take_along_axis(answers.probabilities, best, axis=1).tolist()
-    labels = [None] * len(best) if answers.labels is None else answers.labels.tolist()
+    labels = [-1] * len(best) if answers.labels is None else answers.labels.tolist()
     for name, label, classes, shares in zip(
         answers.names, labels, best.tolist(), sure, strict=True
     ):
-        row: Row = {"input": name, "label": "" if label is None else class_names[label]}
-        for place, (number, share) in enumerate(zip(classes, shares, strict=True), start=1):
-            which = f"_{place}" if place > 1 else ""
+        row: Row = {"input": name, "label": class_names[label] if label >= 0 else ""}
+        for which, number, share in zip(_places(top_k), classes, shares, strict=True):
             row[f"predicted{which}"] = class_names[number]
             row[f"confidence{which}"] = share
         yield row
 
 
 @contextlib.contextmanager
-def _table(path: Path | None) -> Iterator[Callable[[Row], None]]:
+def _table(path: Path | None, columns: Sequence[str]) -> Iterator[Callable[[Row], None]]:
     """Give what takes rows one by one into a file that appears whole, or not at all.
 
     Raises:
@@ -114,22 +129,18 @@ def _table(path: Path | None) -> Iterator[Callable[[Row], None]]:
         raise ConfigError(f"out is {str(path)!r}; it must be a .csv or a .json.")
     with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         if path.suffix == ".csv":
-            yield _csv_rows(file)
+            yield _csv_rows(file, columns)
         else:
             file.write("[")
             yield _json_rows(file)
             file.write("\n]\n")
 
 
-def _csv_rows(file: TextIO) -> Callable[[Row], None]:
-    """Write rows beneath each other; the first one says what the columns are."""
-    writer: csv.DictWriter[str] | None = None
+def _csv_rows(file: TextIO, columns: Sequence[str]) -> Callable[[Row], None]:
+    writer = csv.DictWriter(file, columns, lineterminator="\n")
+    writer.writeheader()
 
     def write(row: Row) -> None:
-        nonlocal writer
-        if writer is None:
-            writer = csv.DictWriter(file, [*row], lineterminator="\n")
-            writer.writeheader()
         digits = {k: f"{v:.7g}" if isinstance(v, float) else v for k, v in row.items()}
         writer.writerow(digits)
 
@@ -141,7 +152,7 @@ def _json_rows(file: TextIO) -> Callable[[Row], None]:
 
     def write(row: Row) -> None:
         nonlocal separator
-        file.write(separator + json.dumps(row, ensure_ascii=False))
+        file.write(separator + json.dumps(row, ensure_ascii=False, allow_nan=False))
         separator = ",\n"
 
     return write

@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_lab.errors import ConfigError, DatasetNotFoundError
+from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError
 from mlp_lab.images import SUFFIXES, images_below, stream_images
 from mlp_lab.inference.info import ModelInfo
 from mlp_lab.npz_file import load_npz
 
 _ARRAYS = ("x_test", "x", "data", "x_val", "x_train")
 _LABELS = {"x_test": "y_test", "x": "y", "data": "target", "x_val": "y_val", "x_train": "y_train"}
+
+
+_FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -102,11 +105,12 @@ def _read_arrays(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch
             f"{', '.join(_ARRAYS)}."
         )
     inputs = _fit(content[name], info, f"{name} in {str(path)!r}")
-    labels = _fit_labels(content.get(_LABELS[name]), len(inputs), info)
+    labelled = _LABELS[name]
+    labels = _fit_labels(content.get(labelled), len(inputs), info, f"{labelled} in {str(path)!r}")
     for start in range(0, len(inputs), batch_size):
         part = slice(start, start + batch_size)
         rows = inputs[part]
-        wanted = np.ascontiguousarray(rows, dtype=info.input_type)
+        wanted = _cast(rows, info, f"{name} in {str(path)!r}", start)
         names = [str(number) for number in range(start, start + len(rows))]
         yield Batch(wanted, names, None if labels is None else labels[part])
 
@@ -119,16 +123,22 @@ def _load_pt(path: Path) -> Mapping[str, Any]:
     content = load_plain(path, mmap=True)
     arrays = {}
     for name, value in content.items():
-        if isinstance(value, torch.Tensor) and value.layout == torch.strided:
-            # numpy has no bfloat16
-            arrays[str(name)] = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+        if not isinstance(value, torch.Tensor):
+            continue
+        try:
+            # numpy knows neither gradients nor the smaller floats.
+            plain = value.detach().resolve_conj().resolve_neg()
+            small = plain.is_floating_point() and plain.element_size() < _FLOAT_BYTES
+            arrays[str(name)] = (plain.float() if small else plain).numpy()
+        except (RuntimeError, TypeError, NotImplementedError) as error:
+            raise ChecksumError(f"{name} in {str(path)!r} is no plain tensor: {error}.") from error
     return arrays
 
 
 def _fit(array: NDArray[Any], info: ModelInfo, name: str) -> NDArray[Any]:
     """Bring inputs to the model's axes, channels first, or refuse them."""
     shape = info.input_shape
-    found = array.shape[1:]
+    found = array.shape[1:] if array.ndim else None
     if found == (*shape[1:], shape[0]) and len(shape) == 3 and found != shape:
         array = array.transpose(0, 3, 1, 2)
     elif found == shape[1:] and shape[0] == 1:
@@ -142,11 +152,36 @@ def _fit(array: NDArray[Any], info: ModelInfo, name: str) -> NDArray[Any]:
     return array
 
 
-def _fit_labels(array: NDArray[Any] | None, num: int, info: ModelInfo) -> NDArray[Any] | None:
-    """Return labels of classes; None where they are of anything else."""
-    if array is None or array.shape != (num,) or array.dtype.kind not in "iu":
+def _cast(rows: NDArray[Any], info: ModelInfo, name: str, start: int) -> NDArray[Any]:
+    """Bring inputs to the model's type; of what is not finite nothing can be said.
+
+    Raises:
+        ConfigError: A number is not finite, or too large.
+    """
+    with np.errstate(over="ignore"):
+        wanted = np.ascontiguousarray(rows, dtype=info.input_type)
+    finite = np.isfinite(wanted).reshape(len(wanted), -1).all(1)
+    if not finite.all():
+        row = start + int(np.flatnonzero(~finite)[0])
+        raise ConfigError(f"Row {row} of {name} has a number that is not finite, or too large.")
+    return wanted
+
+
+def _fit_labels(
+    array: NDArray[Any] | None, num: int, info: ModelInfo, name: str
+) -> NDArray[Any] | None:
+    """Return labels of classes ``(N,)``; None where there are none, said where that may surprise.
+
+    They may be ``(N, 1)``, and -1 where the class is not known.
+    """
+    if array is None or not info.class_names:
         return None
-    known = info.class_names and (
-        not num or 0 <= array.min() <= array.max() < len(info.class_names)
-    )
-    return array.astype(np.int64) if known else None
+    shape = (num,) if array.ndim < 2 else (num, 1)
+    if array.shape != shape or array.dtype.kind not in "iu":
+        print(f"{name} is {array.dtype} of shape {array.shape}, no labels: left out")
+        return None
+    labels = array.reshape(-1).astype(np.int64)
+    if num and not -1 <= labels.min() <= labels.max() < len(info.class_names):
+        print(f"{name} has labels from {labels.min()} to {labels.max()}: left out")
+        return None
+    return labels

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from mlp_lab.report.story import Story
+from mlp_lab.report.story import Story, is_number
 
 # What two runs of one setting may differ in: none of it changes what is learned from which data.
 _FREE = (
@@ -189,7 +189,7 @@ def _compare_alike(stories: list[Story]) -> Comparison:
     by_setting: dict[str, list[Story]] = {}
     for story in stories:
         by_setting.setdefault(json.dumps(_asked(story), sort_keys=True), []).append(story)
-    groups = [sorted(group, key=lambda s: str(s.seed)) for group in by_setting.values()]
+    groups = [sorted(group, key=_seed_order) for group in by_setting.values()]
     keys = _differing_keys([_asked(group[0]) for group in groups])
     experiments = [{story.run.experiment for story in group} for group in groups]
     settings = []
@@ -278,6 +278,11 @@ def _last_word(key: str) -> str:
 def _draw(story: Story) -> tuple[Any, ...]:
     """What two runs must share to be a pair: the seed, the data and the split of them."""
     return str(story.seed), story.hashes.get("data"), story.hashes.get("split")
+
+
+def _seed_order(story: Story) -> tuple[bool, float, str]:
+    known = is_number(story.seed)
+    return not known, story.seed if known else 0.0, str(story.seed)
 
 
 def _end(story: Story) -> str:

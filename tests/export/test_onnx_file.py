@@ -198,7 +198,8 @@ def test_export_refuses_in_one_sentence(mlp_lab: CommandLine, digits_run: Path) 
     for words, said in (
         (["nowhere"], "'nowhere' holds no run"),
         ([digits_run, "--format=pth", "--opset=20"], "opset is of ONNX, and the format is pth"),
-        ([digits_run, "--out=my.x", "--data.rot=y"], "Did you mean 'data.root'"),
+        ([digits_run, "--out=my.x"], "out is 'my.x'; it must be a .onnx"),
+        ([digits_run, "--data.rot=y"], "Did you mean 'data.root'"),
     ):
         outcome = mlp_lab("export", *words)
         assert outcome.code == 2

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,51 @@ def test_a_table_that_cannot_be_written_is_one_sentence(
     outcome = mlp_lab("infer", model, "a.npz", "--out=file/a.csv")
     assert outcome.code == 1
     assert "'file/a.csv' could not be written" in outcome.err
+
+
+def test_labels_may_be_a_column_and_unknown_and_else_it_is_said(
+    mlp_lab: CommandLine, model: Path
+) -> None:
+    x = np.zeros((3, 1, 8, 8), np.uint8)
+    np.savez("column.npz", x=x, y=np.array([[0], [1], [-1]]))
+    assert "of 2 labelled" in mlp_lab("infer", model, "column.npz").out
+    np.savez("large.npz", x=x, y=np.array([0, 1, 10]))
+    outcome = mlp_lab("infer", model, "large.npz")
+    assert "y in 'large.npz' has labels from 0 to 10: left out" in outcome.out
+    assert "labelled" not in outcome.out
+
+
+def test_no_input_leaves_a_head_alone(mlp_lab: CommandLine, model: Path) -> None:
+    np.savez("none.npz", x=np.zeros((0, 1, 8, 8), np.uint8))
+    assert mlp_lab("infer", model, "none.npz", "--out=a.csv").code == 0
+    assert Path("a.csv").read_text() == "input,label,predicted,confidence\n"
+
+
+def test_numbers_that_are_not_finite_are_refused(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    words = ["--data.source=Moons", "--trainer.max_epochs=1"]
+    checkpoint = mlp_lab("fit", *words).run_dir / "checkpoints" / "best.ckpt"
+    for value in (np.nan, np.inf, 1e300):
+        np.savez("a.npz", x=np.array([[0.0, 1.0], [value, 0.0]]))
+        outcome = mlp_lab("infer", checkpoint, "a.npz")
+        assert outcome.code == 2
+        assert "Row 1 of x in 'a.npz' has a number that is not finite, or too large" in outcome.err
+
+
+def test_tensors_of_any_kind_are_read_or_refused(mlp_lab: CommandLine, model: Path) -> None:
+    x = torch.zeros(2, 1, 8, 8)
+    for tensor in (torch.nn.Parameter(x), x.to(torch.float8_e4m3fn), torch.empty(2, device="meta")):
+        torch.save({"x": tensor}, "a.pt")
+        outcome = mlp_lab("infer", model, "a.pt")
+        assert outcome.code == 2
+        assert outcome.err.count("\n") == 1
+
+
+def test_a_pipe_is_no_image(mlp_lab: CommandLine, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    os.mkfifo(tmp_path / "photos" / "a.png")
+    outcome = mlp_lab("infer", model, "photos")
+    assert outcome.code == 2
+    assert "a.png' is no file" in outcome.err
 
 
 def test_numbers_are_said_as_they_are(mlp_lab: CommandLine, tmp_path: Path) -> None:
