@@ -176,12 +176,8 @@ def compare(stories: Sequence[Story]) -> tuple[list[Comparison], list[Story]]:
 
 def _title(story: Story) -> str:
     """Say what data a story is of, and whether its validation is an honest one."""
-    path = story.settings.get("data.source.path")
-    named = (
-        f"{story.data} {Path(str(path)).name}"
-        if path and str(path) not in story.data
-        else story.data
-    )
+    file = Path(str(story.settings.get("data.source.path") or "")).name
+    named = story.data if file in story.data else f"{story.data} '{file}'"
     return f"{named}, validated on the test set" if story.validation == "test set" else named
 
 
