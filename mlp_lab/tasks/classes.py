@@ -70,4 +70,5 @@ class ClassesTask(Task):
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the probability of each class, ``(N, K)``."""
         inputs, _ = batch
-        return self.probabilities(self(inputs))
+        with torch.autocast(self.device.type, enabled=False):  # as in test_step
+            return self.probabilities(self(inputs))

@@ -116,5 +116,6 @@ class RegressionTask(Task):
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the predicted numbers, ``(N, T)``."""
         inputs, _ = batch
-        outputs: Tensor = self(inputs)
+        with torch.autocast(self.device.type, enabled=False):  # as in test_step
+            outputs: Tensor = self(inputs)
         return outputs

@@ -214,8 +214,9 @@ class Task(pl.LightningModule, ABC):
             self._add_totals(one)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Add a batch to the sums."""
-        self._add_totals(batch)
+        """Add a batch to the sums, computed in the weights' own precision as in an exported net."""
+        with torch.autocast(self.device.type, enabled=False):
+            self._add_totals(batch)
 
     def on_validation_epoch_start(self) -> None:
         """Start the sums anew."""

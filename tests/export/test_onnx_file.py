@@ -145,6 +145,7 @@ def test_a_net_that_onnx_does_not_know_is_refused(
     ("words", "metric"),
     [
         (["--data.source=Digits", "--data.augment=[PadCrop]"], "acc"),
+        (["--data.source=Digits", "--model.net=CNN", "--trainer.precision=bf16-mixed"], "acc"),
         (["--data.source=Moons", "--model=BinaryTask"], "acc"),
         (["--data.source=Line", "--model=RegressionTask"], "mae"),
     ],
@@ -159,11 +160,13 @@ def test_fit_leaves_a_model_that_needs_nothing_of_this_project(
     session = onnxruntime.InferenceSession(run_dir / "model.onnx")
     outputs = session.run(None, {"inputs": content["x_test"].numpy()})
     labels = content["y_test"].numpy()
+    metrics = json.loads((run_dir / "metrics.json").read_text())
     if metric == "acc":
         score = (outputs[1].argmax(1) == labels).mean()
+        loss = -np.log(outputs[1][range(len(labels)), labels]).mean()
+        assert loss == pytest.approx(metrics["test/loss"], rel=1e-4)
     else:
         score = np.abs(outputs[0] - labels.reshape(len(labels), -1)).mean()
-    metrics = json.loads((run_dir / "metrics.json").read_text())
     assert score == pytest.approx(metrics[f"test/{metric}"], rel=1e-5)
     said = session.get_modelmeta().custom_metadata_map
     assert json.loads(said["metrics"])[f"test/{metric}"] == metrics[f"test/{metric}"]
