@@ -36,7 +36,7 @@ def colours(num: int) -> list[Any]:
     return list(colormaps["viridis"](np.linspace(0, 1, num)))
 
 
-def drawable(names: Sequence[str]) -> list[str]:
+def drawable(names: Sequence[str], longest: int = _LONGEST_NAME) -> list[str]:
     r"""Return names as they can be drawn: not too long, in a font that has their letters.
 
     A name that no installed font can draw becomes the number of its class.
@@ -46,13 +46,13 @@ def drawable(names: Sequence[str]) -> list[str]:
         ['otter', '5 \\$', 'a name as long as no cl…']
     """
     return [
-        _shorten(name) if _find_fonts(name) else f"class {number}"
+        _shorten(name, longest) if _find_fonts(name) else f"class {number}"
         for number, name in enumerate(names)
     ]
 
 
-def _shorten(name: str) -> str:
-    short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+def _shorten(name: str, longest: int) -> str:
+    short = name if len(name) <= longest else f"{name[: longest - 1]}…"
     return short.replace("$", r"\$")  # else it would begin a formula
 
 

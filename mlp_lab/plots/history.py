@@ -8,6 +8,8 @@ from matplotlib.ticker import MaxNLocator
 from mlp_lab.history import History
 from mlp_lab.plots.canvas import drawable, new_axes
 
+_LONGEST_NAME = 60
+
 
 def plot_history(
     values: Mapping[str, History],
@@ -27,7 +29,7 @@ def plot_history(
         best: When the best checkpoint was written.
     """
     figure, axes = new_axes(xlabel=unit, title=title)
-    names = drawable([*values])
+    names = drawable([*values], _LONGEST_NAME)
     lines = [
         line
         for when, what in values.values()
