@@ -28,15 +28,16 @@ def needs_gpu(path: Path) -> bool:
     return path.name.startswith("gpu")
 
 
-def compiles(path: Path) -> bool:
-    """Whether a compiler is started, which takes its time."""
-    return "compile_mode" in path.read_text() and not needs_gpu(path)
+def takes_long(path: Path) -> bool:
+    """Whether a compiler is started, or a database made, which takes its time."""
+    text = path.read_text()
+    return ("compile_mode" in text or "MLflow" in text) and not needs_gpu(path)
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        pytest.param(path, marks=[pytest.mark.slow] if compiles(path) else [], id=name_of(path))
+        pytest.param(path, marks=[pytest.mark.slow] if takes_long(path) else [], id=name_of(path))
         for path in FILES
     ],
 )

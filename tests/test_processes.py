@@ -44,6 +44,7 @@ def run(*words: str, cwd: Path, **environment: str) -> tuple[str, str]:
     return out, err
 
 
+@pytest.mark.slow
 def test_train_here_test_there(tmp_path: Path) -> None:
     """A run is found from another directory, in a new process, with nothing else on the line."""
     (tmp_path / "here").mkdir()

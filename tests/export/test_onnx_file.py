@@ -94,7 +94,7 @@ def test_what_it_says_of_itself_is_there_for_anybody(tmp_path: Path) -> None:
     assert inputs.type.tensor_type.shape.dim[0].dim_param == "batch"
 
 
-@pytest.mark.parametrize("opset", [18, 20, 23])
+@pytest.mark.parametrize("opset", [18, 23])
 def test_opset(tmp_path: Path, opset: int) -> None:
     task, data = make("linear")
     info = describe_model(task, data, "", {})

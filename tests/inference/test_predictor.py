@@ -207,7 +207,7 @@ def array_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 PLACES = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=0, max_size=8)
 CUTS = st.one_of(st.just(1.0), st.floats(0, 1))
-NUM_EXAMPLES = 60
+NUM_EXAMPLES = 30
 
 
 def fuzz(num: int) -> settings:
