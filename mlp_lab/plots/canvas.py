@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 
 _LONGEST_NAME = 24
-_NUM_NAMED = 10  # colours that can still be told apart
+NUM_NAMED = 10  # colours that can still be told apart
 
 
 def new_axes(width: float = 6, height: float = 4, **settings: Any) -> tuple[Figure, Axes]:
@@ -31,7 +31,7 @@ def new_axes(width: float = 6, height: float = 4, **settings: Any) -> tuple[Figu
 
 def colours(num: int) -> list[Any]:
     """Return a colour for each of so many classes."""
-    if num <= _NUM_NAMED:
+    if num <= NUM_NAMED:
         return [entry["color"] for entry in style.library["petroff10"]["axes.prop_cycle"]][:num]
     return list(colormaps["viridis"](np.linspace(0, 1, num)))
 

@@ -6,9 +6,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mlp_lab.history import History
-from mlp_lab.plots.canvas import drawable, new_axes
+from mlp_lab.plots.canvas import NUM_NAMED, drawable, new_axes
 
 _LONGEST_NAME = 60
+_STYLES = ("-", "--", ":", "-.")  # one after the other, where colours come again
 
 
 def plot_history(
@@ -32,8 +33,11 @@ def plot_history(
     names = drawable([*values], _LONGEST_NAME)
     lines = [
         line
-        for when, what in values.values()
-        for line in axes.plot(when, what, marker="o" if len(what) < 3 else None)
+        for number, (when, what) in enumerate(values.values())
+        for line in axes.plot(
+            *(when, what, _STYLES[number // NUM_NAMED % len(_STYLES)]),
+            marker="o" if len(what) < 3 else None,
+        )
     ]
     if best is not None:
         lines.append(axes.axvline(best, color="grey", linestyle="--"))

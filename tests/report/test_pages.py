@@ -107,7 +107,7 @@ def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path
     assert all(address.startswith("data:") for address in page.addresses)
     assert page.tags.count("img") == 4
     markdown = (tmp_path / "out" / "report.md").read_text()
-    assert "| quick\\|er | 0.2 | 2 | 20.50 ± 0.71 % | 85.00 ± 7.07 % |" in markdown
+    assert "| quick\\|er | 2 | 20.50 ± 0.71 % | 85.00 ± 7.07 % |" in markdown
     assert "| slow | 0.00 ± 0.00 % | not known | 2 | 0 |" in markdown
     text = (tmp_path / "out" / "report.csv").read_text()
     rows = {row["run"]: row for row in csv.DictReader(text.splitlines())}
