@@ -57,6 +57,7 @@ def run_and_watch(words: list[str], cwd: Path) -> None:
 
 
 @pytest.mark.skipif(not STATUS.exists(), reason="asks Linux")
+@pytest.mark.slow
 def test_a_mapped_set_trains_in_flat_memory(tmp_path: Path) -> None:
     labels = torch.arange(NUM) % 2
     images = torch.zeros(NUM, 3, SIDE, SIDE, dtype=torch.uint8)
