@@ -363,6 +363,13 @@ class LabCLI(LightningCLI):
         return self.run.dir if own else self.run.next_test_dir()
 
 
+class ParsedCLI(LabCLI):
+    """Parse a configuration and make nothing of it, to find out whether it can be read."""
+
+    def instantiate_classes(self) -> None:
+        """Leave it at the configuration."""
+
+
 def is_first_process() -> bool:
     """Whether this process is the one that writes, known from the launcher's environment."""
     return getattr(rank_zero_only, "rank", 0) == 0

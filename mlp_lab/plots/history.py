@@ -1,6 +1,7 @@
 """How numbers change in the course of a training."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -9,6 +10,7 @@ from mlp_lab.history import History
 from mlp_lab.plots.canvas import NUM_NAMED, drawable, new_axes
 
 _LONGEST_NAME = 60
+_MOST_INSIDE = 6  # lines that leave room for their key
 _STYLES = ("-", "--", ":", "-.")  # one after the other, where colours come again
 
 
@@ -29,7 +31,8 @@ def plot_history(
         log: Whether the numbers are drawn on a logarithmic scale.
         best: When the best checkpoint was written.
     """
-    figure, axes = new_axes(xlabel=unit, title=title)
+    many = len(values) > _MOST_INSIDE
+    figure, axes = new_axes(8 if many else 6, xlabel=unit, title=title)
     names = drawable([*values], _LONGEST_NAME)
     lines = [
         line
@@ -45,5 +48,7 @@ def plot_history(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if log:
         axes.set_yscale("log")
-    axes.legend(lines, names)  # said apart: names that begin with _ would be left out
+    # Beside many lines a key would lie on them. Said apart: names that begin with _ are left out.
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if many else {}
+    axes.legend(lines, names, **place)
     return figure

@@ -99,7 +99,7 @@ class Pair:
         best: The best setting.
         difference: Of the test score, the setting's less the best's.
         interval: Where the true mean difference lies with 95 % confidence, after Student; None for
-            one seed.
+            one seed, or where all seeds have the same difference.
         better: Of how many seeds the setting is the better one.
     """
 

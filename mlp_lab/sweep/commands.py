@@ -141,13 +141,8 @@ def _check(grid: Grid) -> None:
 
     Each value is tried by itself: their combinations may be many.
     """
-    from mlp_lab.lightning_cli import LabCLI
+    from mlp_lab.lightning_cli import ParsedCLI
     from mlp_lab.settings import read_settings
-
-    class Parsed(LabCLI):
-        """Parse the words and make nothing."""
-
-        def instantiate_classes(self) -> None: ...
 
     first = {key: values[0] for key, values in grid.values.items()}
     points = [{**first, key: value} for key, values in grid.values.items() for value in values] or [
@@ -155,7 +150,7 @@ def _check(grid: Grid) -> None:
     ]
     for point in points:
         words = grid.words(Trial(point, grid.seeds[0]))
-        if Parsed("fit", read_settings("fit", words)).config.trainer.fast_dev_run:
+        if ParsedCLI("fit", read_settings("fit", words)).config.trainer.fast_dev_run:
             raise ConfigError("trainer.fast_dev_run leaves nothing to compare; leave it out.")
 
 
