@@ -269,7 +269,7 @@ def comment(setting: Setting, base: Setting | None) -> str:
         return "the base"
     group = Comparison("", "val/acc", True, [base, setting], [])
     if not group.pairs:
-        return "another split"
+        return "other seeds or test samples"
     (pair,) = group.pairs
     said = f"{100 * pair.difference.mean:+.2f} points"
     if pair.interval is None:

@@ -270,10 +270,11 @@ class LabDataModule(pl.LightningDataModule):
         return list({id(s.samples): s.samples for s in self.subsets.values()}.values())
 
     def fingerprints(self) -> dict[str, str]:
-        """Return the SHA-256 of all samples and of the split."""
+        """Return the SHA-256 of all samples, of the whole split and of its test part."""
         return {
             "data": sha256(*(t for part in self.samples for t in (part.inputs, part.labels))),
             "split": sha256(*(self.subsets[part].indices for part in PARTS)),
+            "test": sha256(self.subsets["test"].indices),
         }
 
     def train_dataloader(self) -> DataLoader[Batch]:

@@ -92,11 +92,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class Pair:
-    """A setting against the best, on the seeds and splits that both have.
+    """A setting against the best, on the seeds and test samples that both have.
 
     Attributes:
         label: The setting.
-        best: The best setting.
         difference: Of the test score, the setting's less the best's.
         interval: Where the true mean difference lies with 95 % confidence, after Student; None for
             one seed, or where all seeds have the same difference.
@@ -104,7 +103,6 @@ class Pair:
     """
 
     label: str
-    best: str
     difference: Spread
     interval: tuple[float, float] | None
     better: int
@@ -135,26 +133,26 @@ class Comparison:
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """Every setting against the best, as far as they share seeds and splits."""
+        """Every setting against the best, as far as they share seeds and test samples."""
         best, *others = self.settings
         found = (self._pair(setting, best) for setting in others)
         return [pair for pair in found if pair is not None]
 
     def _pair(self, setting: Setting, best: Setting) -> Pair | None:
         key = f"test/{self.metric}"
-        theirs = {_draw(story): story.number(key) for story in best.draws}
+        theirs = {_tested(story): story.number(key) for story in best.draws}
         differences = [
             number - other
             for story in setting.draws
             if (number := story.number(key)) is not None
-            and (other := theirs.get(_draw(story))) is not None
+            and (other := theirs.get(_tested(story))) is not None
         ]
         spread = Spread.of(differences)
         if spread is None:
             return None
         sign = 1 if self.highest_is_best else -1
         better = sum(sign * difference > 0 for difference in differences)
-        return Pair(setting.label, best.label, spread, _interval(spread), better)
+        return Pair(setting.label, spread, _interval(spread), better)
 
 
 def compare(stories: Sequence[Story]) -> tuple[list[Comparison], list[Story]]:
@@ -272,8 +270,17 @@ def _last_word(key: str) -> str:
 
 
 def _draw(story: Story) -> tuple[Any, ...]:
-    """What two runs must share to be a pair: the seed, the data and the split of them."""
+    """What a run that repeats another one has in common with it, beside the setting."""
     return str(story.seed), story.hashes.get("data"), story.hashes.get("split")
+
+
+def _tested(story: Story) -> tuple[Any, ...]:
+    """What two runs must share to be a pair: the seed, the data and what is tested of them.
+
+    How much of the rest is held out for validation belongs to the setting.
+    """
+    test = story.hashes.get("test", story.hashes.get("split"))
+    return str(story.seed), story.hashes.get("data"), test
 
 
 def _seed_order(story: Story) -> tuple[bool, float, str]:

@@ -272,6 +272,9 @@ def test_fingerprints_follow_data_and_split(tmp_path: Path, fake_root: Path) -> 
     assert first == make(KMNIST(), fake_root).fingerprints()
     assert first["data"] == other_split["data"] == other_data["data"]  # the fakes are alike
     assert first["split"] != other_split["split"]
+    assert first["test"] == other_split["test"]  # which KMNIST brings along
+    digits, others = (make(Digits(), tmp_path, split_seed=n).fingerprints() for n in (0, 1))
+    assert digits["test"] != others["test"]
     assert make(Own(), tmp_path).fingerprints()["data"] != first["data"]
 
 

@@ -15,6 +15,7 @@ def write_run(
     val_acc: float = 0.85,
     lr: float = 0.001,
     split: str = "same",
+    tested: str = "same",
     source: str = "Digits",
     settings: dict[str, Any] | None = None,
     names: tuple[str, str] = ("yes", "no"),
@@ -43,7 +44,7 @@ def write_run(
         "versions": {"torch": "2"},
         "data": {
             "source": source,
-            "sha256": {"data": source, "split": split},
+            "sha256": {"data": source, "split": split, "test": tested},
             "validation": validation,
             "samples": {"train": 10},
             "notes": ["a note"],

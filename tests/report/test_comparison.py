@@ -54,7 +54,7 @@ def test_arguments_that_only_one_class_has_do_not_differ(tmp_path: Path) -> None
     assert compared(*runs).keys == ["model.optimizer.class_path", "model.optimizer.lr"]
 
 
-def test_a_pair_is_compared_on_the_seeds_and_splits_that_both_have(tmp_path: Path) -> None:
+def test_a_pair_is_compared_on_the_seeds_and_test_samples_that_both_have(tmp_path: Path) -> None:
     best, other = (0.90, 0.91, 0.95), (0.88, 0.90, 0.91)
     runs = []
     for n in range(3):
@@ -64,13 +64,22 @@ def test_a_pair_is_compared_on_the_seeds_and_splits_that_both_have(tmp_path: Pat
         runs.append(write_run(tmp_path / "b" / f"v{n}", seed=n, test_acc=other[n], lr=0.2))
     runs.append(write_run(tmp_path / "b" / "v3", seed=3, test_acc=0.5, lr=0.2))
     runs.append(write_run(tmp_path / "a" / "v4", seed=4, test_acc=0.5, lr=0.1, val_acc=0.9))
-    runs.append(write_run(tmp_path / "b" / "v4", seed=4, test_acc=0.9, lr=0.2, split="another"))
+    runs.append(write_run(tmp_path / "b" / "v4", seed=4, test_acc=0.9, lr=0.2, tested="other"))
     (pair,) = compared(*runs).pairs
-    assert (pair.label, pair.best, pair.better) == ("b", "a", 0)
+    assert (pair.label, pair.better) == ("b", 0)
     assert pair.difference.mean == pytest.approx(-0.07 / 3)
     assert pair.difference.n == 3
     expected = stats.ttest_rel(other, best).confidence_interval(0.95)
     assert pair.interval == pytest.approx((expected.low, expected.high))
+
+
+def test_a_pair_may_hold_out_other_samples_for_validation(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a" / "v", lr=0.1, val_acc=0.9, test_acc=0.9, split="a twentieth"),
+        write_run(tmp_path / "b" / "v", lr=0.2, test_acc=0.8, split="a tenth"),
+    ]
+    (pair,) = compared(*runs).pairs
+    assert pair.difference.mean == pytest.approx(-0.1)
 
 
 def test_one_seed_has_no_interval(tmp_path: Path) -> None:

@@ -116,6 +116,20 @@ def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path
     assert rows["slow/version_0"]["model.optimizer.lr"] == "0.1"
 
 
+@pytest.mark.parametrize(("tested", "alone"), [("same", False), ("other", True)])
+def test_why_nothing_is_compared_seed_by_seed(tmp_path: Path, tested: str, alone: bool) -> None:
+    runs = [
+        write_run(tmp_path / "a" / "v", lr=0.1, val_acc=0.9),
+        write_run(tmp_path / "b" / "v", lr=0.2, tested=tested),
+    ]
+    write_comparison(*compare([read_story(run) for run in runs]), tmp_path / "out")
+    for name in ("report.html", "report.md"):
+        text = " ".join((tmp_path / "out" / name).read_text().split())
+        said = "No other setting shares seeds and test samples with a, the best by validation"
+        assert (said in text) == alone
+        assert ("Against a, the best by validation" in text) != alone
+
+
 def test_a_report_links_to_those_of_the_runs(mlp_lab: CommandLine, tmp_path: Path) -> None:
     write_run(tmp_path / "runs" / "a" / "version_0")
     assert mlp_lab("report", "runs/a/version_0").code == 0
