@@ -165,11 +165,15 @@ def compare(stories: Sequence[Story]) -> tuple[list[Comparison], list[Story]]:
     left_out = []
     for story in stories:
         if story.config and story.status == "finished" and story.number(story.score) is not None:
-            kind = (story.data, story.hashes.get("data", ""), story.validation, story.score)
-            alike.setdefault(kind, []).append(story)
+            alike.setdefault(kind_of(story), []).append(story)
         else:
             left_out.append(story)
     return [_compare_alike(group) for group in alike.values()], left_out
+
+
+def kind_of(story: Story) -> tuple[str, ...]:
+    """Return what runs must share to be ranked: data, how they are validated, the score."""
+    return story.data, story.hashes.get("data", ""), story.validation, story.score
 
 
 def _title(story: Story) -> str:

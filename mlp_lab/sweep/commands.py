@@ -10,12 +10,13 @@ from mlp_lab.console import quieten
 from mlp_lab.errors import ConfigError
 from mlp_lab.interruption import raise_on_signals
 from mlp_lab.report.commands import report
+from mlp_lab.report.comparison import kind_of
 from mlp_lab.report.pages import say_number
 from mlp_lab.report.story import Story, read_story
 from mlp_lab.run import check_experiment
 from mlp_lab.settings import DEFAULT_RUNS_DIR
 from mlp_lab.sweep.grid import CONFIG, Grid, Trial, parse_seeds, parse_setting, read_grid
-from mlp_lab.sweep.trials import MAX_UNASKED, Outcome, SweepDir
+from mlp_lab.sweep.trials import MAX_UNASKED, SweepDir
 from mlp_lab.sweep.workers import run_here, run_in_processes
 
 
@@ -91,17 +92,22 @@ def run_sweep(sweep: SweepDir, jobs: int) -> int:
     todo = [trial for trial in sweep.grid.trials() if not sweep.is_finished(trial)]
     num = sweep.grid.num_trials
     print(f"sweep: {sweep.dir}: {num} trials, {num - len(todo)} of them done before")
-    best = _best([read_story(r.dir) for t in sweep.grid.trials() if (r := sweep.run_of(t))])
+    stories = [read_story(run.dir) for t in sweep.grid.trials() if (run := sweep.run_of(t))]
     done, failed = num - len(todo), []
     here = jobs == 1 or len(todo) < 2
     outcomes = run_here(sweep, todo) if here else run_in_processes(sweep, todo, jobs)
     for trial, outcome in outcomes:
         done += 1
-        story = read_story(outcome.run) if outcome.run and not outcome.error else None
-        best = _best([story for story in (best, story) if story is not None])
-        print(_line(done, num, trial, outcome, story, best), flush=True)
-        if outcome.error:
+        begin = f"{done:>{len(str(num))}}/{num}  {trial.label}  "
+        if outcome.error or outcome.run is None:
             failed.append(trial)
+            print(f"{begin}failed: {outcome.error}", flush=True)
+        else:
+            story = read_story(outcome.run)
+            stories.append(story)
+            score = say_number(story.score, story.number(story.score)) or "not scored"
+            told = f"{begin}{story.score} {score}  {outcome.seconds:.1f} s"
+            print(f"{told}{_best_so_far(stories)}", flush=True)
     if len(failed) < num:
         report(sweep.dir, None)
     for trial in failed:
@@ -109,31 +115,15 @@ def run_sweep(sweep: SweepDir, jobs: int) -> int:
     return 1 if failed else 0
 
 
-def _line(
-    done: int, num: int, trial: Trial, outcome: Outcome, story: Story | None, best: Story | None
-) -> str:
-    """Say what became of a trial, and the best so far."""
-    begin = f"{done:>{len(str(num))}}/{num}  {trial.label}  "
-    if outcome.error:
-        return f"{begin}failed: {outcome.error}"
-    assert story is not None
-    score = say_number(story.score, story.number(story.score)) or "not scored"
-    told = f"{begin}{story.score} {score}  {outcome.seconds:.1f} s"
-    if best is None:
-        return told
-    return f"{told}  best so far {say_number(best.score, best.number(best.score))} ({best.name})"
-
-
-def _best(stories: Sequence[Story]) -> Story | None:
-    """Return the best by validation of those that have the same kind of score as the first."""
-    scored = [story for story in stories if story.number(story.score) is not None]
-    if not scored:
-        return None
-    sign = 1 if scored[0].highest_is_best else -1
-    return max(
-        (story for story in scored if story.score == scored[0].score),
-        key=lambda story: sign * (story.number(story.score) or 0.0),
-    )
+def _best_so_far(stories: Sequence[Story]) -> str:
+    """Say which is the best by validation of those that can be ranked with the last one."""
+    *_, last = stories
+    alike = [(s.number(s.score), s) for s in stories if kind_of(s) == kind_of(last)]
+    ranked = [(score, story) for score, story in alike if score is not None]
+    if not ranked:
+        return ""
+    score, best = (max if last.highest_is_best else min)(ranked, key=lambda pair: pair[0])
+    return f"  best so far {say_number(best.score, score)} ({best.name})"
 
 
 def _check(grid: Grid) -> None:

@@ -113,6 +113,16 @@ def test_each_trial_is_as_if_alone(mlp_lab: CommandLine, tmp_path: Path) -> None
     assert "epoch 2/2" in log.read_text()
 
 
+def test_the_best_so_far_is_of_the_same_data(mlp_lab: CommandLine) -> None:
+    outcome = mlp_lab("sweep", *MOONS, "--set=data.source=XOR,Moons", "--experiment=lab")
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = [line for line in outcome.out.splitlines() if re.match(r"\d/2 ", line)]
+    assert [re.findall(r"best so far \S+ % \((.*)\)", line) for line in lines] == [
+        ["lab/version_0"],
+        ["lab/version_1"],
+    ]
+
+
 def test_what_is_done_is_not_done_again_and_what_was_begun_goes_on(
     mlp_lab: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
