@@ -1,18 +1,20 @@
-"""Run every recipe of the course's comparison, and write what came out into the documents.
+"""Run every recipe and grid of the course's comparison, and write what came out into the documents.
 
     .venv/bin/python benchmarks/experiments.py --data-root data
 
 Trainings that are finished are not run again, so a stopped run goes on with the same command. Of
 CIFAR-10 and the three classes of CIFAR-100 a subset in DATA_ROOT is taken where there is one
 (SUBSETS says its name), else the whole set is downloaded. The tables of docs/experiments.md and
-README.md, the figures and the line "Measured" of each recipe are written anew.
+README.md, the figures and the line "Measured" of each recipe and grid are written anew.
 """
 
 import argparse
+import math
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -24,13 +26,17 @@ from mlp_lab.plots import plot_confusion, plot_history, write_figure
 from mlp_lab.report.comparison import Comparison, Setting, Spread, compare
 from mlp_lab.report.pages import say_number, say_spread
 from mlp_lab.report.story import Story, find_runs, read_story
+from mlp_lab.sweep.grid import read_grid
 
 ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "configs" / "recipe"
+GRIDS = ROOT / "configs" / "sweep"
 DOCUMENT = ROOT / "docs" / "experiments.md"
 FIGURES = ROOT / "docs" / "figures"
 SEEDS = (0, 1, 2)
 START_SECONDS = 1.0  # of a trial, beside its training
+NET_SHAPES = ("convs_per_stage", "head_dims", "width", "blocks")  # beside the layers
+BESIDE = "one CPU core, another training beside it"
 
 SUBSETS = {
     "cifar10": "cifar10_subset.npz",
@@ -77,9 +83,12 @@ GROUPS = (
         ),
         "val/loss",
     ),
-    Group("cifar10", "cifar10_mlp", ("cifar10_mlp",)),
     Group("mnist", "mnist_best", ("mnist_best",)),
+    Group("cifar10", "cifar10_mlp", ("cifar10_cnn", "cifar10_resnet", "cifar10_mlp")),
 )
+
+SEARCHES = {"rate_and_batch": "kmnist", "cifar100_three_widths": "cifar100_three"}
+"""Grids of configs/sweep, and the group whose data they are of."""
 
 SHOWN_FIRST = (
     *("kmnist_base", "kmnist_best", "mnist_best", "cifar10_mlp"),
@@ -96,60 +105,85 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
     parser.add_argument("--group", action="append", help="of these groups alone")
     arguments = parser.parse_args()
-    groups = [group for group in GROUPS if group.name in (arguments.group or group.name)]
-    say_how_long(groups, arguments.runs_dir)
-    for group in groups:
-        code = subprocess.run(sweep_command(group, arguments), check=False).returncode
+    names = arguments.group or [*(group.name for group in GROUPS), *SEARCHES]
+    groups = [group for group in GROUPS if group.name in names]
+    searches = {name: data for name, data in SEARCHES.items() if name in names}
+    say_how_long(groups, searches, arguments)
+    for command in sweep_commands(groups, searches, arguments):
+        code = subprocess.run(command, check=False).returncode
         if code:
             return code
     settings = {
-        group.name: [s for c in compare_group(group, arguments.runs_dir) for s in c.settings]
-        for group in GROUPS
+        name: [s for c in compare_below(arguments.runs_dir / name) for s in c.settings]
+        for name in [*(group.name for group in GROUPS), *SEARCHES]
     }
     write_documents(settings)
     return 0
 
 
-def say_how_long(groups: Sequence[Group], runs_dir: Path) -> None:
-    """Print the seconds that the recipes say, for what is not finished yet."""
-    total, unknown = 0.0, 0
-    for group in groups:
-        for recipe in group.recipes:
-            missing = len(SEEDS) - sum(
-                story.status == "finished" for story in stories_of(runs_dir / group.name / recipe)
-            )
-            told = re.search(r"([\d.]+) s each", (RECIPES / f"{recipe}.yaml").read_text())
-            if told:
-                total += missing * (float(told[1]) + START_SECONDS)
-            else:
-                unknown += missing
+def say_how_long(
+    groups: Sequence[Group], searches: Iterable[str], arguments: argparse.Namespace
+) -> None:
+    """Print how long what is not finished yet will take, after the seconds in the files."""
+    runs_dir = arguments.runs_dir
+    asked = [
+        (RECIPES / f"{recipe}.yaml", runs_dir / group.name / recipe, len(SEEDS))
+        for group in groups
+        for recipe in group.recipes
+    ]
+    for name in searches:
+        grid = read_grid(GRIDS / f"{name}.yaml")
+        num = len(grid["seeds"]) * math.prod(map(len, grid["set"].values()))
+        asked.append((GRIDS / f"{name}.yaml", runs_dir / name, num))
+    seconds, unknown = 0.0, 0
+    for path, directory, trials in asked:
+        missing = trials - sum(story.status == "finished" for story in stories_of(directory))
+        told = re.search(r"([\d.]+) s each", path.read_text())
+        if told:
+            seconds += missing * (float(told[1]) + START_SECONDS)
+        else:
+            unknown += missing
     more = f", and {unknown} trainings that were never measured" if unknown else ""
-    print(f"This takes about {total / 60:.0f} minutes on two cores{more}.", flush=True)
+    minutes = seconds / arguments.jobs / 60
+    print(
+        f"This takes about {minutes:.0f} minutes with a core for each training{more}.", flush=True
+    )
 
 
-def sweep_command(group: Group, arguments: argparse.Namespace) -> list[str]:
-    """Return the sweep over a group's recipes and seeds."""
-    configs = ",".join(str(RECIPES.relative_to(ROOT) / f"{name}.yaml") for name in group.recipes)
-    subset = arguments.data_root / SUBSETS.get(group.name, "")
+def sweep_commands(
+    groups: Sequence[Group], searches: Mapping[str, str], arguments: argparse.Namespace
+) -> Iterator[list[str]]:
+    """Yield the sweeps over the recipes of each group, and over the grids."""
+    for group in groups:
+        files = ",".join(str(RECIPES.relative_to(ROOT) / f"{name}.yaml") for name in group.recipes)
+        seeds = ",".join(map(str, SEEDS))
+        words = [f"--set=config={files}", f"--seeds={seeds}", f"--experiment={group.name}"]
+        yield sweep_command(words, group.name, arguments)
+    for name, data in searches.items():
+        yield sweep_command([f"--grid={GRIDS.relative_to(ROOT) / name}.yaml"], data, arguments)
+
+
+def sweep_command(words: list[str], data: str, arguments: argparse.Namespace) -> list[str]:
+    """Return a sweep on the data of a group."""
+    subset = arguments.data_root / SUBSETS.get(data, "")
     source = (
         ["--data.source=TensorFile", f"--data.source.path={subset}"] if subset.is_file() else []
     )
     return [
-        *(sys.executable, "-m", "mlp_lab", "sweep", f"--set=config={configs}"),
-        *(f"--seeds={','.join(map(str, SEEDS))}", f"--experiment={group.name}"),
+        *(sys.executable, "-m", "mlp_lab", "sweep", *words),
         *(f"--runs_dir={arguments.runs_dir}", f"--data.root={arguments.data_root}"),
         *(f"--jobs={arguments.jobs}", *source),
     ]
 
 
 def stories_of(directory: Path) -> list[Story]:
-    """Read all runs below a directory."""
-    return [read_story(run) for run in find_runs(directory)]
+    """Read all runs below a directory, none where it is not there yet."""
+    return [read_story(run) for run in find_runs(directory)] if directory.is_dir() else []
 
 
-def compare_group(group: Group, runs_dir: Path) -> list[Comparison]:
-    """Return the comparison of a group's runs."""
-    comparisons, _ = compare(stories_of(runs_dir / group.name))
+def compare_below(directory: Path) -> list[Comparison]:
+    """Return the comparisons of the runs below a directory."""
+    comparisons, _ = compare(stories_of(directory))
     return comparisons
 
 
@@ -163,10 +197,14 @@ def write_documents(settings: dict[str, list[Setting]]) -> None:
         rows = [chosen[name] for name in group.recipes if name in chosen]
         tables[group.name] = table(rows, chosen.get(group.base))
         for setting in rows:
-            write_header(setting)
+            write_header(RECIPES / f"{setting.label}.yaml", recipe_words(setting))
         if group.figure:
             draw(group, rows)
         tables[f"{group.name}_classes"] = classes_table(rows[-1])
+    for name in SEARCHES:
+        if settings[name]:
+            tables[name] = ranked_table(settings[name])
+            write_header(GRIDS / f"{name}.yaml", search_words(settings[name]))
     everything = {s.label: s for group in settings.values() for s in group}
     tables["results"] = results_table([everything[n] for n in SHOWN_FIRST if n in everything])
     for document in (DOCUMENT, ROOT / "README.md"):
@@ -208,6 +246,21 @@ def table(settings: Sequence[Setting], base: Setting | None) -> str:
     return "\n".join(lines) + "\n"
 
 
+def ranked_table(settings: Sequence[Setting]) -> str:
+    """Return the table of a grid, the best by validation first."""
+    keys = list(settings[0].differing)
+    named = " | ".join(key.rpartition(".")[2].replace("_", " ") for key in keys)
+    lines = [
+        f"| {named} | validation accuracy | test accuracy | training accuracy | seconds |",
+        f"|{'---|' * len(keys)}---:|---:|---:|---:|",
+    ]
+    for setting in settings:
+        scores = [setting.spread(f"{part}/acc") for part in ("val", "test", "train_eval")]
+        cells = [*(setting.differing[key] for key in keys), *(say_spread("acc", s) for s in scores)]
+        lines.append(f"| {' | '.join([*cells, say_seconds(setting)])} |")
+    return "\n".join(lines) + "\n"
+
+
 def hyperparameters(setting: Setting, base: Setting | None) -> str:
     """Say the net and the training, of any but the base what it has otherwise."""
     ours = spoken(setting.stories[0])
@@ -220,13 +273,18 @@ def hyperparameters(setting: Setting, base: Setting | None) -> str:
 def spoken(story: Story) -> dict[str, str]:
     """Return what a reader wants to know of a training, said shortly."""
     chosen = story.settings
-    init = chosen.get("model.net.init", "default")
+    net = {k.removeprefix("model.net."): v for k, v in chosen.items() if k.startswith("model.net.")}
+    dims = net.get("hidden_dims", net.get("channels"))
+    shape = [f"{dims or 'without hidden layer'}"] if dims is not None else []
+    shape += [f"{k.replace('_', ' ')} {v}" for k, v in net.items() if k in NET_SHAPES]
+    init = net.get("init", "default")
+    batch_norm = net.get("batch_norm", "none")
     told = {
-        "net": f"MLP {chosen['model.net.hidden_dims'] or 'without hidden layer'}",
-        "activation": f"{chosen['model.net.activation']}",
+        "net": f"{net['class_path'].rpartition('.')[2]} {', '.join(shape)}",
+        "activation": f"{v}" if (v := net.get("activation")) else "",
         "init": f"{init} initialisation" if init != "default" else "",
-        "batch_norm": f"batch norm {v}" if (v := chosen["model.net.batch_norm"]) != "none" else "",
-        "dropout": f"dropout {v}" if (v := chosen["model.net.dropout"]) else "",
+        "batch_norm": f"batch norm {batch_norm}" if batch_norm in ("before", "after") else "",
+        "dropout": f"dropout {v}" if (v := net.get("dropout")) else "",
         "optimizer": chosen["model.optimizer.class_path"].rpartition(".")[2]
         + f" {chosen['model.optimizer.lr']:g}"
         + (f", momentum {v}" if (v := chosen.get("model.optimizer.momentum")) else ""),
@@ -307,23 +365,31 @@ def results_table(settings: Sequence[Setting]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_header(setting: Setting) -> None:
-    """Write what was measured into a recipe's header."""
-    path = RECIPES / f"{setting.label}.yaml"
+def recipe_words(setting: Setting) -> str:
+    """Say what a recipe came to."""
     samples = setting.stories[0].manifest["data"]["samples"]
     test = setting.spread("test/acc") or Spread(0.0, None, 0)
-    words = (
+    return (
         f"Measured with {samples['train']:,} training images on {samples['test']:,} test images: "
         f"{say_spread('acc', test)}, mean and standard deviation of {test.n} seeds; "
-        f"{say_seconds(setting)} s each with one of two CPU cores, up to three others beside it."
-    ).split()
-    lines, line = [], "#"
-    for word in words:
-        if len(line) + 1 + len(word) > 100:
-            lines.append(line)
-            line = "#"
-        line += f" {word}"
-    told = "\n".join([*lines, line]) + "\n"
+        f"{say_seconds(setting)} s each with {BESIDE}."
+    )
+
+
+def search_words(settings: Sequence[Setting]) -> str:
+    """Say what a grid came to."""
+    best = settings[0]
+    seconds = fmean(spread.mean for s in settings if (spread := s.spread("seconds")))
+    return (
+        f"Measured: best by validation is {best.label}, with "
+        f"{say_spread('acc', best.spread('test/acc'))} on the test set, mean and standard "
+        f"deviation of {len(best.draws)} seeds; {seconds:.1f} s each with {BESIDE}."
+    )
+
+
+def write_header(path: Path, words: str) -> None:
+    """Write what was measured into the header of a configuration."""
+    told = "\n".join(textwrap.wrap(words, 100, initial_indent="# ", subsequent_indent="# ")) + "\n"
     text = path.read_text()
     write_text(path, re.sub(r"# Measured.*?(?=^[^#])", told, text, count=1, flags=re.M | re.S))
 

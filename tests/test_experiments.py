@@ -1,0 +1,102 @@
+"""``make experiments``: what it writes into documents and configurations, on tiny recipes."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+RECIPE = """# {title}
+# Measured
+trainer:
+  max_epochs: {epochs}
+model:
+  class_path: mlp_lab.tasks.ClassificationTask
+  init_args:
+    net:
+      class_path: mlp_lab.nets.MLP
+      init_args:
+        hidden_dims: {dims}
+data:
+  source: mlp_lab.data.Digits
+"""
+GRID = """# A grid.
+# Measured
+config: [configs/recipe/digits_base.yaml]
+seeds: [0]
+set:
+  model.optimizer.lr: [0.001, 0.01]
+"""
+MARKED = "Before.\n<!-- {} -->\nold\n<!-- end -->\nAfter.\n"
+
+
+@pytest.fixture
+def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The program, over two recipes and a grid below an empty directory."""
+    path = ROOT / "benchmarks" / "experiments.py"
+    spec = importlib.util.spec_from_file_location("experiments", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "experiments", module)  # where dataclasses look
+    spec.loader.exec_module(module)
+    for name, content in {
+        "configs/recipe/digits_base.yaml": RECIPE.format(title="Base.", epochs=2, dims="[8]"),
+        "configs/recipe/digits_best.yaml": RECIPE.format(title="Best.", epochs=3, dims="[16]"),
+        "configs/sweep/digits_rates.yaml": GRID,
+        "docs/experiments.md": "".join(map(MARKED.format, ("digits", "digits_rates"))),
+        "README.md": MARKED.format("results"),
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    recipes = ("digits_base", "digits_best")
+    for constant, value in {
+        "ROOT": tmp_path,
+        "RECIPES": tmp_path / "configs" / "recipe",
+        "GRIDS": tmp_path / "configs" / "sweep",
+        "DOCUMENT": tmp_path / "docs" / "experiments.md",
+        "FIGURES": tmp_path / "docs" / "figures",
+        "SEEDS": (0, 1),
+        "GROUPS": (module.Group("digits", "digits_base", recipes, "val/acc"),),
+        "SEARCHES": {"digits_rates": "digits"},
+        "SHOWN_FIRST": recipes[1:],
+    }.items():
+        monkeypatch.setattr(module, constant, value)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["experiments.py", "--jobs=1"])
+    return module
+
+
+@pytest.mark.slow
+def test_documents_hold_what_was_measured_and_nothing_is_run_twice(
+    experiments: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert experiments.main() == 0
+    assert "6 trainings that were never measured" in capfd.readouterr().out
+    document = (tmp_path / "docs" / "experiments.md").read_text()
+    assert (document.count("Before."), document.count("After."), "old" in document) == (2, 2, False)
+    base, best = re.findall(r"^\| \[digits_.*$", document, re.MULTILINE)
+    assert "MLP [8], ReLU, Adam 0.001, batch 128, 2 epochs" in base
+    assert re.search(r"\| MLP \[16\], 3 epochs \| \d\d\.\d\d ± \d+\.\d\d % \|", best)
+    assert re.search(r"[+-]\d+\.\d\d points \(.* to .*\) \|$", best)
+    rates = document.partition("<!-- digits_rates -->")[2]
+    assert [line.split(" ")[1] for line in rates.splitlines()[3:5]] == ["0.01", "0.001"]
+    readme = (tmp_path / "README.md").read_text()
+    assert "[digits_best](configs/recipe/digits_best.yaml) | 1,258 |" in readme
+    recipe = (tmp_path / "configs" / "recipe" / "digits_best.yaml").read_text()
+    assert re.match(r"# Best\.\n# Measured with 1,258 training images on \d+ test images: ", recipe)
+    assert recipe.endswith(RECIPE.format(title="Best.", epochs=3, dims="[16]").partition("d\n")[2])
+    grid = (tmp_path / "configs" / "sweep" / "digits_rates.yaml").read_text()
+    assert "# Measured: best by validation is lr 0.01, with" in grid
+    assert {path.name for path in (tmp_path / "docs" / "figures").iterdir()} == {
+        "digits.png",
+        "digits_confusion.png",
+    }
+
+    assert experiments.main() == 0
+    out = capfd.readouterr().out
+    assert "This takes about 0 minutes with a core for each training." in out
+    assert re.findall(r"(\d+) trials, (\d+) of them done before", out) == [("4", "4"), ("2", "2")]
+    assert (tmp_path / "docs" / "experiments.md").read_text() == document
