@@ -38,7 +38,8 @@ def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The program, over two recipes and a grid below an empty directory."""
     path = ROOT / "benchmarks" / "experiments.py"
     spec = importlib.util.spec_from_file_location("experiments", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "experiments", module)  # where dataclasses look
     spec.loader.exec_module(module)
