@@ -10,8 +10,16 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms.v2.functional import gaussian_blur
 
+from mlp_lab.data.geometry import (
+    affine_grid,
+    as_type,
+    blur_matrix,
+    crop,
+    inverse_affine_matrices,
+    rectangles,
+    warp,
+)
 from mlp_lab.data.source import Batch
 from mlp_lab.errors import ConfigError
 
@@ -147,9 +155,8 @@ class Elastic(Augmentation):
         height, width = images.shape[2:]
         shape = (len(images), 2, height, width)
         moves = torch.rand(shape, generator=generator, device=images.device) * 2 - 1
-        # An odd width that holds three standard deviations, and is no wider than padding allows.
-        kernel = min(2 * round(3 * self.sigma) + 1, 2 * min(height, width) - 1)
-        moves = gaussian_blur(moves, [kernel, kernel], [self.sigma, self.sigma]) * self.alpha
+        across, down = (blur_matrix(size, self.sigma, images.device) for size in (width, height))
+        moves = down @ moves @ across.T * self.alpha
         pixels = torch.tensor([2 / width, 2 / height], device=images.device)
         still = torch.eye(2, 3, device=images.device).expand(len(images), 2, 3)
         return warp(images, affine_grid(still, height, width) + moves.permute(0, 2, 3, 1) * pixels)
@@ -233,7 +240,7 @@ class Mixup(Augmentation):
     ) -> tuple[Tensor, Tensor]:
         """Return the mixed images, and the share of each that is its own."""
         blended = torch.lerp(others.to(shares.dtype), images.to(shares.dtype), _per_image(shares))
-        return _as_type(blended, images.dtype), shares
+        return as_type(blended, images.dtype), shares
 
 
 class CutMix(Mixup):
@@ -259,100 +266,9 @@ class CutMix(Mixup):
         return torch.where(inside, others, images), own
 
 
-def crop(images: Tensor, tops: Tensor, lefts: Tensor, height: int, width: int) -> Tensor:
-    """Cut a rectangle out of each image at its own place.
-
-    Shape:
-        images ``(N, C, H, W)``; tops and lefts ``(N,)`` int64; result ``(N, C, height, width)``.
-    """
-    rows = tops[:, None] + torch.arange(height, device=images.device)
-    columns = lefts[:, None] + torch.arange(width, device=images.device)
-    positions = rows[:, :, None] * images.shape[3] + columns[:, None, :]  # (N, height, width)
-    flat = positions.flatten(1)[:, None].expand(-1, images.shape[1], -1)
-    return images.flatten(2).gather(2, flat).reshape(*images.shape[:2], height, width)
-
-
-def inverse_affine_matrices(
-    angles: Tensor, shifts: Tensor, scales: Tensor, shears: Tensor
-) -> Tensor:
-    """Say for each image where a pixel of the result comes from.
-
-    Args:
-        angles: Rotation, clockwise, in degrees.
-        shifts: To the right and down, in pixels.
-        scales: Factors.
-        shears: Angles along the rows, in degrees.
-
-    Shape:
-        angles, scales and shears ``(N,)``, shifts ``(N, 2)``; result ``(N, 2, 3)``, over pixels
-        counted from the centre.
-    """
-    rotation, shear = angles.deg2rad(), shears.deg2rad()
-    cosine, sine, slope = rotation.cos(), rotation.sin(), shear.tan()
-    # The inverse of scale * rotation * shear, whose determinant is scale squared.
-    rows = [
-        torch.stack([cosine - sine * slope, sine + cosine * slope], 1),
-        torch.stack([-sine, cosine], 1),
-    ]
-    linear = torch.stack(rows, 1) / scales[:, None, None]
-    return torch.cat([linear, -linear @ shifts[:, :, None]], 2)
-
-
-def affine_grid(matrices: Tensor, height: int, width: int) -> Tensor:
-    """Return for each pixel where it comes from, ``(N, H, W, 2)``, images spanning -1..1.
-
-    Shape:
-        matrices ``(N, 2, 3)`` over pixels counted from the centre.
-    """
-    device = matrices.device
-    across = _centres(width, device) * width / 2  # pixels from the centre
-    down = _centres(height, device) * height / 2
-    by_column = matrices[:, :, 0, None] * across  # (N, 2, W)
-    by_row = matrices[:, :, 1, None] * down + matrices[:, :, 2, None]  # (N, 2, H)
-    # A sum of two vectors each; F.affine_grid multiplies a matrix for every pixel.
-    places = by_column[:, :, None, :] + by_row[:, :, :, None]
-    return places.permute(0, 2, 3, 1) / (torch.tensor([width, height], device=device) / 2)
-
-
-def _centres(size: int, device: torch.device) -> Tensor:
-    """Return where the centres of pixels are when the image spans -1..1."""
-    return (torch.arange(size, device=device) * 2 + 1) / size - 1
-
-
-def warp(images: Tensor, grid: Tensor) -> Tensor:
-    """Fetch each pixel from where the grid says, between four pixels; outside is black."""
-    floats = images.to(grid.dtype)
-    return _as_type(F.grid_sample(floats, grid, align_corners=False), images.dtype)
-
-
-def rectangles(sides: Tensor, rows: Tensor, columns: Tensor, height: int, width: int) -> Tensor:
-    """Say for each image which pixels lie in its rectangle, ``(N, 1, H, W)`` bool.
-
-    Args:
-        sides: Height and width of the rectangle, as a share of the image's.
-        rows: Its place from top to bottom, in [0, 1).
-        columns: Its place from left to right, in [0, 1).
-        height: Height of the images.
-        width: Width of the images.
-    """
-
-    def covered(places: Tensor, size: int) -> Tensor:
-        length = (sides * size).round()
-        start = (places * (size - length + 1)).floor()
-        pixels = torch.arange(size, device=sides.device)
-        return (pixels >= start[:, None]) & (pixels < (start + length)[:, None])
-
-    return (covered(rows, height)[:, :, None] & covered(columns, width)[:, None, :])[:, None]
-
-
 def _per_image(values: Tensor) -> Tensor:
     """Shape one value for each image so that it meets all of its pixels."""
     return values[:, None, None, None]
-
-
-def _as_type(images: Tensor, dtype: torch.dtype) -> Tensor:
-    """Turn computed images into the type that they came in."""
-    return images.to(dtype) if dtype.is_floating_point else images.round().to(dtype)
 
 
 def _check_probability(augmentation: Augmentation, probability: float) -> None:

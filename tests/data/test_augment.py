@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as V
 
 from mlp_lab.data import (
@@ -18,7 +17,6 @@ from mlp_lab.data import (
     Mixup,
     PadCrop,
 )
-from mlp_lab.data.augment import affine_grid, crop, inverse_affine_matrices, warp
 from mlp_lab.errors import ConfigError
 from mlp_lab.history import read_rows
 from mlp_lab.seeding import generator
@@ -89,15 +87,6 @@ class TestContract:
         assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_crop_is_torchvisions_for_each_image() -> None:
-    images = make_images(25)
-    padded = torch.nn.functional.pad(images, [2] * 4)
-    tops, lefts = torch.arange(25) // 5, torch.arange(25) % 5
-    changed = crop(padded, tops, lefts, 12, 10)
-    for image, result, top, left in zip(images, changed, tops, lefts, strict=True):
-        assert torch.equal(result, shift(image, int(top), int(left), 2))
-
-
 def test_pad_crop_reaches_every_shift_and_no_other() -> None:
     image = make_images(1)
     shifts = [shift(image[0], top, left, 1) for top in range(3) for left in range(3)]
@@ -116,35 +105,6 @@ def test_flip_is_torchvisions_for_its_share_of_the_images() -> None:
     assert [a != b for a, b in zip(flipped, kept, strict=True)] == [True] * 400
     assert sum(flipped) == pytest.approx(100, abs=30)
     assert torch.equal(HorizontalFlip(0.0)(images, generator(0)), images)
-
-
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-@pytest.mark.parametrize(
-    ("angle", "x", "y", "scale", "shear"),
-    [
-        (0.0, 0.0, 0.0, 1.0, 0.0),
-        (30.0, 0.0, 0.0, 1.0, 0.0),
-        (0.0, 2.0, -3.0, 1.0, 0.0),
-        (0.0, 0.0, 0.0, 1.3, 0.0),
-        (0.0, 0.0, 0.0, 1.0, 15.0),
-        (-25.0, 1.0, 2.0, 0.8, -10.0),
-    ],
-)
-def test_affine_is_torchvisions(
-    dtype: torch.dtype, angle: float, x: float, y: float, scale: float, shear: float
-) -> None:
-    images = make_images(2).to(dtype)
-    matrices = inverse_affine_matrices(
-        *(torch.tensor([value]) for value in (angle, (x, y), scale, shear))
-    )
-    changed = warp(images, affine_grid(matrices.expand(2, 2, 3), 12, 10))
-    expected = V.affine(
-        images, angle, [x, y], scale, [shear, 0.0], interpolation=InterpolationMode.BILINEAR
-    )
-    # Rounding to bytes may fall to either side.
-    difference = (changed.float() - expected.float()).abs()
-    assert difference.max() <= (1.0 if dtype == torch.uint8 else 2e-3)
-    assert difference.mean() < 0.02
 
 
 def test_affine_stays_within_its_ranges() -> None:
