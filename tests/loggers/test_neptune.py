@@ -62,7 +62,11 @@ def test_training_is_the_same_with_it(mlp_lab: CommandLine) -> None:
 
 
 @pytest.mark.parametrize("when", ["init_run", "log"])
-def test_a_failure_is_one_warning(monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+def test_a_failure_is_one_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, when: str
+) -> None:
+    monkeypatch.chdir(tmp_path)  # without a run, Neptune writes where it is
+
     def fail(*_: object, **__: object) -> None:
         raise ConnectionError("nobody is there.\nAt all.")
 
