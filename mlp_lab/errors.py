@@ -44,6 +44,12 @@ class ExportError(MLPLabError, RuntimeError):
     exit_code = 1
 
 
+class WorkerError(MLPLabError, RuntimeError):
+    """A process that trained or decoded beside this one, and was killed."""
+
+    exit_code = 1
+
+
 class DivergenceError(MLPLabError, ArithmeticError):
     """A training whose numbers are no longer finite."""
 
@@ -54,6 +60,17 @@ class WriteError(MLPLabError, OSError):
     """A file that could not be written; what it held before is still there."""
 
     exit_code = 1
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, its kind where it says nothing.
+
+    Example:
+        >>> first_line(ValueError("no good")), first_line(KeyboardInterrupt())
+        ('no good', 'KeyboardInterrupt')
+    """
+    said = str(error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
 
 
 class MLPLabWarning(UserWarning):

@@ -39,11 +39,13 @@ def main(command: str, args: Sequence[str]) -> int:
     data.setup("test")
     run = settings.run
     metrics = content["mlp_lab"]["metrics"]
+    directory, stem = run.dir if run else checkpoint.parent, checkpoint.stem
     if run is not None and checkpoint.resolve() == run.best_checkpoint.resolve():
         metrics = metrics | read_json(run.metrics_path)
+        stem = "model"
     name = run.name if run else str(content["mlp_lab"].get("model", {}).get("run", ""))
     info = describe_model(cli.model, data, name, metrics)
-    path: Path = words.out or (run.dir if run else checkpoint.parent) / f"model.{words.format}"
+    path: Path = words.out or directory / f"{stem}.{words.format}"
     samples = samples_to_check(data)
     if words.format == "onnx":
         difference = write_onnx(cli.model, info, samples, path, words.opset)
@@ -70,6 +72,11 @@ def make_parser(command: str) -> argparse.ArgumentParser:
         help="onnx for onnxruntime and others, or pth for PyTorch; the full training state is "
         "the checkpoint",
     )
-    parser.add_argument("--out", type=Path, help="the file; by default model.onnx or .pth in RUN")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="the file; by default model.onnx or .pth in RUN, "
+        "and of another checkpoint than the best one its name",
+    )
     parser.add_argument("--opset", type=int, help=f"ONNX's operators, {OPSETS[0]} to {OPSETS[-1]}")
     return parser

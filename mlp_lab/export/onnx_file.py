@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mlp_lab.atomic import replacing
-from mlp_lab.errors import ConfigError, ExportError
+from mlp_lab.errors import ConfigError, ExportError, first_line
 from mlp_lab.export.parity import check_parity
 from mlp_lab.inference import ModelInfo
 from mlp_lab.inference.backends import open_onnx
@@ -67,8 +67,7 @@ def write_onnx(
                 verbose=False,
             )
         except Exception as error:  # the exporter fails in many ways
-            reason = str(error).strip().splitlines()[0]
-            raise ExportError(f"{path.name} cannot be made: {reason:.200}") from error
+            raise ExportError(f"{path.name} cannot be made: {first_line(error):.200}") from error
     assert program is not None
     said = {key: json.dumps(value, ensure_ascii=False) for key, value in info.plain().items()}
     program.model.metadata_props.update(said, input_layout=json.dumps(info.input_layout))

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mlp_lab.errors import ChecksumError, MLPLabError
+from mlp_lab.errors import ChecksumError, WorkerError
 from mlp_lab.images.decode import decode_image, refusing_bombs
 from mlp_lab.interruption import end_with_parent
 
@@ -83,7 +83,7 @@ def decode_images(
     Raises:
         ChecksumError: A file is no image, or broken.
         ConfigError: An image has another size, and is not to be resized.
-        MLPLabError: A process was killed.
+        WorkerError: A process was killed.
     """
     # Imported before Lightning, rich would spoil its command line; see commands.py.
     from rich.progress import track
@@ -110,7 +110,7 @@ def stream_images(
 
     Raises:
         ChecksumError: A file is no image, or broken.
-        MLPLabError: A process was killed.
+        WorkerError: A process was killed.
     """
     batch_size = min(batch_size, len(files))
     num_batches = -(-len(files) // batch_size)
@@ -153,7 +153,7 @@ def _explaining_kills() -> Iterator[None]:
     try:
         yield
     except BrokenProcessPool as error:
-        raise MLPLabError(
+        raise WorkerError(
             "A process that decoded images was killed, perhaps because memory ran out."
         ) from error
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
+from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError, first_line
 from mlp_lab.inference.info import ModelInfo
 
 Numbers = NDArray[np.floating]
@@ -58,8 +58,9 @@ def open_onnx(path: Path) -> tuple[ModelInfo, Run]:
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a damaged file may confuse the reader in any way
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ChecksumError(f"{str(path)!r} is torn, or no ONNX model: {reason:.200}.") from error
+        raise ChecksumError(
+            f"{str(path)!r} is torn, or no ONNX model: {first_line(error):.200}."
+        ) from error
     try:
         said = session.get_modelmeta().custom_metadata_map
         info = ModelInfo.from_plain({key: json.loads(text) for key, text in said.items()})
@@ -118,7 +119,7 @@ def open_torch(path: Path, *, is_checkpoint: bool, trust: bool) -> tuple[ModelIn
         info = ModelInfo.from_plain(said)
         net = rebuild(info.net, info.input_shape, info.num_outputs, info.head, known, trust=trust)
     except (ChecksumError, ConfigError) as error:
-        raise type(error)(f"{str(path)!r} cannot be used: {error}.".replace("..", ".")) from error
+        raise type(error)(f"{str(path)!r} cannot be used: {str(error).rstrip('.')}.") from error
 
     def run(inputs: NDArray[Any]) -> tuple[Numbers, ...]:
         with torch.inference_mode():

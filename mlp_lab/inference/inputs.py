@@ -39,8 +39,9 @@ class Batch:
 def read_batches(paths: Sequence[Path], info: ModelInfo, batch_size: int) -> Iterator[Batch]:
     """Yield everything in images, directories of images, ``.npz`` and ``.pt`` files.
 
-    Images are brought to the model's shape as in training. A directory whose folders are called as
-    classes says with them what is right, as ``y_test`` does beside ``x_test`` in an array file.
+    Images are brought to the model's shape as in training. A folder that is named after a class
+    says what is right, as ``y_test`` does beside ``x_test`` in an array file: by the names in its
+    ``classes``, else as the model's own numbers, or by name where those names are numbers.
 
     Raises:
         DatasetNotFoundError: A path is not there, or holds no image.
@@ -89,11 +90,11 @@ def _read_images(
 def _labels_of(
     files: Iterable[Path], directory: Path, class_names: Sequence[str]
 ) -> NDArray[np.integer] | None:
-    """Return the classes that the folders are called after, None where one is called otherwise."""
+    """Return the classes that the folders are named after, -1 for others; None where none is."""
     numbers = {name: number for number, name in enumerate(class_names)}
     begin = len(directory.parts)
     found = [numbers.get("".join(file.parts[begin:-1][:1]), -1) for file in files]
-    return None if -1 in found else np.asarray(found)
+    return np.asarray(found) if max(found) >= 0 else None
 
 
 def _read_arrays(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch]:
@@ -105,8 +106,12 @@ def _read_arrays(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch
             f"{', '.join(_ARRAYS)}."
         )
     inputs = _fit(content[name], info, f"{name} in {str(path)!r}")
+    if name in ("x_val", "x_train"):
+        print(f"{name} in {str(path)!r} is taken: there is no x_test, and no x")
     labelled = _LABELS[name]
-    labels = _fit_labels(content.get(labelled), len(inputs), info, f"{labelled} in {str(path)!r}")
+    labels = None
+    if info.class_names and labelled in content:
+        labels = _fit_labels(content, labelled, len(inputs), path, info.class_names)
     for start in range(0, len(inputs), batch_size):
         part = slice(start, start + batch_size)
         rows = inputs[part]
@@ -123,6 +128,8 @@ def _load_pt(path: Path) -> Mapping[str, Any]:
     content = load_plain(path, mmap=True)
     arrays = {}
     for name, value in content.items():
+        if name == "classes" and isinstance(value, list | tuple):
+            arrays["classes"] = np.asarray([str(one) for one in value])
         if not isinstance(value, torch.Tensor):
             continue
         try:
@@ -168,20 +175,30 @@ def _cast(rows: NDArray[Any], info: ModelInfo, name: str, start: int) -> NDArray
 
 
 def _fit_labels(
-    array: NDArray[Any] | None, num: int, info: ModelInfo, name: str
-) -> NDArray[Any] | None:
-    """Return labels of classes ``(N,)``; None where there are none, said where that may surprise.
+    content: Mapping[str, Any], name: str, num: int, path: Path, class_names: Sequence[str]
+) -> NDArray[np.int64] | None:
+    """Return labels ``(N,)`` as the model numbers its classes, -1 for what is none of them.
 
-    They may be ``(N, 1)``, and -1 where the class is not known.
+    In the file they are integers ``(N,)`` or ``(N, 1)``, -1 where the class is not known. Others
+    are left out, and it is said.
     """
-    if array is None or not info.class_names:
+    array = content[name]
+    if array.shape not in ((num,), (num, 1)) or array.dtype.kind not in "iu":
+        print(
+            f"{name} in {str(path)!r} is {array.dtype} of shape {array.shape}, no labels: left out"
+        )
         return None
-    shape = (num,) if array.ndim < 2 else (num, 1)
-    if array.shape != shape or array.dtype.kind not in "iu":
-        print(f"{name} is {array.dtype} of shape {array.shape}, no labels: left out")
+    values, places = np.unique(array.reshape(-1).astype(np.int64), return_inverse=True)
+    found: list[int] = values.tolist()
+    if "classes" in content:
+        named = dict(enumerate(map(str, np.ravel(content["classes"]).tolist())))
+    elif all(one.isdecimal() for one in class_names):
+        named = {value: str(value) for value in found if value >= 0}
+    else:
+        named = dict(enumerate(class_names))
+    if unnamed := [value for value in found if value != -1 and value not in named]:
+        print(f"{name} in {str(path)!r} has labels without a class, as {unnamed[0]}: left out")
         return None
-    labels = array.reshape(-1).astype(np.int64)
-    if num and not -1 <= labels.min() <= labels.max() < len(info.class_names):
-        print(f"{name} has labels from {labels.min()} to {labels.max()}: left out")
-        return None
-    return labels
+    numbers = {one: number for number, one in enumerate(class_names)}
+    known = [numbers.get(named.get(value, ""), -1) for value in found]
+    return np.asarray(known, np.int64)[places]

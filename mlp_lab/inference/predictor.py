@@ -1,6 +1,6 @@
 """One way to use a model, whatever its file."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,15 +68,25 @@ class Predictor:
         """Return outputs, and probabilities where there are classes.
 
         Raises:
-            ConfigError: Inputs of another shape or type.
+            ConfigError: Inputs of another shape or type, or so large that the answer is not finite.
         """
+        return self._answer(inputs, range(len(inputs)))
+
+    def _answer(self, inputs: NDArray[Any], names: Sequence[object]) -> tuple[Numbers, ...]:
         info = self.info
         if inputs.shape[1:] != info.input_shape or inputs.dtype != info.input_type:
             raise ConfigError(
                 f"The inputs are {inputs.dtype} of shape {inputs.shape[1:]}; the model takes "
                 f"{info.input_type} of shape {info.input_shape}."
             )
-        return self._run(np.ascontiguousarray(inputs))
+        answers = self._run(np.ascontiguousarray(inputs))
+        finite = np.isfinite(answers[0]).all(1)
+        if not finite.all():
+            raise ConfigError(
+                f"The model's answer to input {names[int(finite.argmin())]} is not finite: its "
+                "numbers are too large."
+            )
+        return answers
 
     def predict_files(
         self, paths: str | Path | Iterable[str | Path], batch_size: int = 256
@@ -97,5 +107,5 @@ class Predictor:
             raise ConfigError(f"batch_size is {batch_size}; it must be at least 1.")
         several = [paths] if isinstance(paths, str | Path) else [*paths]
         for batch in read_batches([Path(path) for path in several], self.info, batch_size):
-            outputs, *rest = self.answer(batch.inputs)
+            outputs, *rest = self._answer(batch.inputs, batch.names)
             yield Answers(batch.names, outputs, rest[0] if rest else None, batch.labels)

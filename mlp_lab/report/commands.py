@@ -54,7 +54,7 @@ def report(directory: Path, out: Path | None) -> int:
             test = say_spread(comparison.metric, setting.spread(f"test/{comparison.metric}"))
             print(f"  validation {val}  test {test or 'not measured'}  {setting.label}")
     if left_out:
-        print(f"left out, since nothing was scored: {', '.join(story.name for story in left_out)}")
+        print(f"left out: {', '.join(f'{story.name} ({reason})' for story, reason in left_out)}")
     for path in write_comparison(comparisons, left_out, out):
         print(f"report: {path}")
     return 0

@@ -24,7 +24,6 @@ _FREE = (
     "data.predict_dir",
     "data.steps_per_execution",
     "trainer.accelerator",
-    "trainer.devices",
     "trainer.logger",
     "trainer.log_every_n_steps",
     "trainer.enable_progress_bar",
@@ -155,19 +154,23 @@ class Comparison:
         return Pair(setting.label, spread, _interval(spread), better)
 
 
-def compare(stories: Sequence[Story]) -> tuple[list[Comparison], list[Story]]:
+def compare(stories: Sequence[Story]) -> tuple[list[Comparison], list[tuple[Story, str]]]:
     """Group runs by their setting, and settings by their data and what they are scored by.
 
     Returns:
-        The comparisons, and the runs that have nothing to compare.
+        The comparisons, and the runs that are left out with the reason of each.
     """
     alike: dict[tuple[str, ...], list[Story]] = {}
     left_out = []
     for story in stories:
-        if story.config and story.status == "finished" and story.number(story.score) is not None:
-            alike.setdefault(kind_of(story), []).append(story)
+        if not story.config:
+            left_out.append((story, "nobody knows what was asked"))
+        elif story.status != "finished":
+            left_out.append((story, f"its status is {story.status}"))
+        elif story.number(story.score) is None:
+            left_out.append((story, "nothing was scored on validation"))
         else:
-            left_out.append(story)
+            alike.setdefault(kind_of(story), []).append(story)
     return [_compare_alike(group) for group in alike.values()], left_out
 
 

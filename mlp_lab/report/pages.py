@@ -84,7 +84,7 @@ def write_story(story: Story, out: Path) -> Path:
 
 
 def write_comparison(
-    comparisons: Sequence[Comparison], left_out: Sequence[Story], out: Path
+    comparisons: Sequence[Comparison], left_out: Sequence[tuple[Story, str]], out: Path
 ) -> list[Path]:
     """Write ``report.html``, ``report.md`` and ``report.csv`` of many runs.
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -78,11 +79,14 @@ def make_grid(words: argparse.Namespace, flags: list[str]) -> Grid:
     said: dict[str, Any] = {"config": [], "flags": [], "set": {}, "seeds": []}
     if words.grid is not None:
         said |= read_grid(words.grid)
+    pairs = list(map(parse_setting, words.set))
+    if twice := [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]:
+        raise ConfigError(f"set {twice[0]} is given twice; put all its values into one, as in a,b.")
     seeds = said["seeds"] or [0] if words.seeds is None else parse_seeds(words.seeds)
     return Grid(
         configs=[*said["config"], *words.config],
         flags=[*said["flags"], *flags],
-        values=said["set"] | dict(map(parse_setting, words.set)),
+        values=said["set"] | dict(pairs),
         seeds=seeds,
     )
 
@@ -140,8 +144,10 @@ def _check(grid: Grid) -> None:
     ]
     for point in points:
         words = grid.words(Trial(point, grid.seeds[0]))
-        if ParsedCLI("fit", read_settings("fit", words)).config.trainer.fast_dev_run:
-            raise ConfigError("trainer.fast_dev_run leaves nothing to compare; leave it out.")
+        trainer = ParsedCLI("fit", read_settings("fit", words)).config.trainer
+        for key in ("fast_dev_run", "overfit_batches"):
+            if trainer[key]:
+                raise ConfigError(f"trainer.{key} leaves nothing to compare; leave it out.")
 
 
 def _name(words: argparse.Namespace, grid: Grid) -> str:

@@ -45,8 +45,9 @@ class Trial:
     @property
     def key(self) -> str:
         """What its files are called: the same trial in a larger grid has the same key."""
-        told = re.sub(r"[^\w.=-]+", "_", self.label)[:_LONGEST_NAME]
-        digest = hashlib.sha256(json.dumps([self.point, self.seed]).encode()).hexdigest()
+        point = dict(sorted(self.point.items()))  # in whatever order it was asked for
+        told = re.sub(r"[^\w.=-]+", "_", Trial(point, self.seed).label)[:_LONGEST_NAME]
+        digest = hashlib.sha256(json.dumps([point, self.seed]).encode()).hexdigest()
         return f"{told}-{digest[:_DIGEST]}"
 
     @property

@@ -3,13 +3,14 @@
 import contextlib
 import os
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlp_lab.atomic import hold, write_json
-from mlp_lab.errors import ConfigError, MLPLabError
+from mlp_lab.errors import ConfigError, MLPLabError, first_line
 from mlp_lab.run import Run, read_json
 from mlp_lab.sweep.grid import Grid, Trial
 
@@ -52,18 +53,24 @@ class SweepDir:
             ConfigError: It is of another grid, no sweep's, or in use by another process.
         """
         path = self.dir / "sweep.json"
+        try:
+            self.dir.mkdir(parents=True, exist_ok=True)
+            is_empty = not any(self.dir.iterdir())
+        except OSError as error:
+            raise ConfigError(
+                f"{str(self.dir)!r} cannot hold a sweep: {error.strerror}."
+            ) from error
         before = read_json(path)
         if before and (different := self.grid.continues(before)):
             raise ConfigError(
                 f"{str(self.dir)!r} is of another grid: {', '.join(different)} differ. Give this "
                 "one a name of its own with --experiment."
             )
-        if not before and self.dir.exists() and any(self.dir.iterdir()):
+        if not before and not is_empty:
             raise ConfigError(
                 f"{str(self.dir)!r} holds something else than a sweep. Give this one a name of its "
                 "own with --experiment."
             )
-        self.dir.mkdir(parents=True, exist_ok=True)
         handle = hold(self.dir)
         if handle is None:
             raise ConfigError(f"{str(self.dir)!r} is in use by another sweep.")
@@ -101,7 +108,7 @@ class SweepDir:
         """Return what is typed behind ``mlp-lab fit`` to begin a trial, or to go on with it."""
         run = self.run_of(trial)
         if run is not None and run.last_checkpoint.is_file():
-            return ["--run_dir", str(run.dir)]
+            return ["--run_dir", str(run.dir), "--trust"]  # this sweep has written it
         # Where configurations vary, each names an experiment of its own.
         place = (
             [f"--runs_dir={self.dir}"]
@@ -124,18 +131,19 @@ def run_trial(sweep: SweepDir, trial: Trial) -> Outcome:
     start = time.monotonic()
     run: Path | None = None
     error = ""
-    try:
-        with _into(sweep.log_path(trial)):
+    with _into(sweep.log_path(trial)):
+        try:
             cli = LabCLI("fit", read_settings("fit", sweep.words(trial)))
             if cli.run is not None:
                 run = cli.run.dir.absolute()
                 sweep.note(trial, run=str(run.relative_to(sweep.dir.absolute())))
-            if fit(cli):
-                error = "The overfit check failed."
-    except MLPLabError as refusal:
-        error = str(refusal)
-    except Exception as failure:  # a trial may fail in any way, and the others go on
-        error = f"{type(failure).__name__}: {failure}".splitlines()[0]
+            fit(cli)
+        except MLPLabError as refusal:
+            error = str(refusal)
+            print(error)
+        except Exception as failure:  # a trial may fail in any way, and the others go on
+            error = f"{type(failure).__name__}: {first_line(failure)}"
+            traceback.print_exc()
     outcome = Outcome(run, error, time.monotonic() - start)
     sweep.note(trial, error=error, seconds=round(outcome.seconds, 1))
     return outcome

@@ -11,7 +11,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from mlp_lab.console import quieten
-from mlp_lab.errors import MLPLabError
+from mlp_lab.errors import WorkerError
 from mlp_lab.interruption import Interrupted, end_with_parent, raise_on_signals
 from mlp_lab.sweep.grid import Trial
 from mlp_lab.sweep.trials import Outcome, SweepDir, run_trial
@@ -33,15 +33,16 @@ def run_in_processes(
     The cores are shared out between them. Where this generator is left, they are told to stop.
 
     Raises:
-        MLPLabError: A process was killed.
+        WorkerError: A process was killed.
     """
     context = multiprocessing.get_context("spawn")
     todo: Any = context.Queue()
     done: Any = context.Queue()
     for trial in trials:
         todo.put(trial)
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    arguments = (sweep, todo, done, threads, os.getpid())
+    jobs = min(jobs, len(trials))
+    threads = max(1, _num_cores() // jobs)
+    arguments = (sweep, todo, done, os.getpid())
     workers = [context.Process(target=_work, args=arguments) for _ in range(jobs)]
     with _environment("OMP_NUM_THREADS", str(threads)):  # read when torch is loaded
         for worker in workers:
@@ -58,6 +59,11 @@ def run_in_processes(
     finally:
         for worker in workers:
             worker.join()
+
+
+def _num_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 @contextlib.contextmanager
@@ -79,7 +85,7 @@ def _next(done: Any, workers: Sequence[SpawnProcess]) -> tuple[Trial, Outcome]:
             found: tuple[Trial, Outcome] = done.get(timeout=_SECONDS_BETWEEN_LOOKS)
         except queue.Empty:
             if ended:
-                raise MLPLabError(
+                raise WorkerError(
                     "A process that trained was stopped, perhaps because memory ran out. The same "
                     "command goes on."
                 ) from None
@@ -87,15 +93,12 @@ def _next(done: Any, workers: Sequence[SpawnProcess]) -> tuple[Trial, Outcome]:
             return found
 
 
-def _work(sweep: SweepDir, todo: Any, done: Any, threads: int, parent: int) -> None:
+def _work(sweep: SweepDir, todo: Any, done: Any, parent: int) -> None:
     """Train trials until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent passes it on
     end_with_parent(parent, signal.SIGTERM)
-    import torch
-
     import mlp_lab.commands  # noqa: F401  # with Lightning, which sets its own verbosity
 
-    torch.set_num_threads(threads)
     quieten()
     raise_on_signals(signal.SIGTERM)
     try:

@@ -1,6 +1,7 @@
 """An ONNX model answers as the net does, for every net and task, from raw inputs."""
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,15 @@ def test_export_writes_either_kind(mlp_lab: CommandLine, digits_run: Path, tmp_p
     checkpoint = digits_run / "checkpoints" / "last.ckpt"
     assert mlp_lab("export", checkpoint, "--format=pth", "--out=last.pth").code == 0
     assert "test/acc" not in Predictor("last.pth").info.metrics
+
+
+def test_another_checkpoint_does_not_take_the_best_ones_place(
+    mlp_lab: CommandLine, digits_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(digits_run, tmp_path / "runs" / "copy" / "version_0")
+    said = mlp_lab("export", run / "checkpoints" / "last.ckpt").last_line
+    assert said == f"written: {run / 'last.onnx'}"
+    assert mlp_lab("export", run).last_line == f"written: {run / 'model.onnx'}"
 
 
 def test_export_refuses_in_one_sentence(mlp_lab: CommandLine, digits_run: Path) -> None:

@@ -151,10 +151,20 @@ def test_labels_may_be_a_column_and_unknown_and_else_it_is_said(
     x = np.zeros((3, 1, 8, 8), np.uint8)
     np.savez("column.npz", x=x, y=np.array([[0], [1], [-1]]))
     assert "of 2 labelled" in mlp_lab("infer", model, "column.npz").out
-    np.savez("large.npz", x=x, y=np.array([0, 1, 10]))
-    outcome = mlp_lab("infer", model, "large.npz")
-    assert "y in 'large.npz' has labels from 0 to 10: left out" in outcome.out
+    np.savez("shares.npz", x=x, y=np.array([0.0, 0.5, 1.0]))
+    outcome = mlp_lab("infer", model, "shares.npz")
+    assert "y in 'shares.npz' is float64 of shape (3,), no labels: left out" in outcome.out
     assert "labelled" not in outcome.out
+
+
+def test_an_answer_that_is_not_finite_is_one_sentence(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    fit = mlp_lab("fit", "--data.source=Moons", "--trainer.max_epochs=1")
+    model = fit.run_dir / "checkpoints" / "best.ckpt"
+    np.savez("a.npz", x=np.array([[0, 0], [3e38, -3e38]], np.float32))
+    outcome = mlp_lab("infer", model, "a.npz", "--batch_size=1", "--out=a.json")
+    assert outcome.code == 2
+    assert "answer to input 1 is not finite: its numbers are too large." in outcome.err
+    assert not (tmp_path / "a.json").exists()
 
 
 def test_no_input_leaves_a_head_alone(mlp_lab: CommandLine, model: Path) -> None:

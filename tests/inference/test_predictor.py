@@ -3,7 +3,6 @@
 import json
 import os
 import pickle
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,28 +13,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from mlp_lab.errors import ChecksumError, ConfigError, MLPLabError, RunNotFoundError
-from mlp_lab.export.commands import main as export
-from mlp_lab.inference import ModelInfo, Predictor
-from mlp_lab.inference.inputs import read_batches
-
-KINDS = ("onnx", "pth", "ckpt")
-
-
-@pytest.fixture(scope="module")
-def models(digits_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The same net in three files."""
-    directory = tmp_path_factory.mktemp("models")
-    paths = {kind: directory / f"model.{kind}" for kind in KINDS}
-    for kind in ("onnx", "pth"):
-        words = [str(digits_run), "--format", kind, "--out", str(paths[kind])]
-        assert export("export", words) == 0
-    shutil.copy(digits_run / "checkpoints" / "best.ckpt", paths["ckpt"])
-    return paths
+from mlp_lab.inference import Predictor
+from tests.inference.conftest import KINDS
 
 
 @pytest.fixture
@@ -183,118 +165,6 @@ def test_a_foreign_onnx_is_refused(
     path = change(models["onnx"], tmp_path / "other.onnx", **changes)
     with pytest.raises(ChecksumError, match=said):
         Predictor(path)
-
-
-def mutate(content: bytes, changes: list[tuple[float, int]], cut: float) -> bytes:
-    mutated = bytearray(content)
-    for place, byte in changes:
-        mutated[int(place * (len(mutated) - 1))] = byte
-    return bytes(mutated[: max(1, int(cut * len(mutated)))])
-
-
-@pytest.fixture(scope="module")
-def array_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Small files of inputs, one of each kind."""
-    directory = tmp_path_factory.mktemp("arrays")
-    x = np.arange(2 * 64, dtype=np.uint8).reshape(2, 1, 8, 8)
-    np.savez(directory / "a.npz", x_test=x, y_test=np.array([0, 1]))
-    torch.save({"x_test": torch.tensor(x), "y_test": torch.tensor([0, 1])}, directory / "a.pt")
-    Image.fromarray(x[0, 0]).save(directory / "a.png")
-    Image.fromarray(x[0, 0]).save(directory / "a.jpg")
-    Image.fromarray(x[0, 0]).save(directory / "a.gif")
-    return {path.suffix[1:]: path.read_bytes() for path in directory.iterdir()}
-
-
-PLACES = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=0, max_size=8)
-CUTS = st.one_of(st.just(1.0), st.floats(0, 1))
-NUM_EXAMPLES = 30
-
-
-def fuzz(num: int) -> settings:
-    return settings(
-        max_examples=num,
-        deadline=None,
-        derandomize=True,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
-    )
-
-
-def check_model(path: Path) -> None:
-    try:
-        predictor = Predictor(path)
-        predictor.answer(np.zeros((1, *predictor.info.input_shape), predictor.info.input_type))
-    except MLPLabError:
-        pass
-
-
-def check_inputs(path: Path, info: ModelInfo) -> None:
-    try:
-        for batch in read_batches([path], info, 2):
-            assert batch.inputs.shape[1:] == info.input_shape
-            assert batch.inputs.dtype == info.input_type
-    except MLPLabError:
-        pass
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@given(changes=PLACES, cut=CUTS)
-@fuzz(NUM_EXAMPLES)
-def test_damaged_models_give_our_errors_alone(
-    models: dict[str, Path], tmp_path: Path, kind: str, changes: Any, cut: float
-) -> None:
-    path = tmp_path / f"model.{kind}"
-    path.write_bytes(mutate(models[kind].read_bytes(), changes, cut))
-    check_model(path)
-
-
-@pytest.mark.parametrize("kind", ["npz", "pt", "png", "jpg", "gif"])
-@given(changes=PLACES, cut=CUTS)
-@fuzz(NUM_EXAMPLES)
-def test_damaged_inputs_give_our_errors_alone(
-    models: dict[str, Path],
-    array_files: dict[str, bytes],
-    tmp_path: Path,
-    kind: str,
-    changes: Any,
-    cut: float,
-) -> None:
-    path = tmp_path / f"inputs.{kind}"
-    path.write_bytes(mutate(array_files[kind], changes, cut))
-    check_inputs(path, Predictor(models["onnx"]).info)
-
-
-PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 300) | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
-    max_leaves=6,
-)
-
-
-@given(key=st.sampled_from([*ModelInfo.__annotations__]), value=PLAIN)
-@fuzz(3 * NUM_EXAMPLES)
-def test_odd_descriptions_give_our_errors_alone(
-    models: dict[str, Path], tmp_path: Path, key: str, value: Any
-) -> None:
-    content = torch.load(models["pth"], weights_only=True)
-    content["model"][key] = value
-    torch.save(content, tmp_path / "odd.pth")
-    check_model(tmp_path / "odd.pth")
-
-
-@given(
-    arguments=st.dictionaries(
-        st.sampled_from(["hidden_dims", "activation", "init", "dropout", "batch_norm", "bias"]),
-        PLAIN,
-    )
-)
-@fuzz(3 * NUM_EXAMPLES)
-def test_odd_nets_give_our_errors_alone(
-    models: dict[str, Path], tmp_path: Path, arguments: Any
-) -> None:
-    content = torch.load(models["pth"], weights_only=True)
-    content["model"]["net"]["init_args"] |= arguments
-    torch.save(content, tmp_path / "odd.pth")
-    check_model(tmp_path / "odd.pth")
 
 
 def test_onnx_needs_no_torch(models: dict[str, Path], tmp_path: Path) -> None:

@@ -99,7 +99,8 @@ def test_runs_without_a_score_are_left_out(tmp_path: Path) -> None:
     (bare / "metrics.json").unlink()
     comparisons, left_out = compare([read_story(run) for run in (whole, bare)])
     assert len(comparisons) == 1
-    assert [story.name for story in left_out] == ["b/v"]
+    ((story, reason),) = left_out
+    assert (story.name, reason) == ("b/v", "nothing was scored on validation")
 
 
 def test_a_run_that_repeats_another_counts_once(tmp_path: Path) -> None:
@@ -120,7 +121,8 @@ def test_runs_that_did_not_end_are_left_out(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("finished", "interrupted"))
     comparisons, left_out = compare([read_story(run) for run in (whole, broken)])
     assert [len(c.settings[0].stories) for c in comparisons] == [1]
-    assert [story.name for story in left_out] == ["a/v1"]
+    ((story, reason),) = left_out
+    assert (story.name, reason) == ("a/v1", "its status is interrupted")
 
 
 def test_validation_on_the_test_set_is_apart_and_said(tmp_path: Path) -> None:

@@ -15,11 +15,16 @@ import pytest
 from mlp_lab.atomic import hold
 from mlp_lab.errors import ConfigError
 from mlp_lab.interruption import Interrupted
-from mlp_lab.sweep.grid import Grid, parse_seeds, parse_setting, read_grid, split_values
+from mlp_lab.nets import MLP
+from mlp_lab.sweep.grid import Grid, Trial, parse_seeds, parse_setting, read_grid, split_values
 from tests.conftest import CommandLine
 
 MOONS = ["--data.source=Moons", "--trainer.max_epochs=2"]
 LRS = "model.optimizer.lr=0.001,0.03"
+
+
+class OwnMLP(MLP):
+    """A net of another package than mlp_lab."""
 
 
 def manifests(directory: Path) -> dict[str, dict[str, object]]:
@@ -113,6 +118,11 @@ def test_each_trial_is_as_if_alone(mlp_lab: CommandLine, tmp_path: Path) -> None
     assert "epoch 2/2" in log.read_text()
 
 
+def test_the_order_of_settings_does_not_matter() -> None:
+    points = [{"a": "1", "b": "2"}, {"b": "2", "a": "1"}]
+    assert len({Trial(point, 0).key for point in points}) == 1
+
+
 def test_the_best_so_far_is_of_the_same_data(mlp_lab: CommandLine) -> None:
     outcome = mlp_lab("sweep", *MOONS, "--set=data.source=XOR,Moons", "--experiment=lab")
     assert (outcome.code, outcome.err) == (0, "")
@@ -168,6 +178,8 @@ def test_a_trial_that_fails_lets_the_others_go_on(mlp_lab: CommandLine, tmp_path
     assert "failed: model.optimizer cannot be made: Invalid learning rate: -1.0." in outcome.out
     assert "failed: lr -1  seed 0; see runs/lab/trials/lr_-1_seed_0-" in outcome.err
     assert len(manifests(tmp_path / "runs" / "lab")) == 1
+    (log,) = (tmp_path / "runs" / "lab" / "trials").glob("lr_-1_seed_0-*.log")
+    assert "Invalid learning rate: -1.0." in log.read_text()
     (note,) = (tmp_path / "runs" / "lab" / "trials").glob("lr_-1_seed_0-*.json")
     said = json.loads(note.read_text())["error"]
     assert said == "model.optimizer cannot be made: Invalid learning rate: -1.0."
@@ -223,6 +235,24 @@ def test_a_directory_of_another_grid_is_refused(mlp_lab: CommandLine, tmp_path: 
     assert "'runs/mine' holds something else than a sweep" in outcome.err
 
 
+def test_a_net_of_ones_own_goes_on(
+    mlp_lab: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["sweep", *MOONS, "--model.net=tests.sweep.test_sweep.OwnMLP", "--experiment=lab"]
+
+    from mlp_lab.callbacks import EpochLines
+
+    def stop(*_: object) -> None:
+        raise Interrupted(15)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EpochLines, "on_train_epoch_end", stop)
+        assert mlp_lab(*words).code == 143
+    outcome = mlp_lab(*words)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert [m["status"] for m in manifests(tmp_path / "runs" / "lab").values()] == ["finished"]
+
+
 @pytest.mark.slow
 def test_several_processes_train_the_same(mlp_lab: CommandLine, tmp_path: Path) -> None:
     words = ["sweep", *MOONS, "--set", LRS, "--seeds=0,1"]
@@ -249,6 +279,9 @@ def test_several_processes_train_the_same(mlp_lab: CommandLine, tmp_path: Path) 
         (["--run_dir=x"], "run_dir cannot be set in a sweep; each trial has its own"),
         (["--experiment=a/b"], "experiment is 'a/b'; it names a directory"),
         (["--trainer.fast_dev_run=true"], "trainer.fast_dev_run leaves nothing to compare"),
+        (["--trainer.overfit_batches=1"], "trainer.overfit_batches leaves nothing to compare"),
+        ([f"--set={LRS}", f"--set={LRS}"], "set model.optimizer.lr is given twice"),
+        (["--runs_dir=/dev/null"], "'/dev/null/base_sweep' cannot hold a sweep: Not a directory"),
     ],
 )
 def test_what_a_sweep_says_itself_is_refused(

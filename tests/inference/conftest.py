@@ -1,0 +1,22 @@
+"""One net in each kind of file."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mlp_lab.export.commands import main as export
+
+KINDS = ("onnx", "pth", "ckpt")
+
+
+@pytest.fixture(scope="package")
+def models(digits_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same net in three files."""
+    directory = tmp_path_factory.mktemp("models")
+    paths = {kind: directory / f"model.{kind}" for kind in KINDS}
+    for kind in ("onnx", "pth"):
+        words = [str(digits_run), "--format", kind, "--out", str(paths[kind])]
+        assert export("export", words) == 0
+    shutil.copy(digits_run / "checkpoints" / "best.ckpt", paths["ckpt"])
+    return paths
