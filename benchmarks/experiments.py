@@ -23,7 +23,7 @@ import numpy as np
 
 from mlp_lab.atomic import write_text
 from mlp_lab.plots import plot_confusion, plot_history, write_figure
-from mlp_lab.report.comparison import Comparison, Setting, Spread, compare
+from mlp_lab.report.comparison import Comparison, Setting, Spread, compare, say
 from mlp_lab.report.pages import say_number, say_spread
 from mlp_lab.report.story import Story, find_runs, read_story
 from mlp_lab.sweep.grid import read_grid
@@ -36,7 +36,13 @@ FIGURES = ROOT / "docs" / "figures"
 SEEDS = (0, 1, 2)
 START_SECONDS = 1.0  # of a trial, beside its training
 NET_SHAPES = ("convs_per_stage", "head_dims", "width", "blocks")  # beside the layers
-BESIDE = "one CPU core, another training beside it"
+OFFICIAL = {
+    "kmnist": (60_000, 10_000),
+    "cifar100_three": (1_500, 300),
+    "mnist": (60_000, 10_000),
+    "cifar10": (50_000, 10_000),
+}
+"""Training and test images of the whole data of each group."""
 
 SUBSETS = {
     "cifar10": "cifar10_subset.npz",
@@ -103,9 +109,10 @@ def main() -> int:
     parser.add_argument("--data-root", type=Path, default=Path("data"))
     parser.add_argument("--runs-dir", type=Path, default=Path("runs") / "experiments")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
-    parser.add_argument("--group", action="append", help="of these groups alone")
+    everything = [*(group.name for group in GROUPS), *SEARCHES]
+    parser.add_argument("--group", action="append", choices=everything, help="of these alone")
     arguments = parser.parse_args()
-    names = arguments.group or [*(group.name for group in GROUPS), *SEARCHES]
+    names = arguments.group or everything
     groups = [group for group in GROUPS if group.name in names]
     searches = {name: data for name, data in SEARCHES.items() if name in names}
     say_how_long(groups, searches, arguments)
@@ -115,7 +122,7 @@ def main() -> int:
             return code
     settings = {
         name: [s for c in compare_below(arguments.runs_dir / name) for s in c.settings]
-        for name in [*(group.name for group in GROUPS), *SEARCHES]
+        for name in everything
     }
     write_documents(settings)
     return 0
@@ -197,7 +204,7 @@ def write_documents(settings: dict[str, list[Setting]]) -> None:
         rows = [chosen[name] for name in group.recipes if name in chosen]
         tables[group.name] = table(rows, chosen.get(group.base))
         for setting in rows:
-            write_header(RECIPES / f"{setting.label}.yaml", recipe_words(setting))
+            write_header(RECIPES / f"{setting.label}.yaml", recipe_words(setting, group.name))
         if group.figure:
             draw(group, rows)
         tables[f"{group.name}_classes"] = classes_table(rows[-1])
@@ -206,7 +213,8 @@ def write_documents(settings: dict[str, list[Setting]]) -> None:
             tables[name] = ranked_table(settings[name])
             write_header(GRIDS / f"{name}.yaml", search_words(settings[name]))
     everything = {s.label: s for group in settings.values() for s in group}
-    tables["results"] = results_table([everything[n] for n in SHOWN_FIRST if n in everything])
+    if everything.keys() >= {*SHOWN_FIRST}:
+        tables["results"] = results_table([everything[name] for name in SHOWN_FIRST])
     for document in (DOCUMENT, ROOT / "README.md"):
         write_text(document, fill(document.read_text(), tables))
 
@@ -297,9 +305,8 @@ def spoken(story: Story) -> dict[str, str]:
         "smoothing": f"label smoothing {v}" if (v := chosen.get("model.label_smoothing")) else "",
         "batch": f"batch {chosen['data.batch_size']}",
         "epochs": f"{chosen['trainer.max_epochs']} epochs",
-        "augment": ", ".join(
-            part["class_path"].rpartition(".")[2] for part in chosen.get("data.augment") or []
-        ),
+        "precision": "" if (v := chosen["trainer.precision"]) in ("32-true", None) else f"{v}",
+        "augment": ", ".join(map(say, chosen.get("data.augment") or [])),
         "validation": "validated on the test set" if chosen["data.validate_on"] == "test" else "",
     }
     return {key: value for key, value in told.items() if value}
@@ -325,6 +332,8 @@ def comment(setting: Setting, base: Setting | None) -> str:
     """Say by how much a setting differs from the base, and whether that is more than chance."""
     if base is None or setting.label == base.label:
         return "the base"
+    if setting.stories[0].validation != base.stories[0].validation:
+        return f"the best epoch chosen by its score on the {setting.stories[0].validation}"
     group = Comparison("", "val/acc", True, [base, setting], [])
     if not group.pairs:
         return "other seeds or test samples"
@@ -338,11 +347,17 @@ def comment(setting: Setting, base: Setting | None) -> str:
 
 def classes_table(setting: Setting) -> str:
     """Say of each class of the first seed's run how it goes, and what it is taken for."""
-    lines = ["| class | recall | precision | taken most often for |", "|---|---:|---:|---|"]
+    kinds = ("recall", "precision", "f1")
+    keys = (*kinds, *(f"training/{kind}" for kind in kinds))
+    named = " | ".join(key.replace("/", " ").replace("f1", "F1") for key in keys)
+    lines = [
+        f"| class | {named} | taken most often for |",
+        f"|---|{'---:|' * len(keys)}---|",
+    ]
     for entry in setting.stories[0].classes:
         others = ", ".join(f"{name} ({count})" for name, count in entry.taken_for)
-        recall, precision = (say_number(key, entry.scores[key]) for key in ("recall", "precision"))
-        lines.append(f"| {entry.name} | {recall} | {precision} | {others} |")
+        scores = " | ".join(say_number(key, entry.scores[key]) for key in keys)
+        lines.append(f"| {entry.name} | {scores} | {others} |")
     return "\n".join(lines) + "\n"
 
 
@@ -365,14 +380,17 @@ def results_table(settings: Sequence[Setting]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def recipe_words(setting: Setting) -> str:
+def recipe_words(setting: Setting, group: str) -> str:
     """Say what a recipe came to."""
-    samples = setting.stories[0].manifest["data"]["samples"]
-    test = setting.spread("test/acc") or Spread(0.0, None, 0)
+    story = setting.stories[0]
+    held = story.sizes["val"] if story.validation == "held out of train" else 0
+    train, test = OFFICIAL[group]
+    score = setting.spread("test/acc") or Spread(0.0, None, 0)
     return (
-        f"Measured with {samples['train']:,} training images on {samples['test']:,} test images: "
-        f"{say_spread('acc', test)}, mean and standard deviation of {test.n} seeds; "
-        f"{say_seconds(setting)} s each with {BESIDE}."
+        f"Measured with {story.sizes['train'] + held:,} of {train:,} training images, {held:,} of "
+        f"them for validation, on {story.sizes['test']:,} of {test:,} test images: "
+        f"{say_spread('acc', score)}, mean and standard deviation of {score.n} seeds; "
+        f"{say_seconds(setting)} s each on {story.manifest['device']}."
     )
 
 
@@ -383,7 +401,8 @@ def search_words(settings: Sequence[Setting]) -> str:
     return (
         f"Measured: best by validation is {best.label}, with "
         f"{say_spread('acc', best.spread('test/acc'))} on the test set, mean and standard "
-        f"deviation of {len(best.draws)} seeds; {seconds:.1f} s each with {BESIDE}."
+        f"deviation of {len(best.draws)} seeds; {seconds:.1f} s each on "
+        f"{best.stories[0].manifest['device']}."
     )
 
 

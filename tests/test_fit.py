@@ -83,6 +83,11 @@ class TestRunDirectory:
         recall = [float(c["recall"]) for c in metrics["test/classes"].values()]
         expected = (confusion.diagonal() / confusion.sum(1)).tolist()
         assert recall == pytest.approx(expected)
+        training = metrics["train_eval/classes"].values()
+        right = sum(c["recall"] * c["samples"] for c in training)
+        assert right / sum(c["samples"] for c in training) == pytest.approx(
+            metrics["train_eval/acc"]
+        )
         assert metrics["seconds"] > 0
         assert metrics["images_per_second"] > 0
 

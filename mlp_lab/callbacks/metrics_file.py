@@ -1,11 +1,13 @@
 """metrics.json: the final figures."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from torch import Tensor
 
 from mlp_lab.atomic import write_json
@@ -25,6 +27,15 @@ from mlp_lab.evaluation import (
 from mlp_lab.metrics import precision_recall_f1
 from mlp_lab.run import read_json
 from mlp_lab.tasks import ClassesTask, Task
+
+
+def _class_scores(confusion: Tensor, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return precision, recall, F1 and the number of samples of each class."""
+    scores = torch.stack(precision_recall_f1(confusion.cpu()), 1).tolist()
+    return {
+        name: dict(zip(("precision", "recall", "f1"), row, strict=True)) | {"samples": samples}
+        for name, row, samples in zip(names, scores, confusion.sum(1).tolist(), strict=True)
+    }
 
 
 class MetricsFile(pl.Callback):
@@ -90,27 +101,21 @@ class MetricsFile(pl.Callback):
         datamodule = trainer.datamodule  # type: ignore[attr-defined]  # set by a connector
         totals = getattr(pl_module, "totals", {})
         if "confusion" in totals and isinstance(datamodule, LabDataModule):
-            confusion = totals["confusion"].cpu()
-            precision, recall, f1 = precision_recall_f1(confusion)
-            figures["test/f1_macro"] = float(f1.mean())
-            figures["test/classes"] = {
-                name: {
-                    "precision": float(precision[k]),
-                    "recall": float(recall[k]),
-                    "f1": float(f1[k]),
-                    "samples": int(confusion[k].sum()),
-                }
-                for k, name in enumerate(datamodule.class_names)
-            }
-            figures["test/confusion"] = confusion.tolist()
+            classes = _class_scores(totals["confusion"], datamodule.class_names)
+            figures["test/f1_macro"] = fmean(scores["f1"] for scores in classes.values())
+            figures["test/classes"] = classes
+            figures["test/confusion"] = totals["confusion"].tolist()
         if isinstance(pl_module, Task) and isinstance(datamodule, LabDataModule):
             if _is_all(trainer.limit_test_batches):
                 figures |= self._look_closer(pl_module, datamodule, figures)
             if self.stopwatch is not None and _is_all(trainer.limit_train_batches):
                 train = datamodule.subsets["train"]
                 totals = totals_of(pl_module, train, datamodule.batch_size)
-                scores = pl_module.metrics_of(totals)
-                figures |= {f"train_eval/{key}": float(value) for key, value in scores.items()}
+                for key, value in pl_module.metrics_of(totals).items():
+                    figures[f"train_eval/{key}"] = float(value)
+                if "confusion" in totals:
+                    classes = _class_scores(totals["confusion"], datamodule.class_names)
+                    figures["train_eval/classes"] = classes
         self._add(figures)
 
     def _look_closer(

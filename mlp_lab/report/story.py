@@ -31,7 +31,7 @@ class ClassScore:
 
     Attributes:
         name: Its name.
-        scores: Precision, recall and so on, by name; ``samples`` too.
+        scores: Precision, recall and so on, by name; ``samples`` too; and of training samples.
         taken_for: The classes it was taken for most often, and how often.
     """
 
@@ -194,11 +194,13 @@ class Story:
     def classes(self) -> list[ClassScore]:
         """The classes of the test set, those that fail most first."""
         entries = _part(self.metrics, "test/classes")
+        training = _part(self.metrics, "train_eval/classes")
         names = list(entries)
         rows = self.confusion or [[]] * len(names)
         found = []
         for number, (name, row) in enumerate(zip(names, rows, strict=True)):
-            scores = _part(entries, name)
+            of_training = {f"training/{key}": v for key, v in _part(training, name).items()}
+            scores = _part(entries, name) | of_training
             others = [(names[k], n) for k, n in enumerate(row) if k != number and n]
             others.sort(key=lambda other: -other[1])
             numbers = {key: float(value) for key, value in scores.items() if is_number(value)}
