@@ -1,30 +1,31 @@
-"""Run every recipe and grid of the course's comparison, and write what came out into the documents.
+"""Run the experiments of the course's comparison, and write what came out into the documents.
 
     .venv/bin/python benchmarks/experiments.py --data-root data
 
-Trainings that are finished are not run again, so a stopped run goes on with the same command. Of
-CIFAR-10 and the three classes of CIFAR-100 a subset in DATA_ROOT is taken where there is one
-(SUBSETS says its name), else the whole set is downloaded. The tables of docs/experiments.md and
-README.md, the figures and the line "Measured" of each recipe and grid are written anew.
+Recipes and grids are sweeps; the labs by hand and the first check of a net are single commands.
+What is finished is not run again, so a stopped run goes on with the same command. Of CIFAR-10 and
+the three classes of CIFAR-100 a subset in DATA_ROOT is taken where there is one, else the whole set
+is downloaded. The tables of docs/experiments.md and README.md, the figures and the line "Measured"
+of each recipe and grid are written anew.
 """
 
 import argparse
 import math
 import re
+import shutil
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
+import experiment_tables as tables
 import numpy as np
 
 from mlp_lab.atomic import write_text
-from mlp_lab.plots import plot_confusion, plot_history, write_figure
-from mlp_lab.report.comparison import Comparison, Setting, Spread, compare, say
-from mlp_lab.report.pages import say_number, say_spread
+from mlp_lab.callbacks.checkpoints import read_checkpoint
+from mlp_lab.plots import plot_confusion, plot_filters, plot_history, write_figure
+from mlp_lab.report.comparison import Comparison, Setting, compare
 from mlp_lab.report.story import Story, find_runs, read_story
 from mlp_lab.sweep.grid import read_grid
 
@@ -35,19 +36,6 @@ DOCUMENT = ROOT / "docs" / "experiments.md"
 FIGURES = ROOT / "docs" / "figures"
 SEEDS = (0, 1, 2)
 START_SECONDS = 1.0  # of a trial, beside its training
-NET_SHAPES = ("convs_per_stage", "head_dims", "width", "blocks")  # beside the layers
-OFFICIAL = {
-    "kmnist": (60_000, 10_000),
-    "cifar100_three": (1_500, 300),
-    "mnist": (60_000, 10_000),
-    "cifar10": (50_000, 10_000),
-}
-"""Training and test images of the whole data of each group."""
-
-SUBSETS = {
-    "cifar10": "cifar10_subset.npz",
-    "cifar100_three": "cifar100_apple_otter_pickup_truck.npz",
-}
 
 
 @dataclass(frozen=True)
@@ -57,14 +45,18 @@ class Group:
     Attributes:
         name: What runs, figures and tables are called after.
         base: The recipe that the others are compared with.
-        recipes: All of them.
-        figure: The metric whose course is drawn; none where it is empty.
+        recipes: All of them, the best one last.
+        whole: Training and test images of the data set, of which there may be fewer here.
+        subset: A file in DATA_ROOT that is taken for the data set where it is there.
+        course: The metric whose course is drawn, none where it is empty.
     """
 
     name: str
     base: str
     recipes: tuple[str, ...]
-    figure: str = ""
+    whole: tuple[int, int]
+    subset: str = ""
+    course: str = ""
 
 
 GROUPS = (
@@ -76,7 +68,8 @@ GROUPS = (
             *("kmnist_tanh", "kmnist_gelu", "kmnist_orthogonal", "kmnist_sgd"),
             *("kmnist_batch_norm", "kmnist_dropout", "kmnist_one_cycle", "kmnist_best"),
         ),
-        "val/acc",
+        (60_000, 10_000),
+        course="val/acc",
     ),
     Group(
         "cifar100_three",
@@ -87,17 +80,37 @@ GROUPS = (
             *("cifar100_three_batch_512", "cifar100_three_slow", "cifar100_three_fc50"),
             *("cifar100_three_fc200", "cifar100_three_fc50_fc20", "cifar100_three_best"),
         ),
-        "val/loss",
+        (1_500, 300),
+        subset="cifar100_apple_otter_pickup_truck.npz",
+        course="val/loss",
     ),
-    Group("mnist", "mnist_best", ("mnist_best",)),
-    Group("cifar10", "cifar10_mlp", ("cifar10_cnn", "cifar10_resnet", "cifar10_mlp")),
+    Group("mnist", "mnist_best", ("mnist_best",), (60_000, 10_000)),
+    Group(
+        "cifar10",
+        "cifar10_mlp",
+        ("cifar10_cnn", "cifar10_resnet", "cifar10_mlp"),
+        (50_000, 10_000),
+        subset="cifar10_subset.npz",
+    ),
 )
 
 SEARCHES = {"rate_and_batch": "kmnist", "cifar100_three_widths": "cifar100_three"}
 """Grids of configs/sweep, and the group whose data they are of."""
 
+FILTERS = "cifar100_three_fc10"
+"""The recipe whose first neurons are drawn."""
+
+FIRST_CHECK = ("fit", "--config=configs/recipe/kmnist_base.yaml", "--trainer.overfit_batches=1")
+BY_HAND = {
+    "regression": ("scratch", "regression"),
+    "xor": ("scratch", "binary", "--data=xor"),
+    "circles": ("scratch", "binary", "--data=circles"),
+    "moons": ("scratch", "binary", "--data=moons"),
+}
+
 SHOWN_FIRST = (
-    *("kmnist_base", "kmnist_best", "mnist_best", "cifar10_mlp"),
+    *("kmnist_base", "kmnist_best", "mnist_best"),
+    *("cifar10_mlp", "cifar10_cnn", "cifar10_resnet"),
     *("cifar100_three_fc10", "cifar100_three_best"),
 )
 """What README's table holds."""
@@ -124,7 +137,7 @@ def main() -> int:
         name: [s for c in compare_below(arguments.runs_dir / name) for s in c.settings]
         for name in everything
     }
-    write_documents(settings)
+    write_documents(settings, said_by_labs(arguments))
     return 0
 
 
@@ -165,14 +178,15 @@ def sweep_commands(
         files = ",".join(str(RECIPES.relative_to(ROOT) / f"{name}.yaml") for name in group.recipes)
         seeds = ",".join(map(str, SEEDS))
         words = [f"--set=config={files}", f"--seeds={seeds}", f"--experiment={group.name}"]
-        yield sweep_command(words, group.name, arguments)
+        yield sweep_command(words, group, arguments)
     for name, data in searches.items():
-        yield sweep_command([f"--grid={GRIDS.relative_to(ROOT) / name}.yaml"], data, arguments)
+        (group,) = (group for group in GROUPS if group.name == data)
+        yield sweep_command([f"--grid={GRIDS.relative_to(ROOT) / name}.yaml"], group, arguments)
 
 
-def sweep_command(words: list[str], data: str, arguments: argparse.Namespace) -> list[str]:
+def sweep_command(words: list[str], group: Group, arguments: argparse.Namespace) -> list[str]:
     """Return a sweep on the data of a group."""
-    subset = arguments.data_root / SUBSETS.get(data, "")
+    subset = arguments.data_root / group.subset
     source = (
         ["--data.source=TensorFile", f"--data.source.path={subset}"] if subset.is_file() else []
     )
@@ -181,6 +195,36 @@ def sweep_command(words: list[str], data: str, arguments: argparse.Namespace) ->
         *(f"--runs_dir={arguments.runs_dir}", f"--data.root={arguments.data_root}"),
         *(f"--jobs={arguments.jobs}", *source),
     ]
+
+
+def said_by_labs(arguments: argparse.Namespace) -> dict[str, str]:
+    """Run the labs that are no sweeps, and return the line of each that says what came out."""
+    first = (f"--runs_dir={arguments.runs_dir / 'first_check'}", "--experiment=one_batch")
+    commands: dict[str, tuple[str, ...]] = {
+        "first_check": (*FIRST_CHECK, *first, f"--data.root={arguments.data_root}")
+    }
+    for name, words in BY_HAND.items():
+        commands[name] = (*words, f"--out={arguments.runs_dir / 'by_hand' / name}")
+    said = {}
+    for name, words in commands.items():
+        log = arguments.runs_dir / "by_hand" / f"{name}.log"
+        if not log.is_file():
+            print(f"mlp-lab {' '.join(words)}", flush=True)
+            command = [sys.executable, "-m", "mlp_lab", *words]
+            out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            log.parent.mkdir(parents=True, exist_ok=True)
+            write_text(log, out)
+        found = [
+            line for line in log.read_text().splitlines() if line.startswith(("step", "overfit"))
+        ]
+        said[name] = found[-1]
+    for name in BY_HAND:
+        figure = "fit" if name == "regression" else "surface"
+        FIGURES.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(
+            arguments.runs_dir / "by_hand" / name / f"{figure}.png", FIGURES / f"by_hand_{name}.png"
+        )
+    return said
 
 
 def stories_of(directory: Path) -> list[Story]:
@@ -194,240 +238,58 @@ def compare_below(directory: Path) -> list[Comparison]:
     return comparisons
 
 
-def write_documents(settings: dict[str, list[Setting]]) -> None:
-    """Write tables, figures and the recipes' headers."""
-    tables = {}
+def write_documents(settings: dict[str, list[Setting]], said: dict[str, str]) -> None:
+    """Write tables, figures and the headers of recipes and grids."""
+    written = {f"lab_{name}": f"    {line}\n" for name, line in said.items()}
+    everything = {s.label: s for group in GROUPS for s in settings[group.name]}
     for group in GROUPS:
-        chosen = {s.label: s for s in settings[group.name]}
-        if not chosen:
+        rows = [everything[name] for name in group.recipes if name in everything]
+        if not rows:
             continue
-        rows = [chosen[name] for name in group.recipes if name in chosen]
-        tables[group.name] = table(rows, chosen.get(group.base))
+        written[group.name] = tables.recipes_table(rows, everything.get(group.base))
+        written[f"{group.name}_classes"] = tables.classes_table(rows[-1])
         for setting in rows:
-            write_header(RECIPES / f"{setting.label}.yaml", recipe_words(setting, group.name))
-        if group.figure:
-            draw(group, rows)
-        tables[f"{group.name}_classes"] = classes_table(rows[-1])
+            words = tables.recipe_words(setting, group.whole)
+            tables.write_header(RECIPES / f"{setting.label}.yaml", words)
+        draw(group, rows)
     for name in SEARCHES:
         if settings[name]:
-            tables[name] = ranked_table(settings[name])
-            write_header(GRIDS / f"{name}.yaml", search_words(settings[name]))
-    everything = {s.label: s for group in settings.values() for s in group}
+            written[name] = tables.search_table(settings[name])
+            words = tables.search_words(settings[name])
+            tables.write_header(GRIDS / f"{name}.yaml", words)
     if everything.keys() >= {*SHOWN_FIRST}:
-        tables["results"] = results_table([everything[name] for name in SHOWN_FIRST])
+        written["results"] = tables.results_table([everything[name] for name in SHOWN_FIRST])
+    if FILTERS in everything:
+        draw_filters(everything[FILTERS].stories[0])
     for document in (DOCUMENT, ROOT / "README.md"):
-        write_text(document, fill(document.read_text(), tables))
-
-
-def fill(text: str, tables: dict[str, str]) -> str:
-    """Put tables between the marks that are called after them."""
-    for name, content in tables.items():
-        begin, end = f"<!-- {name} -->\n", "<!-- end -->"
-        before, found, rest = text.partition(begin)
-        if found:
-            _, ended, after = rest.partition(end)
-            if not ended:
-                raise SystemExit(f"The mark {begin.strip()!r} has no {end!r} after it.")
-            text = f"{before}{begin}{content}{end}{after}"
-    return text
-
-
-def table(settings: Sequence[Setting], base: Setting | None) -> str:
-    """Return the table of a group."""
-    lines = [
-        "| recipe | hyperparameters | test accuracy | training accuracy | parameters | seconds "
-        "| lowest validation loss | comment |",
-        "|---|---|---:|---:|---:|---:|---:|---|",
-    ]
-    for setting in settings:
-        cells = [
-            f"[{setting.label}](../configs/recipe/{setting.label}.yaml)",
-            hyperparameters(setting, base),
-            say_spread("acc", setting.spread("test/acc")),
-            say_spread("acc", setting.spread("train_eval/acc")),
-            f"{setting.parameters:,}",
-            say_seconds(setting),
-            lowest_loss(setting),
-            comment(setting, base),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def ranked_table(settings: Sequence[Setting]) -> str:
-    """Return the table of a grid, the best by validation first."""
-    keys = list(settings[0].differing)
-    named = " | ".join(key.rpartition(".")[2].replace("_", " ") for key in keys)
-    lines = [
-        f"| {named} | validation accuracy | test accuracy | training accuracy | seconds |",
-        f"|{'---|' * len(keys)}---:|---:|---:|---:|",
-    ]
-    for setting in settings:
-        scores = [setting.spread(f"{part}/acc") for part in ("val", "test", "train_eval")]
-        cells = [*(setting.differing[key] for key in keys), *(say_spread("acc", s) for s in scores)]
-        lines.append(f"| {' | '.join([*cells, say_seconds(setting)])} |")
-    return "\n".join(lines) + "\n"
-
-
-def hyperparameters(setting: Setting, base: Setting | None) -> str:
-    """Say the net and the training, of any but the base what it has otherwise."""
-    ours = spoken(setting.stories[0])
-    if base is None or setting.label == base.label:
-        return ", ".join(ours.values())
-    theirs = spoken(base.stories[0])
-    return ", ".join(value for key, value in ours.items() if value != theirs.get(key))
-
-
-def spoken(story: Story) -> dict[str, str]:
-    """Return what a reader wants to know of a training, said shortly."""
-    chosen = story.settings
-    net = {k.removeprefix("model.net."): v for k, v in chosen.items() if k.startswith("model.net.")}
-    dims = net.get("hidden_dims", net.get("channels"))
-    shape = [f"{dims or 'without hidden layer'}"] if dims is not None else []
-    shape += [f"{k.replace('_', ' ')} {v}" for k, v in net.items() if k in NET_SHAPES]
-    init = net.get("init", "default")
-    batch_norm = net.get("batch_norm", "none")
-    told = {
-        "net": f"{net['class_path'].rpartition('.')[2]} {', '.join(shape)}",
-        "activation": f"{v}" if (v := net.get("activation")) else "",
-        "init": f"{init} initialisation" if init != "default" else "",
-        "batch_norm": f"batch norm {batch_norm}" if batch_norm in ("before", "after") else "",
-        "dropout": f"dropout {v}" if (v := net.get("dropout")) else "",
-        "optimizer": chosen["model.optimizer.class_path"].rpartition(".")[2]
-        + f" {chosen['model.optimizer.lr']:g}"
-        + (f", momentum {v}" if (v := chosen.get("model.optimizer.momentum")) else ""),
-        "weight_decay": f"weight decay {v:g}"
-        if (v := chosen["model.optimizer.weight_decay"])
-        else "",
-        "schedule": schedule.rpartition(".")[2]
-        if (schedule := chosen.get("model.schedule.class_path"))
-        else "",
-        "smoothing": f"label smoothing {v}" if (v := chosen.get("model.label_smoothing")) else "",
-        "batch": f"batch {chosen['data.batch_size']}",
-        "epochs": f"{chosen['trainer.max_epochs']} epochs",
-        "precision": "" if (v := chosen["trainer.precision"]) in ("32-true", None) else f"{v}",
-        "augment": ", ".join(map(say, chosen.get("data.augment") or [])),
-        "validation": "validated on the test set" if chosen["data.validate_on"] == "test" else "",
-    }
-    return {key: value for key, value in told.items() if value}
-
-
-def say_seconds(setting: Setting) -> str:
-    """Say how long a training took."""
-    spread = setting.spread("seconds")
-    return f"{spread.mean:.1f}" if spread else ""
-
-
-def lowest_loss(setting: Setting) -> str:
-    """Say after which epoch validation loss was lowest, the mean over seeds."""
-    lowest = []
-    for story in setting.stories:
-        epochs, losses = story.history("val/loss")
-        if losses:
-            lowest.append(epochs[int(np.argmin(losses))])
-    return f"epoch {fmean(lowest):.0f}" if lowest else ""
-
-
-def comment(setting: Setting, base: Setting | None) -> str:
-    """Say by how much a setting differs from the base, and whether that is more than chance."""
-    if base is None or setting.label == base.label:
-        return "the base"
-    if setting.stories[0].validation != base.stories[0].validation:
-        return f"the best epoch chosen by its score on the {setting.stories[0].validation}"
-    group = Comparison("", "val/acc", True, [base, setting], [])
-    if not group.pairs:
-        return "other seeds or test samples"
-    (pair,) = group.pairs
-    said = f"{100 * pair.difference.mean:+.2f} points"
-    if pair.interval is None:
-        return said
-    low, high = (100 * end for end in pair.interval)
-    return f"{said} ({low:+.2f} to {high:+.2f})"
-
-
-def classes_table(setting: Setting) -> str:
-    """Say of each class of the first seed's run how it goes, and what it is taken for."""
-    kinds = ("recall", "precision", "f1")
-    keys = (*kinds, *(f"training/{kind}" for kind in kinds))
-    named = " | ".join(key.replace("/", " ").replace("f1", "F1") for key in keys)
-    lines = [
-        f"| class | {named} | taken most often for |",
-        f"|---|{'---:|' * len(keys)}---|",
-    ]
-    for entry in setting.stories[0].classes:
-        others = ", ".join(f"{name} ({count})" for name, count in entry.taken_for)
-        scores = " | ".join(say_number(key, entry.scores[key]) for key in keys)
-        lines.append(f"| {entry.name} | {scores} | {others} |")
-    return "\n".join(lines) + "\n"
-
-
-def results_table(settings: Sequence[Setting]) -> str:
-    """Return README's table."""
-    lines = [
-        "| recipe | training images | parameters | test accuracy | seconds |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    for setting in settings:
-        samples = setting.stories[0].manifest["data"]["samples"]
-        cells = [
-            f"[{setting.label}](configs/recipe/{setting.label}.yaml)",
-            f"{samples['train']:,}",
-            f"{setting.parameters:,}",
-            say_spread("acc", setting.spread("test/acc")),
-            say_seconds(setting),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def recipe_words(setting: Setting, group: str) -> str:
-    """Say what a recipe came to."""
-    story = setting.stories[0]
-    held = story.sizes["val"] if story.validation == "held out of train" else 0
-    train, test = OFFICIAL[group]
-    score = setting.spread("test/acc") or Spread(0.0, None, 0)
-    return (
-        f"Measured with {story.sizes['train'] + held:,} of {train:,} training images, {held:,} of "
-        f"them for validation, on {story.sizes['test']:,} of {test:,} test images: "
-        f"{say_spread('acc', score)}, mean and standard deviation of {score.n} seeds; "
-        f"{say_seconds(setting)} s each on {story.manifest['device']}."
-    )
-
-
-def search_words(settings: Sequence[Setting]) -> str:
-    """Say what a grid came to."""
-    best = settings[0]
-    seconds = fmean(spread.mean for s in settings if (spread := s.spread("seconds")))
-    return (
-        f"Measured: best by validation is {best.label}, with "
-        f"{say_spread('acc', best.spread('test/acc'))} on the test set, mean and standard "
-        f"deviation of {len(best.draws)} seeds; {seconds:.1f} s each on "
-        f"{best.stories[0].manifest['device']}."
-    )
-
-
-def write_header(path: Path, words: str) -> None:
-    """Write what was measured into the header of a configuration."""
-    told = "\n".join(textwrap.wrap(words, 100, initial_indent="# ", subsequent_indent="# ")) + "\n"
-    text = path.read_text()
-    write_text(path, re.sub(r"# Measured.*?(?=^[^#])", told, text, count=1, flags=re.M | re.S))
+        write_text(document, tables.fill(document.read_text(), written))
 
 
 def draw(group: Group, settings: Sequence[Setting]) -> None:
     """Draw the course of the first seed of each setting, and the last setting's confusion."""
-    histories = {
-        setting.label.removeprefix(f"{group.name}_"): setting.stories[0].history(group.figure)
-        for setting in settings
-        if setting.label != f"{group.name}_best"  # which takes much longer
-    }
-    ends = {name: history for name, history in histories.items() if len(history[0])}
-    figure = plot_history(ends, "epoch", f"{group.name}: {group.figure}, seed 0")
-    write_figure(figure, FIGURES / f"{group.name}.png")
+    if group.course:
+        histories = {
+            setting.label.removeprefix(f"{group.name}_"): setting.stories[0].history(group.course)
+            for setting in settings
+            if setting.label != f"{group.name}_best"  # which takes much longer
+        }
+        ends = {name: history for name, history in histories.items() if len(history[0])}
+        figure = plot_history(ends, "epoch", f"{group.name}: {group.course}, seed 0")
+        write_figure(figure, FIGURES / f"{group.name}.png")
     best = settings[-1].stories[0]
     names = list(best.metrics["test/classes"])
     confusion = np.asarray(best.metrics["test/confusion"])
     title = f"Confusion of {settings[-1].label} on the test set, seed 0"
     write_figure(plot_confusion(confusion, names, title), FIGURES / f"{group.name}_confusion.png")
+
+
+def draw_filters(story: Story) -> None:
+    """Draw what the first neurons of a trained perceptron look for."""
+    state = read_checkpoint(story.run.best_checkpoint)["state_dict"]
+    first = next(value for key, value in state.items() if key.endswith(".weight"))
+    weights = first.float().numpy().reshape(-1, *story.about_data["input_shape"])
+    figure = plot_filters(weights, f"First neurons of {story.run.experiment}, seed 0")
+    write_figure(figure, FIGURES / f"{FILTERS}_weights.png")
 
 
 if __name__ == "__main__":

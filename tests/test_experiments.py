@@ -30,6 +30,7 @@ seeds: [0]
 set:
   model.optimizer.lr: [0.001, 0.01]
 """
+MARKS = ("digits", "digits_rates", "lab_first_check", "lab_xor")
 MARKED = "Before.\n<!-- {} -->\nold\n<!-- end -->\nAfter.\n"
 
 
@@ -37,6 +38,7 @@ MARKED = "Before.\n<!-- {} -->\nold\n<!-- end -->\nAfter.\n"
 def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The program, over two recipes and a grid below an empty directory."""
     path = ROOT / "benchmarks" / "experiments.py"
+    monkeypatch.syspath_prepend(path.parent)
     spec = importlib.util.spec_from_file_location("experiments", path)
     assert spec is not None
     assert spec.loader is not None
@@ -47,7 +49,7 @@ def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "configs/recipe/digits_base.yaml": RECIPE.format(title="Base.", epochs=2, dims="[8]"),
         "configs/recipe/digits_best.yaml": RECIPE.format(title="Best.", epochs=3, dims="[16]"),
         "configs/sweep/digits_rates.yaml": GRID,
-        "docs/experiments.md": "".join(map(MARKED.format, ("digits", "digits_rates"))),
+        "docs/experiments.md": "".join(map(MARKED.format, MARKS)),
         "README.md": MARKED.format("results"),
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +62,10 @@ def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "DOCUMENT": tmp_path / "docs" / "experiments.md",
         "FIGURES": tmp_path / "docs" / "figures",
         "SEEDS": (0, 1),
-        "GROUPS": (module.Group("digits", "digits_base", recipes, "val/acc"),),
+        "GROUPS": (module.Group("digits", "digits_base", recipes, (1438, 359), course="val/acc"),),
+        "FILTERS": "digits_base",
+        "FIRST_CHECK": ("fit", "--data.source=Digits", "--trainer.overfit_batches=1"),
+        "BY_HAND": {"xor": ("scratch", "binary", "--data=xor", "--num_steps=5")},
         "SEARCHES": {"digits_rates": "digits"},
         "SHOWN_FIRST": recipes[1:],
     }.items():
@@ -77,7 +82,9 @@ def test_documents_hold_what_was_measured_and_nothing_is_run_twice(
     assert experiments.main() == 0
     assert "6 trainings that were never measured" in capfd.readouterr().out
     document = (tmp_path / "docs" / "experiments.md").read_text()
-    assert (document.count("Before."), document.count("After."), "old" in document) == (2, 2, False)
+    assert [document.count(word) for word in ("Before.", "After.", "old")] == [4, 4, 0]
+    assert re.search(r"    overfit check \w+: .* after \d+ epochs on the same batch\n", document)
+    assert "    step      5  mean log loss" in document
     base, best = re.findall(r"^\| \[digits_.*$", document, re.MULTILINE)
     assert "MLP [8], ReLU, Adam 0.001, batch 128, 2 epochs" in base
     assert re.search(r"\| MLP \[16\], 3 epochs \| \d\d\.\d\d ± \d+\.\d\d % \|", best)
@@ -87,13 +94,17 @@ def test_documents_hold_what_was_measured_and_nothing_is_run_twice(
     readme = (tmp_path / "README.md").read_text()
     assert "[digits_best](configs/recipe/digits_best.yaml) | 1,258 |" in readme
     recipe = (tmp_path / "configs" / "recipe" / "digits_best.yaml").read_text()
-    assert re.match(r"# Best\.\n# Measured with 1,258 training images on \d+ test images: ", recipe)
+    assert re.match(
+        r"# Best\.\n# Measured with 1,438 of 1,438 training images, 180 of them", recipe
+    )
     assert recipe.endswith(RECIPE.format(title="Best.", epochs=3, dims="[16]").partition("d\n")[2])
     grid = (tmp_path / "configs" / "sweep" / "digits_rates.yaml").read_text()
     assert "# Measured: best by validation is lr 0.01, with" in grid
     assert {path.name for path in (tmp_path / "docs" / "figures").iterdir()} == {
         "digits.png",
         "digits_confusion.png",
+        "digits_base_weights.png",
+        "by_hand_xor.png",
     }
 
     assert experiments.main() == 0

@@ -1,0 +1,210 @@
+"""Tables and sentences of what the experiments came to, in Markdown."""
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from mlp_lab.atomic import write_text
+from mlp_lab.report.comparison import Comparison, Setting, Spread, say
+from mlp_lab.report.pages import say_number, say_spread
+from mlp_lab.report.story import Story
+
+NET_SHAPES = ("convs_per_stage", "head_dims", "width", "blocks")  # beside the layers
+
+
+def fill(text: str, tables: Mapping[str, str]) -> str:
+    """Put tables between the marks that are called after them."""
+    for name, content in tables.items():
+        begin, end = f"<!-- {name} -->\n", "<!-- end -->"
+        before, found, rest = text.partition(begin)
+        if found:
+            _, ended, after = rest.partition(end)
+            if not ended:
+                raise SystemExit(f"The mark {begin.strip()!r} has no {end!r} after it.")
+            text = f"{before}{begin}{content}{end}{after}"
+    return text
+
+
+def recipes_table(settings: Sequence[Setting], base: Setting | None) -> str:
+    """Return the table of a group."""
+    lines = [
+        "| recipe | hyperparameters | test accuracy | training accuracy | parameters | seconds "
+        "| lowest validation loss | comment |",
+        "|---|---|---:|---:|---:|---:|---:|---|",
+    ]
+    for setting in settings:
+        cells = [
+            f"[{setting.label}](../configs/recipe/{setting.label}.yaml)",
+            hyperparameters(setting, base),
+            say_spread("acc", setting.spread("test/acc")),
+            say_spread("acc", setting.spread("train_eval/acc")),
+            f"{setting.parameters:,}",
+            say_seconds(setting),
+            lowest_loss(setting),
+            comment(setting, base),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def search_table(settings: Sequence[Setting]) -> str:
+    """Return the table of a grid, the best by validation first."""
+    keys = list(settings[0].differing)
+    named = " | ".join(key.rpartition(".")[2].replace("_", " ") for key in keys)
+    lines = [
+        f"| {named} | validation accuracy | test accuracy | training accuracy | seconds |",
+        f"|{'---|' * len(keys)}---:|---:|---:|---:|",
+    ]
+    for setting in settings:
+        scores = [setting.spread(f"{part}/acc") for part in ("val", "test", "train_eval")]
+        cells = [*(setting.differing[key] for key in keys), *(say_spread("acc", s) for s in scores)]
+        lines.append(f"| {' | '.join([*cells, say_seconds(setting)])} |")
+    return "\n".join(lines) + "\n"
+
+
+def hyperparameters(setting: Setting, base: Setting | None) -> str:
+    """Say the net and the training, of any but the base what it has otherwise."""
+    ours = spoken(setting.stories[0])
+    if base is None or setting.label == base.label:
+        return ", ".join(ours.values())
+    theirs = spoken(base.stories[0])
+    return ", ".join(value for key, value in ours.items() if value != theirs.get(key))
+
+
+def spoken(story: Story) -> dict[str, str]:
+    """Return what a reader wants to know of a training, said shortly."""
+    chosen = story.settings
+    net = {k.removeprefix("model.net."): v for k, v in chosen.items() if k.startswith("model.net.")}
+    dims = net.get("hidden_dims", net.get("channels"))
+    shape = [f"{dims or 'without hidden layer'}"] if dims is not None else []
+    shape += [f"{k.replace('_', ' ')} {v}" for k, v in net.items() if k in NET_SHAPES]
+    init = net.get("init", "default")
+    batch_norm = net.get("batch_norm", "none")
+    told = {
+        "net": f"{net['class_path'].rpartition('.')[2]} {', '.join(shape)}",
+        "activation": f"{v}" if (v := net.get("activation")) else "",
+        "init": f"{init} initialisation" if init != "default" else "",
+        "batch_norm": f"batch norm {batch_norm}" if batch_norm in ("before", "after") else "",
+        "dropout": f"dropout {v}" if (v := net.get("dropout")) else "",
+        "optimizer": chosen["model.optimizer.class_path"].rpartition(".")[2]
+        + f" {chosen['model.optimizer.lr']:g}"
+        + (f", momentum {v}" if (v := chosen.get("model.optimizer.momentum")) else ""),
+        "weight_decay": f"weight decay {v:g}"
+        if (v := chosen["model.optimizer.weight_decay"])
+        else "",
+        "schedule": schedule.rpartition(".")[2]
+        if (schedule := chosen.get("model.schedule.class_path"))
+        else "",
+        "smoothing": f"label smoothing {v}" if (v := chosen.get("model.label_smoothing")) else "",
+        "batch": f"batch {chosen['data.batch_size']}",
+        "epochs": f"{chosen['trainer.max_epochs']} epochs",
+        "precision": "" if (v := chosen["trainer.precision"]) in ("32-true", None) else f"{v}",
+        "augment": ", ".join(map(say, chosen.get("data.augment") or [])),
+        "validation": "validated on the test set" if chosen["data.validate_on"] == "test" else "",
+    }
+    return {key: value for key, value in told.items() if value}
+
+
+def say_seconds(setting: Setting) -> str:
+    """Say how long a training took."""
+    spread = setting.spread("seconds")
+    return f"{spread.mean:.1f}" if spread else ""
+
+
+def lowest_loss(setting: Setting) -> str:
+    """Say after which epoch validation loss was lowest, the mean over seeds."""
+    lowest = []
+    for story in setting.stories:
+        epochs, losses = story.history("val/loss")
+        if losses:
+            lowest.append(epochs[int(np.argmin(losses))])
+    return f"epoch {fmean(lowest):.0f}" if lowest else ""
+
+
+def comment(setting: Setting, base: Setting | None) -> str:
+    """Say by how much a setting differs from the base, and whether that is more than chance."""
+    if base is None or setting.label == base.label:
+        return "the base"
+    if setting.stories[0].validation != base.stories[0].validation:
+        return f"the best epoch chosen by its score on the {setting.stories[0].validation}"
+    group = Comparison("", "val/acc", True, [base, setting], [])
+    if not group.pairs:
+        return "other seeds or test samples"
+    (pair,) = group.pairs
+    said = f"{100 * pair.difference.mean:+.2f} points"
+    if pair.interval is None:
+        return said
+    low, high = (100 * end for end in pair.interval)
+    return f"{said} ({low:+.2f} to {high:+.2f})"
+
+
+def classes_table(setting: Setting) -> str:
+    """Say of each class of the first seed's run how it goes, and what it is taken for."""
+    kinds = ("recall", "precision", "f1")
+    keys = (*kinds, *(f"training/{kind}" for kind in kinds))
+    named = " | ".join(key.replace("/", " ").replace("f1", "F1") for key in keys)
+    lines = [
+        f"| class | {named} | taken most often for |",
+        f"|---|{'---:|' * len(keys)}---|",
+    ]
+    for entry in setting.stories[0].classes:
+        others = ", ".join(f"{name} ({count})" for name, count in entry.taken_for)
+        scores = " | ".join(say_number(key, entry.scores[key]) for key in keys)
+        lines.append(f"| {entry.name} | {scores} | {others} |")
+    return "\n".join(lines) + "\n"
+
+
+def results_table(settings: Sequence[Setting]) -> str:
+    """Return README's table."""
+    lines = [
+        "| recipe | training images | parameters | test accuracy | seconds |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for setting in settings:
+        samples = setting.stories[0].manifest["data"]["samples"]
+        cells = [
+            f"[{setting.label}](configs/recipe/{setting.label}.yaml)",
+            f"{samples['train']:,}",
+            f"{setting.parameters:,}",
+            say_spread("acc", setting.spread("test/acc")),
+            say_seconds(setting),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def recipe_words(setting: Setting, whole: tuple[int, int]) -> str:
+    """Say what a recipe came to, with how much of the whole data set."""
+    story = setting.stories[0]
+    held = story.sizes["val"] if story.validation == "held out of train" else 0
+    train, test = whole
+    score = setting.spread("test/acc") or Spread(0.0, None, 0)
+    return (
+        f"Measured with {story.sizes['train'] + held:,} of {train:,} training images, {held:,} of "
+        f"them for validation, on {story.sizes['test']:,} of {test:,} test images: "
+        f"{say_spread('acc', score)}, mean and standard deviation of {score.n} seeds; "
+        f"{say_seconds(setting)} s each on {story.manifest['device']}."
+    )
+
+
+def search_words(settings: Sequence[Setting]) -> str:
+    """Say what a grid came to."""
+    best = settings[0]
+    seconds = fmean(spread.mean for s in settings if (spread := s.spread("seconds")))
+    return (
+        f"Measured: best by validation is {best.label}, with "
+        f"{say_spread('acc', best.spread('test/acc'))} on the test set, mean and standard "
+        f"deviation of {len(best.draws)} seeds; {seconds:.1f} s each on "
+        f"{best.stories[0].manifest['device']}."
+    )
+
+
+def write_header(path: Path, words: str) -> None:
+    """Write what was measured into the header of a configuration."""
+    told = "\n".join(textwrap.wrap(words, 100, initial_indent="# ", subsequent_indent="# ")) + "\n"
+    text = path.read_text()
+    write_text(path, re.sub(r"# Measured.*?(?=^[^#])", told, text, count=1, flags=re.M | re.S))
