@@ -9,7 +9,9 @@ from statistics import fmean
 import numpy as np
 
 from mlp_lab.atomic import write_text
-from mlp_lab.report.comparison import Comparison, Setting, Spread, say
+from mlp_lab.history import epoch_means
+from mlp_lab.report.asked import say
+from mlp_lab.report.comparison import Comparison, Setting, Spread
 from mlp_lab.report.pages import say_number, say_spread
 from mlp_lab.report.story import Story
 
@@ -32,19 +34,19 @@ def fill(text: str, tables: Mapping[str, str]) -> str:
 def recipes_table(settings: Sequence[Setting], base: Setting | None) -> str:
     """Return the table of a group."""
     lines = [
-        "| recipe | hyperparameters | test accuracy | training accuracy | parameters | seconds "
-        "| lowest validation loss | comment |",
-        "|---|---|---:|---:|---:|---:|---:|---|",
+        "| recipe | hyperparameters | test accuracy | validation | training | training, last epoch "
+        "| lowest validation loss | parameters | seconds | comment |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     for setting in settings:
         cells = [
             f"[{setting.label}](../configs/recipe/{setting.label}.yaml)",
             hyperparameters(setting, base),
-            say_spread("acc", setting.spread("test/acc")),
-            say_spread("acc", setting.spread("train_eval/acc")),
+            *(say_spread("acc", setting.spread(f"{p}/acc")) for p in ("test", "val", "train_eval")),
+            say_spread("acc", last_training(setting)),
+            lowest_loss(setting),
             f"{setting.parameters:,}",
             say_seconds(setting),
-            lowest_loss(setting),
             comment(setting, base),
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -115,6 +117,12 @@ def say_seconds(setting: Setting) -> str:
     return f"{spread.mean:.1f}" if spread else ""
 
 
+def last_training(setting: Setting) -> Spread | None:
+    """Return the accuracy of the last epoch's training batches, over the seeds."""
+    courses = (epoch_means(story.rows, "train/acc")[1] for story in setting.stories)
+    return Spread.of(course[-1] for course in courses if course)
+
+
 def lowest_loss(setting: Setting) -> str:
     """Say after which epoch validation loss was lowest, the mean over seeds."""
     lowest = []
@@ -158,17 +166,21 @@ def classes_table(setting: Setting) -> str:
     return "\n".join(lines) + "\n"
 
 
-def results_table(settings: Sequence[Setting]) -> str:
-    """Return README's table."""
+def results_table(rows: Sequence[tuple[Setting, tuple[int, int]]]) -> str:
+    """Return README's table, of settings each with the sizes of its whole data set."""
     lines = [
-        "| recipe | training images | parameters | test accuracy | seconds |",
-        "|---|---:|---:|---:|---:|",
+        "| recipe | training images | held out of them | epochs | parameters | test accuracy "
+        "| seconds |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for setting in settings:
-        samples = setting.stories[0].manifest["data"]["samples"]
+    for setting, (whole, _) in rows:
+        story = setting.stories[0]
+        held = num_held_out(story)
         cells = [
             f"[{setting.label}](configs/recipe/{setting.label}.yaml)",
-            f"{samples['train']:,}",
+            f"{story.sizes['train'] + held:,} of {whole:,}",
+            f"{held:,}",
+            f"{story.settings['trainer.max_epochs']}",
             f"{setting.parameters:,}",
             say_spread("acc", setting.spread("test/acc")),
             say_seconds(setting),
@@ -177,10 +189,15 @@ def results_table(settings: Sequence[Setting]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def num_held_out(story: Story) -> int:
+    """Return how many training images were held out for validation."""
+    return story.sizes["val"] if story.validation == "held out of train" else 0
+
+
 def recipe_words(setting: Setting, whole: tuple[int, int]) -> str:
     """Say what a recipe came to, with how much of the whole data set."""
     story = setting.stories[0]
-    held = story.sizes["val"] if story.validation == "held out of train" else 0
+    held = num_held_out(story)
     train, test = whole
     score = setting.spread("test/acc") or Spread(0.0, None, 0)
     return (

@@ -258,7 +258,9 @@ def write_documents(settings: dict[str, list[Setting]], said: dict[str, str]) ->
             words = tables.search_words(settings[name])
             tables.write_header(GRIDS / f"{name}.yaml", words)
     if everything.keys() >= {*SHOWN_FIRST}:
-        written["results"] = tables.results_table([everything[name] for name in SHOWN_FIRST])
+        whole = {recipe: group.whole for group in GROUPS for recipe in group.recipes}
+        shown = [(everything[name], whole[name]) for name in SHOWN_FIRST]
+        written["results"] = tables.results_table(shown)
     if FILTERS in everything:
         draw_filters(everything[FILTERS].stories[0])
     for document in (DOCUMENT, ROOT / "README.md"):

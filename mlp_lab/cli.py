@@ -47,7 +47,7 @@ def main(args: Sequence[str] | None = None) -> int:
         args: The words after ``mlp-lab``; by default those of the command line.
 
     Returns:
-        The exit code: 0, 1 where a check or a training failed, 2 where something is to be mended in
+        The exit code: 0, 1 where a check or a training failed, 2 where something needs fixing in
         the command or its files.
     """
     words = list(sys.argv[1:] if args is None else args)

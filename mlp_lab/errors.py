@@ -7,7 +7,7 @@ class MLPLabError(Exception):
     """Say in one or two sentences which setting, what came, what is allowed and what to do.
 
     Attributes:
-        exit_code: What the command line ends with: 2 for what is to be mended in the command or its
+        exit_code: What the command line ends with: 2 for what needs fixing in the command or its
             files beforehand, 1 for what went wrong on the way.
     """
 
@@ -19,7 +19,7 @@ class ConfigError(MLPLabError, ValueError):
 
 
 class DatasetNotFoundError(MLPLabError, FileNotFoundError):
-    """A data set whose files are neither there nor to be had."""
+    """A data set whose files are neither there nor available."""
 
 
 class ChecksumError(MLPLabError, OSError):

@@ -213,7 +213,7 @@ class LabCLI(LightningCLI):
         else:  # the average is what a checkpoint gives
             user_callbacks = [c for c in user_callbacks if not isinstance(c, WeightAveraging)]
         if training and is_first_process():
-            # Data that cannot be had are found out before a run directory is made.
+            # Data that is missing is found out before a run directory is made.
             self.datamodule.prepare_data()
             self.datamodule.setup("fit")
             self.model.take_statistics(self.datamodule)

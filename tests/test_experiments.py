@@ -92,7 +92,7 @@ def test_documents_hold_what_was_measured_and_nothing_is_run_twice(
     rates = document.partition("<!-- digits_rates -->")[2]
     assert [line.split(" ")[1] for line in rates.splitlines()[3:5]] == ["0.01", "0.001"]
     readme = (tmp_path / "README.md").read_text()
-    assert "[digits_best](configs/recipe/digits_best.yaml) | 1,258 |" in readme
+    assert "[digits_best](configs/recipe/digits_best.yaml) | 1,438 of 1,438 | 180 | 3 |" in readme
     recipe = (tmp_path / "configs" / "recipe" / "digits_best.yaml").read_text()
     assert re.match(
         r"# Best\.\n# Measured with 1,438 of 1,438 training images, 180 of them", recipe

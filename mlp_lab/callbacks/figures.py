@@ -179,7 +179,7 @@ def _of_classes(
         ]
         yield (
             "mistakes",
-            lambda: plot_mistakes(images, texts, "The surest mistakes on the test set"),
+            lambda: plot_mistakes(images, texts, "Most confident mistakes on the test set"),
         )
     if data.input_shape == (2,):
         points, labels = test[torch.arange(min(len(test), _MOST_DRAWN))]
@@ -193,7 +193,7 @@ def _of_classes(
 
 
 def _worst_mistakes(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """Return the samples that are wrong, the surest first."""
+    """Return the samples that are wrong, the most confident first."""
     sure, said = probabilities.max(1)
     wrong = (said != labels).nonzero().flatten()
     return wrong[sure[wrong].argsort(descending=True)][:_MOST_MISTAKES]

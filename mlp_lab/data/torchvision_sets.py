@@ -31,7 +31,7 @@ class _TorchvisionSource(Source):
     @property
     @abstractmethod
     def origin(self) -> str:
-        """Where the files can be had."""
+        """Where the files are downloaded from."""
 
     @property
     def reader(self) -> Any:

@@ -75,8 +75,7 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--out",
         type=Path,
-        help="the file; by default model.onnx or .pth in RUN, "
-        "and of another checkpoint than the best one its name",
+        help="the file; by default model.onnx or .pth in RUN, last.onnx for last.ckpt and so on",
     )
     parser.add_argument("--opset", type=int, help=f"ONNX's operators, {OPSETS[0]} to {OPSETS[-1]}")
     return parser

@@ -58,7 +58,7 @@ def make_parser(command: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"mlp-lab {command}",
         description="Say what a model makes of images and arrays. Images are brought to the "
-        "model's shape as in training; folders that are called as its classes give the accuracy.",
+        "model's shape as in training; folders named after its classes give the accuracy.",
         allow_abbrev=False,
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="a .onnx, .pth or .ckpt")

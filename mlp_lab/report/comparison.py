@@ -2,35 +2,15 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from mlp_lab.report.asked import asked, differing_keys, last_word, say
 from mlp_lab.report.story import Story, is_number
-
-# What two runs of one setting may differ in: none of it changes what is learned from which data.
-_FREE = (
-    "seed_everything",
-    "experiment",
-    "runs_dir",
-    "figures",
-    "onnx",
-    "data.root",
-    "data.download",
-    "data.predict_split",
-    "data.predict_dir",
-    "data.steps_per_execution",
-    "trainer.accelerator",
-    "trainer.logger",
-    "trainer.log_every_n_steps",
-    "trainer.enable_progress_bar",
-    "trainer.enable_model_summary",
-    "trainer.profiler",
-)
-_CLASS = ".class_path"
 
 
 @dataclass(frozen=True)
@@ -189,16 +169,16 @@ def _title(story: Story) -> str:
 def _compare_alike(stories: list[Story]) -> Comparison:
     by_setting: dict[str, list[Story]] = {}
     for story in stories:
-        by_setting.setdefault(json.dumps(_asked(story), sort_keys=True), []).append(story)
+        by_setting.setdefault(json.dumps(asked(story), sort_keys=True), []).append(story)
     groups = [sorted(group, key=_seed_order) for group in by_setting.values()]
-    keys = _differing_keys([_asked(group[0]) for group in groups])
+    keys = differing_keys([asked(group[0]) for group in groups])
     experiments = [{story.run.experiment for story in group} for group in groups]
     settings = []
     for group, names in zip(groups, experiments, strict=True):
-        differing = {key: say(_asked(group[0]).get(key)) for key in keys}
+        differing = {key: say(asked(group[0]).get(key)) for key in keys}
         alone = len(names) == 1 and experiments.count(names) == 1
         (name, *_) = sorted(names)
-        told = ", ".join(f"{_last_word(k)} {v}" for k, v in differing.items() if v)
+        told = ", ".join(f"{last_word(k)} {v}" for k, v in differing.items() if v)
         settings.append(Setting(name if alone else told or name, differing, group))
     labels = [setting.label for setting in settings]
     settings = [
@@ -213,67 +193,6 @@ def _compare_alike(stories: list[Story]) -> Comparison:
         return -spread.mean if highest else spread.mean
 
     return Comparison(_title(stories[0]), score, highest, sorted(settings, key=rank), keys)
-
-
-def _asked(story: Story) -> dict[str, Any]:
-    return {
-        key: value
-        for key, value in story.settings.items()
-        if value is not None
-        and not any(key == free or key.startswith(f"{free}.") for free in _FREE)
-    }
-
-
-def _differing_keys(asked: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the settings with more than one value, without those that follow from a class.
-
-    Momentum, which Adam does not know, does not differ from SGD's: the optimiser does.
-    """
-    keys = list(dict.fromkeys(key for settings in asked for key in settings))
-    absent = object()
-    differing = []
-    for key in keys:
-        values = [settings.get(key, absent) for settings in asked]
-        present = {say(value) for value in values if value is not absent}
-        follows = len(present) == 1 and any(
-            key.startswith(f"{other.removesuffix(_CLASS)}.")
-            for other in keys
-            if other.endswith(_CLASS)
-        )
-        if len(present) > 1 or (absent in values and not follows):
-            differing.append(key)
-    return differing
-
-
-def say(value: Any) -> str:
-    """Say a value of a configuration shortly, classes by their names.
-
-    Example:
-        >>> say({"class_path": "mlp_lab.data.Affine", "init_args": {"degrees": 10.0}})
-        'Affine(degrees 10.0)'
-        >>> say([200, 100]), say("torch.optim.Adam"), say(None)
-        ('200 100', 'Adam', '')
-    """
-    match value:
-        case None:
-            return ""
-        case {"class_path": str(path)}:
-            arguments = value.get("init_args")
-            arguments = arguments if isinstance(arguments, dict) else {}
-            told = ", ".join(f"{key} {say(v)}" for key, v in arguments.items() if v is not None)
-            return f"{say(path)}({told})" if told else say(path)
-        case dict():
-            return ", ".join(f"{key} {say(item)}" for key, item in value.items())
-        case list():
-            return " ".join(map(say, value))
-        case str() if value.startswith(("mlp_lab.", "torch.")):
-            return value.rpartition(".")[2]
-        case _:
-            return str(value)
-
-
-def _last_word(key: str) -> str:
-    return key.removesuffix(_CLASS).rpartition(".")[2]
 
 
 def _draw(story: Story) -> tuple[Any, ...]:

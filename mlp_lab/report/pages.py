@@ -21,7 +21,8 @@ from mlp_lab import __version__
 from mlp_lab.atomic import write_text
 from mlp_lab.history import History
 from mlp_lab.plots import plot_history, to_png
-from mlp_lab.report.comparison import Comparison, Setting, Spread, say
+from mlp_lab.report.asked import say
+from mlp_lab.report.comparison import Comparison, Setting, Spread
 from mlp_lab.report.story import Story, is_number
 
 _BROAD = 1.7  # as broad as high

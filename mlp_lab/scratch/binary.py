@@ -116,7 +116,7 @@ def binary(
         num_hidden: Neurons of the hidden layer, at least 1.
         noise: Standard deviation of what is added to each coordinate; by default 0.1 for xor and
             0.025 for the others.
-        seed: Of the points and of the first weights.
+        seed: Of the points and of the initial weights.
         out: Directory of the figures; by default ``scratch/DATA``.
 
     Raises:

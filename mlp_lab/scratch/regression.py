@@ -110,7 +110,7 @@ def regression(
         learning_rate: How far a step goes against the summed gradient, positive.
         num_hidden: Neurons of the hidden layer, at least 1.
         noise: Standard deviation of what is added to the curve.
-        seed: Of the points and of the first weights.
+        seed: Of the points and of the initial weights.
         out: Directory of the figures.
 
     Raises:

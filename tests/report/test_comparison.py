@@ -1,5 +1,6 @@
 """Runs are grouped by what was asked, and compared on what they share."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,13 @@ def test_a_pair_may_hold_out_other_samples_for_validation(tmp_path: Path) -> Non
     ]
     (pair,) = compared(*runs).pairs
     assert pair.difference.mean == pytest.approx(-0.1)
+
+
+def test_runs_of_several_processes_are_another_setting(tmp_path: Path) -> None:
+    alone, shared = (write_run(tmp_path / "a" / f"v{n}") for n in range(2))
+    path = shared / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"processes": 2}))
+    assert compared(alone, shared).keys == ["processes"]
 
 
 def test_one_seed_has_no_interval(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_run_report_holds_everything_itself(digits_run: Path, tmp_path: Path) 
     assert "script" not in page.tags
     assert page.tags.count("img") == len(list((digits_run / "plots").glob("*.png")))
     assert (digits_run / "config.yaml").read_text().splitlines()[0] in html.unescape(text)
-    for heading in ("What came", "How far it overfits", "Which classes fail", "How to repeat it"):
+    for heading in ("Results", "How far it overfits", "Which classes fail", "How to repeat it"):
         assert heading in text
 
 
