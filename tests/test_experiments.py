@@ -35,8 +35,8 @@ MARKED = "Before.\n<!-- {} -->\nold\n<!-- end -->\nAfter.\n"
 
 
 @pytest.fixture
-def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The program, over two recipes and a grid below an empty directory."""
+def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The program as it is."""
     path = ROOT / "benchmarks" / "experiments.py"
     monkeypatch.syspath_prepend(path.parent)
     spec = importlib.util.spec_from_file_location("experiments", path)
@@ -45,6 +45,13 @@ def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "experiments", module)  # where dataclasses look
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def experiments(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The program over two recipes and a grid below an empty directory."""
+    module = program
     for name, content in {
         "configs/recipe/digits_base.yaml": RECIPE.format(title="Base.", epochs=2, dims="[8]"),
         "configs/recipe/digits_best.yaml": RECIPE.format(title="Best.", epochs=3, dims="[16]"),
@@ -73,6 +80,21 @@ def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["experiments.py", "--jobs=1"])
     return module
+
+
+def test_every_table_has_its_place_and_every_file_is_there(program: ModuleType) -> None:
+    names = [group.name for group in program.GROUPS]
+    labs = [f"lab_{name}" for name in ("first_check", *program.BY_HAND)]
+    wanted = {*names, *(f"{name}_classes" for name in names), *program.SEARCHES, *labs, "results"}
+    texts = (program.DOCUMENT.read_text(), (ROOT / "README.md").read_text())
+    marks = [mark for text in texts for mark in re.findall(r"<!-- (\w+) -->", text)]
+    assert {mark for mark in marks if mark != "end"} == wanted
+    assert marks.count("end") == len(wanted)
+    recipes = {recipe for group in program.GROUPS for recipe in group.recipes}
+    assert recipes <= {path.stem for path in program.RECIPES.glob("*.yaml")}
+    assert recipes >= {*program.SHOWN_FIRST, program.FILTERS}
+    assert {*program.SEARCHES} == {path.stem for path in program.GRIDS.glob("*.yaml")}
+    assert {*program.SEARCHES.values()} <= {*names}
 
 
 @pytest.mark.slow
