@@ -11,7 +11,7 @@ from typing import Any
 import lightning.pytorch as pl
 import yaml
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
@@ -160,6 +160,8 @@ class LabCLI(LightningCLI):
         if self.config.seed_everything is True:
             self.config.seed_everything = secrets.randbelow(MAX_SEED + 1)
         seed = self.config.seed_everything
+        if seed is None:
+            raise ConfigError("seed_everything is null; give a number, or true for a random one.")
         if not 0 <= seed <= MAX_SEED:
             raise ConfigError(f"seed_everything is {seed}; it must lie in 0..{MAX_SEED}.")
 
@@ -212,6 +214,9 @@ class LabCLI(LightningCLI):
             self._fix_steps_per_execution(user_callbacks)
         else:  # the average is what a checkpoint gives
             user_callbacks = [c for c in user_callbacks if not isinstance(c, WeightAveraging)]
+        if not training or settings.fast_dev_run:  # nothing is written
+            user_callbacks = [c for c in user_callbacks if not isinstance(c, Checkpoint)]
+            kwargs["enable_checkpointing"] = False
         if training and is_first_process():
             # Data that is missing is found out before a run directory is made.
             self.datamodule.prepare_data()
@@ -224,13 +229,13 @@ class LabCLI(LightningCLI):
         kwargs["enable_progress_bar"] = bool(bars)
         kwargs["logger"] = self._loggers(settings.logger) if training else False
         kwargs["enable_model_summary"] = bool(settings.enable_model_summary)
-        if not training or settings.fast_dev_run:
-            kwargs["enable_checkpointing"] = False
         if self.run is not None:
             kwargs["default_root_dir"] = self.run.dir
         if self.command == "predict":  # one table, in the order of the samples
             kwargs |= {"devices": 1, "num_nodes": 1, "strategy": "auto"}
-        kwargs["plugins"] = [*(settings.plugins or []), lab.WholeFileCheckpointIO()]
+        plugins = settings.plugins or []
+        plugins = plugins if isinstance(plugins, list) else [plugins]
+        kwargs["plugins"] = [*plugins, lab.WholeFileCheckpointIO()]
         try:
             trainer = super().instantiate_trainer(**kwargs)
         except (MisconfigurationException, ValueError, TypeError) as error:
@@ -257,10 +262,13 @@ class LabCLI(LightningCLI):
         """Make the directory of a new run, or take that of a resumed one over."""
         if self.settings.checkpoint:
             epochs_done = lab.check_fits(self.settings.checkpoint, self.model)
-            if 0 < self.config.trainer.max_epochs < epochs_done:
+            # A run that has them all still has its test to come; a new one would have nothing.
+            fewest = epochs_done if self.settings.resumes else epochs_done + 1
+            if 0 < self.config.trainer.max_epochs < fewest:
                 raise ConfigError(
                     f"trainer.max_epochs is {self.config.trainer.max_epochs}, but "
-                    f"{str(self.settings.checkpoint)!r} has {epochs_done} epochs already."
+                    f"{str(self.settings.checkpoint)!r} has {epochs_done} epochs already. "
+                    "Raise --trainer.max_epochs."
                 )
         config = yaml.safe_dump(self.plain_config, sort_keys=False, allow_unicode=True, width=100)
         if self.run is not None:

@@ -5,6 +5,7 @@ The later wins: the defaults; the run's own configuration, when a run or checkpo
 """
 
 import argparse
+import importlib.util
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ DEFAULT_RUNS_DIR = Path("runs")
 _IMPORTANT = (
     *("data.", "model.", "seed_everything"),
     *("trainer.precision", "trainer.limit_", "trainer.accumulate_grad_batches"),
-    *("trainer.gradient_clip_", "trainer.overfit_batches"),
+    *("trainer.gradient_clip_", "trainer.overfit_batches", "trainer.fast_dev_run"),
 )
 # Settings that say where to read and what for, and do not change a training.
 _UNIMPORTANT_IN_TRAINING = (
@@ -34,6 +35,12 @@ _UNIMPORTANT_IN_TRAINING = (
 _UNIMPORTANT_IN_TEST = (
     *("data.root", "data.download", "data.batch_size", "data.steps_per_execution"),
     "seed_everything",
+)
+
+# Where the parser takes a class, or a file with its settings.
+_CLASS_KEYS = (
+    *("trainer", "model", "data", "net", "loss", "optimizer", "schedule", "source", "augment"),
+    *("callbacks", "logger", "plugins", "profiler", "strategy"),
 )
 
 Command = Literal["fit", "validate", "test", "predict", "stats", "prepare", "export"]
@@ -118,14 +125,15 @@ def read_settings(command: Command, words: Sequence[str]) -> Settings:
         typed, flags = parser.parse_known_args(list(words))
     except argparse.ArgumentError as error:
         raise ConfigError(f"{error}.") from error
-    for path in typed.config:
-        _read_yaml(Path(path))
+    contents = [_read_yaml(Path(path)) for path in typed.config]
+    said = [str(content["runs_dir"]) for content in contents if content.get("runs_dir")]
     if {"-h", "--help", "--print_config"} & {word.split("=")[0] for word in flags}:
         return Settings(typed.config, flags)
 
     if command in ("stats", "prepare") and not (typed.run_dir or typed.ckpt_path):
         return Settings(typed.config, flags)  # data need no run
-    run, checkpoint = _find_checkpoint(command, typed, _runs_dir(flags))
+    runs_dir = _runs_dir(flags, Path(said[-1]) if said else DEFAULT_RUNS_DIR)
+    run, checkpoint = _find_checkpoint(command, typed, runs_dir)
     if run is None and checkpoint is None:
         return Settings(typed.config, flags)
     config, origin = _read_run_config(run, checkpoint)
@@ -155,10 +163,10 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def _runs_dir(flags: list[str]) -> Path:
+def _runs_dir(flags: list[str], said: Path) -> Path:
     """Return where to look for runs; the flag stays one of the parser's too."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--runs_dir", type=Path, default=DEFAULT_RUNS_DIR)
+    parser.add_argument("--runs_dir", type=Path, default=said)
     runs_dir: Path = parser.parse_known_args(flags)[0].runs_dir
     return runs_dir
 
@@ -180,6 +188,11 @@ def _find_checkpoint(
             if typed.ckpt_path:
                 raise ConfigError(f"ckpt_path {typed.ckpt_path!r} of which run? Add --run_dir DIR.")
             return None, None
+        if typed.ckpt_path == "best":
+            raise ConfigError(
+                "fit --run_dir goes on from last.ckpt. To begin a new run with the best weights: "
+                f"--ckpt_path {run.best_checkpoint}"
+            )
         # A run killed before its first checkpoint starts afresh.
         return run, run.last_checkpoint if run.last_checkpoint.is_file() else None
     run = run or Run.newest_finished(runs_dir)
@@ -196,20 +209,39 @@ def _read_run_config(run: Run | None, checkpoint: Path | None) -> tuple[dict[str
     return dict(read_checkpoint(checkpoint)["mlp_lab"]["config"]), str(checkpoint)
 
 
-def _refuse_foreign_classes(config: object, origin: str) -> None:
-    """Let a configuration that was not typed name classes of known packages only."""
+def _refuse_foreign_classes(config: object, origin: str, key: str = "") -> None:
+    """Let a configuration that was not typed name classes of known packages only.
+
+    The parser also takes a class, a function or another file's settings as a plain string.
+    """
     if isinstance(config, dict):
-        path = config.get("class_path")
-        if isinstance(path, str) and "." in path and path.split(".")[0] not in TRUSTED_PACKAGES:
-            raise ConfigError(
-                f"{origin!r} names the class {path!r}, which is not of "
-                f"{', '.join(TRUSTED_PACKAGES)}. If you trust that file, add --trust."
-            )
-        for value in config.values():
-            _refuse_foreign_classes(value, origin)
+        for name, value in config.items():
+            _refuse_foreign_classes(value, origin, str(name))
     elif isinstance(config, list):
         for value in config:
-            _refuse_foreign_classes(value, origin)
+            _refuse_foreign_classes(value, origin, key)
+    elif isinstance(config, str) and config.split(".")[0] not in TRUSTED_PACKAGES:
+        if (key == "class_path" and "." in config) or _can_be_imported(config):
+            raise ConfigError(
+                f"{origin!r} names the class {config!r}, which is not of "
+                f"{', '.join(TRUSTED_PACKAGES)}. If you trust that file, add --trust."
+            )
+        if key in _CLASS_KEYS and ("/" in config or "." in config):
+            raise ConfigError(
+                f"{origin!r} takes {key} from another file, {config!r}. If you trust both, add "
+                "--trust."
+            )
+
+
+def _can_be_imported(text: str) -> bool:
+    """Whether a dotted name begins with a package that is there."""
+    head, dot, rest = text.partition(".")
+    if not dot or not all(part.isidentifier() for part in (head, *rest.split("."))):
+        return False
+    try:
+        return importlib.util.find_spec(head) is not None
+    except ValueError:  # of __main__
+        return True
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -224,6 +224,29 @@ class TestResults:
             assert float(row["confidence"]) == max(probabilities.values())
             assert probabilities[row["predicted"]] == max(probabilities.values())
         assert len({row["index"] for row in rows}) == 359
+        some = mlp_lab("predict", f"--run_dir={own_run}", "--trainer.limit_predict_batches=2")
+        assert some.code == 0, some.err
+        table = Path(some.last_line.removeprefix("predictions: "))
+        assert len(table.read_text().splitlines()) == 1 + 2 * 16  # QUICK's batches
+
+    def test_a_part_of_a_test_is_not_the_runs(self, mlp_lab: CommandLine, own_run: Path) -> None:
+        before = (own_run / "metrics.json").read_bytes()
+        assert mlp_lab("test", f"--run_dir={own_run}", "--trainer.fast_dev_run=true").code == 0
+        assert (own_run / "metrics.json").read_bytes() == before
+        config = (own_run / "config.yaml").read_bytes()
+        outcome = mlp_lab("fit", f"--run_dir={own_run}", "--trainer.fast_dev_run=true")
+        assert outcome.code == 2
+        assert "fast_dev_run" in outcome.err
+        assert (own_run / "config.yaml").read_bytes() == config
+
+    def test_a_finished_checkpoint_begins_nothing(
+        self, mlp_lab: CommandLine, own_run: Path
+    ) -> None:
+        last = own_run / "checkpoints" / "last.ckpt"
+        outcome = mlp_lab("fit", f"--ckpt_path={last}", f"--runs_dir={own_run / 'more'}")
+        assert outcome.code == 2
+        assert "has 3 epochs already. Raise --trainer.max_epochs" in outcome.err
+        assert not (own_run / "more").exists()
 
     def test_neither_run_nor_checkpoint_takes_the_newest_finished(
         self, mlp_lab: CommandLine, own_run: Path
@@ -356,6 +379,7 @@ class TestOverfitCheck:
 
     def test_dropout_is_off(self, mlp_lab: CommandLine) -> None:
         words = ["--data.source=Digits", "--trainer.overfit_batches=1", "--model.net.dropout=0.9"]
+        words += ["--model.label_smoothing=0.1"]
         assert mlp_lab("fit", *words).last_line.startswith("overfit check passed")
 
 

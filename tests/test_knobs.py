@@ -29,6 +29,29 @@ def test_early_stopping_says_why(mlp_lab: CommandLine, tmp_path: Path) -> None:
     assert line.startswith("stopped early after epoch 2: Monitored metric val/acc did not impr")
     assert line.endswith("Best score: 0.100.")
     assert read(outcome.run_dir / "metrics.json")["epochs"] == 2
+    rows = (outcome.run_dir / "metrics.csv").read_bytes()
+    resumed = mlp_lab("fit", f"--run_dir={outcome.run_dir}")
+    assert resumed.code == 0, resumed.err
+    assert read(outcome.run_dir / "metrics.json")["epochs"] == 2
+    assert (outcome.run_dir / "metrics.csv").read_bytes() == rows
+
+
+def test_a_checkpoint_callback_of_ones_own_is_for_training_alone(
+    mlp_lab: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "often.yaml").write_text(
+        "trainer: {callbacks: [{class_path: ModelCheckpoint, init_args: {filename: mine}}]}"
+    )
+    outcome = mlp_lab("fit", *DIGITS, "--config=often.yaml", "--trainer.max_epochs=1")
+    assert outcome.code == 0, outcome.err
+    assert mlp_lab("test", f"--run_dir={outcome.run_dir}").code == 0
+
+
+def test_a_null_seed_is_one_sentence(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "null.yaml").write_text("seed_everything: null\n")
+    outcome = mlp_lab("fit", *DIGITS, "--config=null.yaml")
+    assert outcome.code == 2
+    assert "seed_everything is null; give a number" in outcome.err
 
 
 def test_a_profile_lies_in_the_run(mlp_lab: CommandLine) -> None:

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,17 @@ def test_neither_means_the_newest_finished_run(run: Run) -> None:
     assert read_settings("fit", []).checkpoint is None
 
 
+def test_a_configuration_may_say_where_runs_lie(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(f"runs_dir: {run.dir.parent.parent}\n")
+    settings = read_settings("test", ["--config", str(tmp_path / "mine.yaml")])
+    assert settings.checkpoint == run.best_checkpoint
+
+
+def test_a_run_goes_on_from_its_last_checkpoint_alone(run: Run) -> None:
+    with pytest.raises(ConfigError, match="goes on from last"):
+        read_settings("fit", ["--run_dir", str(run.dir), "--ckpt_path", "best"])
+
+
 def test_classes_of_other_packages_need_trust(run: Run) -> None:
     config = {"model": {"init_args": {"nets": [{"class_path": "os.system"}]}}}
     run.config_path.write_text(json.dumps(config))
@@ -73,6 +85,19 @@ def test_classes_of_other_packages_need_trust(run: Run) -> None:
     with pytest.raises(ConfigError, match=r"names the class 'os.system', .* add --trust"):
         read_settings("test", words)
     assert read_settings("test", [*words, "--trust"]).run_config == config
+    foreign: list[dict[str, Any]] = [
+        {"data": {"source": "evil_package.Evil"}},
+        {"data": {"source": "elsewhere/source.yaml"}},
+        {"trainer": {"callbacks": ["os.system"]}},
+        {"model": {"class_path": "torch.X", "init_args": {"function": "os.system"}}},
+    ]
+    for theirs in foreign:
+        run.config_path.write_text(json.dumps(theirs))
+        with pytest.raises(ConfigError, match="add --trust"):
+            read_settings("test", words)
+    ours = {"data": {"source": {"class_path": "mlp_lab.data.KMNIST"}, "path": "photos.npz"}}
+    run.config_path.write_text(json.dumps(ours))
+    assert read_settings("test", words).run_config == ours
     # A typed configuration replaces it, and is the user's own.
     assert read_settings("test", [*words, "--config=a.yaml"]).arguments == ["--config", "a.yaml"]
 

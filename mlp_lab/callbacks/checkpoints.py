@@ -109,10 +109,15 @@ class LastCheckpoint(_RunCheckpoint):
         super().__init__(directory, "last", monitor=None, save_on_train_epoch_end=True)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the start, unless the run goes on from a checkpoint."""
+        """Write the start, unless the run goes on from a checkpoint; one that has stopped is over.
+
+        Lightning forgets that a training was stopped early, and would train another epoch.
+        """
         super().on_train_start(trainer, pl_module)
         if trainer.ckpt_path is None:
             trainer.save_checkpoint(self.format_checkpoint_name({}))
+        elif any(stopping.stopped_epoch for stopping in trainer.early_stopping_callbacks):
+            trainer.should_stop = True
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

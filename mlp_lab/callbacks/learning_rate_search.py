@@ -50,6 +50,11 @@ class LearningRateSearch(LearningRateFinder):
                 f"min_lr of LearningRateSearch is {min_lr}; it must lie between 0 and max_lr, "
                 f"{max_lr}."
             )
+        if num_training_steps <= 2 * _SKIPPED:
+            raise ConfigError(
+                f"num_training_steps of LearningRateSearch is {num_training_steps}; the first "
+                f"{_SKIPPED} do not count, so give more than {2 * _SKIPPED}."
+            )
         super().__init__(
             min_lr=min_lr,
             max_lr=max_lr,

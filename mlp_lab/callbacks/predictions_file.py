@@ -40,8 +40,9 @@ class PredictionsFile(BasePredictionWriter):
         """Write all rows at once."""
         datamodule = trainer.datamodule  # type: ignore[attr-defined]  # set by a connector
         assert isinstance(datamodule, LabDataModule)
-        samples = datamodule.predict_subset()
         outputs = torch.cat(list(predictions))
+        samples = datamodule.predict_subset()
+        samples = samples.at(torch.arange(len(outputs)))  # of which some may have been asked for
         if datamodule.num_targets:
             columns = number_columns(outputs, samples.labels)
         else:

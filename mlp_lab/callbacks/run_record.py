@@ -12,6 +12,7 @@ import torch
 
 import mlp_lab
 from mlp_lab.data import PARTS, LabDataModule
+from mlp_lab.errors import ConfigError
 from mlp_lab.export.model_info import describe_model
 from mlp_lab.loggers import run_loggers
 from mlp_lab.nets import measure_net
@@ -83,8 +84,15 @@ class RunRecord(pl.Callback):
             for logger in run_loggers(trainer.loggers):
                 logger.log_settings(self.config)
             assert isinstance(datamodule, LabDataModule)
+            fingerprints = datamodule.fingerprints()
+            before = self.run.read_manifest().get("data", {}).get("sha256", {})
+            if changed := [key for key, new in fingerprints.items() if before.get(key, new) != new]:
+                raise ConfigError(
+                    f"The data are not those that {str(self.run.dir)!r} began with: the SHA-256 of "
+                    f"{', '.join(changed)} differ. Bring them back, or begin a new run."
+                )
             self.run.update_manifest(
-                data={**data, "sha256": datamodule.fingerprints()},
+                data={**data, "sha256": fingerprints},
                 net=net,
                 score={"metric": pl_module.score, "mode": pl_module.score_mode},
             )

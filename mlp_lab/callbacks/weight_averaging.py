@@ -51,3 +51,7 @@ class SWAWeightAveraging(WeightAveraging):
         """Take the weights at the epoch's last step, so that its validation scores the average."""
         if trainer.is_last_batch:
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take those of an epoch that max_steps or max_time cut short."""
+        super().on_train_batch_end(trainer, pl_module, None, None, 0)

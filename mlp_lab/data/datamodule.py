@@ -93,7 +93,8 @@ class LabDataModule(pl.LightningDataModule):
         self.test_fraction = test_fraction
         self.validate_on = validate_on
         self.split_seed = split_seed
-        self.imbalance = imbalance
+        # The parser makes a number of a class that is called "7".
+        self.imbalance = {str(name): share for name, share in (imbalance or {}).items()} or None
         self.resample = resample
         self.augment = augment
         self._augment_generator: torch.Generator | None = None

@@ -171,6 +171,8 @@ class TensorFile(Source):
     ) -> tuple[tuple[str, ...], dict[Part, Tensor]]:
         """Return the names of the classes, and labels that number them from 0."""
         values = torch.unique(torch.cat(list(labels.values())))
+        if isinstance(named, Tensor):
+            named = named.tolist()
         names = tuple(str(name) for name in named) if named is not None else None
         if names is None or len(names) == len(values):
             names = names or tuple(str(value) for value in values.tolist())

@@ -112,7 +112,7 @@ class Source(ABC):
     def _find_class(self, chosen: int | str) -> int:
         """Return the label of a class given by name or number."""
         names = self.all_class_names
-        if chosen in names:
+        if str(chosen) in names:  # which may be numbers: the parser makes one of "7"
             return names.index(str(chosen))
         if str(chosen).isdecimal() and int(chosen) < len(names):
             return int(chosen)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torchvision import datasets
 
+from mlp_lab.atomic import locked
 from mlp_lab.data.source import Part, Samples, Source
 from mlp_lab.errors import ChecksumError, DatasetNotFoundError, MLPLabWarning
 
@@ -61,8 +62,12 @@ class _TorchvisionSource(Source):
         directory = self.directory(root)
         by_hand = f"Or put the files of {self.origin} into '{directory}' by hand"
         try:
-            return self.reader(root, train=train, download=download)
-        except (URLError, RuntimeError, ValueError, AssertionError, EOFError, KeyError) as error:
+            if not download:
+                return self.reader(root, train=train, download=False)
+            root.mkdir(parents=True, exist_ok=True)
+            with locked(root):  # torchvision takes what another process has half written for whole
+                return self.reader(root, train=train, download=True)
+        except (OSError, RuntimeError, ValueError, AssertionError, EOFError, KeyError) as error:
             # torchvision says "Dataset not found" for files that are absent or fail their MD5.
             if "Dataset not found" in str(error):
                 raise DatasetNotFoundError(
@@ -73,6 +78,11 @@ class _TorchvisionSource(Source):
                 raise DatasetNotFoundError(
                     f"{self.name} could not be downloaded from {self.origin}: "
                     f"{str(error).strip().splitlines()[-1]}. {by_hand}."
+                ) from error
+            if isinstance(error, OSError) and error.strerror:
+                raise DatasetNotFoundError(
+                    f"{self.name} could not be read from or written to '{directory}': "
+                    f"{error.strerror}. Point --data.root elsewhere. {by_hand}."
                 ) from error
             raise ChecksumError(
                 f"A {self.name} file in '{directory}' is damaged ({error}). "

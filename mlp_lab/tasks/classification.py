@@ -107,6 +107,6 @@ class ClassificationTask(ClassesTask):
     def batch_totals(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the confusion, and the loss without weights or smoothing, so that runs compare."""
         return {
-            "loss": self.scoring_loss(outputs, labels) * len(labels),
+            "loss": self.scoring_loss(outputs.float(), labels) * len(labels),
             "confusion": confusion_matrix(outputs.argmax(1), labels, self.num_classes),
         }

@@ -89,7 +89,7 @@ class RegressionTask(Task):
         errors, targets = (outputs - labels).to(dtype), labels.to(dtype)
         return {
             "samples": torch.tensor(len(labels), device=labels.device),
-            "loss": self.scoring_loss(outputs, labels) * len(labels),
+            "loss": self.scoring_loss(outputs.float(), labels) * len(labels),
             "absolute": errors.abs().sum(0),
             "squared": errors.square().sum(0),
             "targets": targets.sum(0),

@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from mlp_lab.callbacks import LearningRateSearch
 from mlp_lab.callbacks.checkpoints import read_checkpoint
+from mlp_lab.errors import ConfigError
 from mlp_lab.history import read_rows
 from tests.conftest import CommandLine, Outcome
 from tests.helpers.training import assert_same_training, killed_at_step
@@ -23,6 +25,11 @@ def search(mlp_lab: CommandLine, tmp_path: Path) -> CommandLine:
         return outcome
 
     return run
+
+
+def test_too_few_steps_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"num_training_steps .* is 10; .* more than 20"):
+        LearningRateSearch(num_training_steps=10)
 
 
 def rates(run_dir: Path) -> list[float]:

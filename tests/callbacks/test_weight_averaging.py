@@ -42,6 +42,17 @@ def test_swa_is_the_mean_of_the_last_epochs_weights(
         assert torch.allclose(tensor.double(), expected.double(), atol=1e-6), name
 
 
+def test_an_epoch_that_is_cut_short_counts(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    words = ["--trainer.max_steps=15", "--trainer.max_epochs=-1"]  # one epoch and a half
+    swa = with_callback(tmp_path / "swa.yaml", SWA)  # which leaves the first two as they are
+    ours, theirs = (
+        read_checkpoint(mlp_lab(*FIT, *words, *more).run_dir / "checkpoints" / "last.ckpt")
+        for more in ([], [swa])
+    )
+    for name, tensor in ours["state_dict"].items():
+        torch.testing.assert_close(theirs["state_dict"][name], tensor)
+
+
 @pytest.mark.parametrize("callback", [EMA, SWA])
 def test_a_stopped_run_goes_on_bit_by_bit(
     mlp_lab: CommandLine, tmp_path: Path, callback: str

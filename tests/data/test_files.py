@@ -190,3 +190,25 @@ def test_a_file_trains_tests_and_resumes(mlp_lab: CommandLine, tmp_path: Path) -
     assert mlp_lab("predict", f"--run_dir={outcome.run_dir}").code == 0
     header = (outcome.run_dir / "predictions.csv").read_text().splitlines()[0]
     assert header == "index,label,predicted,confidence,four,7,neun"
+
+
+def test_classes_that_are_called_numbers_are_chosen_by_name(tmp_path: Path) -> None:
+    x, y = np.zeros((6, 2), np.float32), np.array([0, 1, 2] * 2)
+    np.savez(tmp_path / "a.npz", x=x, y=y, classes=np.array([3, 1, 2]))
+    assert TensorFile(tmp_path / "a.npz").class_names == ("3", "1", "2")
+    source = TensorFile(tmp_path / "a.npz", classes=[1, 2])
+    assert source.class_names == ("1", "2")
+    assert source.load(tmp_path, download=False)["train"].labels.tolist() == [0, 1] * 2
+
+
+def test_a_run_does_not_go_on_with_other_data(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).random((60, 2), np.float32), np.arange(60) % 2
+    np.savez(tmp_path / "a.npz", x=x, y=y)
+    words = ["--data.source=TensorFile", "--data.source.path=a.npz", "--trainer.max_epochs=1"]
+    run = mlp_lab("fit", *words).run_dir
+    np.savez(tmp_path / "a.npz", x=x[:-1], y=y[:-1])
+    outcome = mlp_lab("fit", f"--run_dir={run}", "--trainer.max_epochs=2")
+    assert outcome.code == 2
+    assert "The data are not those that" in outcome.err
+    np.savez(tmp_path / "a.npz", x=x, y=y)
+    assert mlp_lab("fit", f"--run_dir={run}", "--trainer.max_epochs=2").code == 0

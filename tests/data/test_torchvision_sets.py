@@ -176,6 +176,12 @@ def test_failed_download_says_from_where_and_what_to_do(
     gc.collect()  # torchvision leaves the connection of a 404 open; let it go here and not later
 
 
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DatasetNotFoundError, match="KMNIST could not be read from or written to"):
+        KMNIST().load(tmp_path / "file", download=True)
+
+
 def test_altered_download_is_refused(mirror: dict[str, bytes], tmp_path: Path) -> None:
     mirror.update(gzipped(idx_files(num_train=30)))
     with pytest.raises(DatasetNotFoundError, match="could not be downloaded"):

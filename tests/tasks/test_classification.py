@@ -1,3 +1,4 @@
+import math
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -162,3 +163,10 @@ def test_optimizer_is_described_in_plain_types() -> None:
 def test_task_itself_is_abstract() -> None:
     with pytest.raises(TypeError, match="abstract"):
         Task(MLP, torch.nn.MSELoss, torch.optim.Adam, None, (2,), 2)  # type: ignore[abstract]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_the_loss_of_many_samples_is_summed_in_full(dtype: torch.dtype) -> None:
+    task = ClassificationTask((2,), 2)
+    totals = task.batch_totals(torch.zeros(9984, 2, dtype=dtype), torch.zeros(9984).long())
+    assert task.metrics_of(totals)["loss"].item() == pytest.approx(math.log(2), rel=1e-5)
