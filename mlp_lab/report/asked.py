@@ -13,6 +13,7 @@ _FREE = (
     "figures",
     "onnx",
     "data.root",
+    "data.source.path",  # runs are compared where the hash of their data is the same
     "data.download",
     "data.predict_split",
     "data.predict_dir",

@@ -172,14 +172,16 @@ def _compare_alike(stories: list[Story]) -> Comparison:
         by_setting.setdefault(json.dumps(asked(story), sort_keys=True), []).append(story)
     groups = [sorted(group, key=_seed_order) for group in by_setting.values()]
     keys = differing_keys([asked(group[0]) for group in groups])
-    experiments = [{story.run.experiment for story in group} for group in groups]
+    experiments = [min(story.run.experiment for story in group) for group in groups]
     settings = []
-    for group, names in zip(groups, experiments, strict=True):
+    for group, name in zip(groups, experiments, strict=True):
         differing = {key: say(asked(group[0]).get(key)) for key in keys}
-        alone = len(names) == 1 and experiments.count(names) == 1
-        (name, *_) = sorted(names)
-        told = ", ".join(f"{last_word(k)} {v}" for k, v in differing.items() if v)
-        settings.append(Setting(name if alone else told or name, differing, group))
+        mates = [asked(g[0]) for g, n in zip(groups, experiments, strict=True) if n == name]
+        own = {key: say(asked(group[0]).get(key)) for key in differing_keys(mates)}
+        told = ", ".join(f"{last_word(key)} {value}" for key, value in own.items() if value)
+        if told and len({*experiments}) > 1:
+            told = f"{name}: {told}"
+        settings.append(Setting(told or name, differing, group))
     labels = [setting.label for setting in settings]
     settings = [
         replace(s, label=f"{s.label}, {s.stories[0].name}") if labels.count(s.label) > 1 else s

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from scipy import stats
 
 from mlp_lab.report import compare, read_story
@@ -88,6 +89,26 @@ def test_runs_of_several_processes_are_another_setting(tmp_path: Path) -> None:
     path = shared / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"processes": 2}))
     assert compared(alone, shared).keys == ["processes"]
+
+
+def test_settings_are_called_after_what_differs_in_their_own_experiment(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "grid" / "v0", lr=0.1, val_acc=0.9),
+        write_run(tmp_path / "grid" / "v1", lr=0.2, val_acc=0.8),
+        write_run(tmp_path / "alone" / "v0", lr=0.3, val_acc=0.7, settings={"label_smoothing": 1}),
+    ]
+    assert [s.label for s in compared(*runs).settings] == ["grid: lr 0.1", "grid: lr 0.2", "alone"]
+    assert [s.label for s in compared(*runs[:2]).settings] == ["lr 0.1", "lr 0.2"]
+
+
+def test_data_that_lie_elsewhere_are_the_same(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / name / "v0", seed=n) for n, name in enumerate(("a", "b"))]
+    for number, run in enumerate(runs):
+        config = yaml.safe_load((run / "config.yaml").read_text())
+        config["data"]["source"]["init_args"] = {"path": f"/place/{number}/a.npz"}
+        (run / "config.yaml").write_text(yaml.safe_dump(config))
+    (setting,) = compared(*runs).settings
+    assert len(setting.stories) == 2
 
 
 def test_one_seed_has_no_interval(tmp_path: Path) -> None:
