@@ -17,7 +17,7 @@ from mlp_lab.inference.inputs import read_batches
 from tests.inference.conftest import KINDS
 
 TRIALS = pytest.mark.parametrize(
-    "trials", [30, pytest.param(1000, marks=pytest.mark.slow)], ids=["few", "many"]
+    "trials", [30, pytest.param(3000, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 DAMAGE = {
     "changes": st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=0, max_size=8),
