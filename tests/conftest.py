@@ -1,6 +1,7 @@
 """What every test stands on: fake data on disk, one thread, no network, no leaked settings."""
 
 import os
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -111,3 +112,9 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         monkeypatch.setattr("sys.argv", ["mlp-lab", *words])
         assert main() == 0
     return runs_dir / "base" / "version_0"
+
+
+@pytest.fixture
+def own_run(digits_run: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run that a test may write to, at another place."""
+    return Path(shutil.copytree(digits_run, tmp_path / "moved" / "base" / "version_0"))
