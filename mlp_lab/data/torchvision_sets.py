@@ -64,8 +64,10 @@ class _TorchvisionSource(Source):
         try:
             if not download:
                 return self.reader(root, train=train, download=False)
-            root.mkdir(parents=True, exist_ok=True)
-            with locked(root):  # torchvision takes what another process has half written for whole
+            directory.mkdir(parents=True, exist_ok=True)
+            with locked(
+                directory
+            ):  # torchvision takes what another process has half written for whole
                 return self.reader(root, train=train, download=True)
         except (OSError, RuntimeError, ValueError, AssertionError, EOFError, KeyError) as error:
             # torchvision says "Dataset not found" for files that are absent or fail their MD5.

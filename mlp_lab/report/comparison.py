@@ -171,15 +171,19 @@ def _compare_alike(stories: list[Story]) -> Comparison:
     for story in stories:
         by_setting.setdefault(json.dumps(asked(story), sort_keys=True), []).append(story)
     groups = [sorted(group, key=_seed_order) for group in by_setting.values()]
-    keys = differing_keys([asked(group[0]) for group in groups])
+    wishes = [asked(group[0]) for group in groups]
+    keys = differing_keys(wishes)
     experiments = [min(story.run.experiment for story in group) for group in groups]
+    of_experiment: dict[str, list[dict[str, Any]]] = {}
+    for name, wish in zip(experiments, wishes, strict=True):
+        of_experiment.setdefault(name, []).append(wish)
+    own_keys = {name: differing_keys(mates) for name, mates in of_experiment.items()}
     settings = []
-    for group, name in zip(groups, experiments, strict=True):
-        differing = {key: say(asked(group[0]).get(key)) for key in keys}
-        mates = [asked(g[0]) for g, n in zip(groups, experiments, strict=True) if n == name]
-        own = {key: say(asked(group[0]).get(key)) for key in differing_keys(mates)}
+    for group, name, wish in zip(groups, experiments, wishes, strict=True):
+        differing = {key: say(wish.get(key)) for key in keys}
+        own = {key: say(wish.get(key)) for key in own_keys[name]}
         told = ", ".join(f"{last_word(key)} {value}" for key, value in own.items() if value)
-        if told and len({*experiments}) > 1:
+        if told and len(own_keys) > 1:
             told = f"{name}: {told}"
         settings.append(Setting(told or name, differing, group))
     labels = [setting.label for setting in settings]
