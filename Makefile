@@ -3,29 +3,24 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# The first Python on the PATH that torch has wheels for.
-PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
-	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
-	&& echo "$$p" && break; done)
+# The first Python on the path that can be used; where there is none, set_up.py says so.
+PYTHON ?= $(shell for p in python3 python python3.14 python3.13 python3.12 python3.11 none; do \
+	"$$p" tools/set_up.py 2>/dev/null && echo "$$p" && break; done; [ "$$p" != none ] || echo python3)
 BIN := .venv/bin
-POETRY := .venv-poetry/bin/poetry
+POETRY := .venv-tools/bin/poetry
+UV := .venv-tools/bin/uv
+BUILDER ?= $(firstword $(foreach tool,docker podman buildah,$(shell command -v $(tool))))
 
-.PHONY: help setup quickstart test test-slow check format lock bench experiments clean
+.PHONY: help setup quickstart test test-slow test-package test-lowest test-gpu check format lock image \
+	bench experiments clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: .venv/.installed ## make .venv from the locked requirements
+setup: .venv/.installed ## make .venv with exactly the locked packages
 
 .venv/.installed: requirements.txt requirements-dev.txt pyproject.toml
-	@if [ -z "$(PYTHON)" ]; then \
-		echo "No Python 3.11 to 3.13 found; install one, or name it: make $(MAKECMDGOALS) PYTHON=..." >&2; \
-		exit 1; fi
-	$(PYTHON) -m venv .venv
-	@echo "Installing the locked packages: 6 GB with torch, a few minutes."
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt -r requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
-	@touch $@
+	@$(PYTHON) tools/set_up.py .venv requirements.txt requirements-dev.txt --gigabytes 7 --editable
 
 quickstart: setup ## train, test and sum up the main job on embedded data
 	$(BIN)/mlp-lab fit --config configs/quickstart.yaml
@@ -36,28 +31,41 @@ test: setup ## run the tests, two at a time
 test-slow: setup ## run the tests that take long too
 	$(BIN)/python -m pytest -m "not network"
 
-check: setup .venv-poetry/.installed ## format, lint, types, and the lock in step
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+test-package: setup ## build the wheel and run its tests in environments of their own
+	$(BIN)/python -m pytest -m package
+
+test-gpu: setup ## run what needs a CUDA device
+	$(BIN)/python -m pytest -m gpu
+
+# The lower bounds of pyproject.toml, found out by uv, in an environment of their own.
+test-lowest: .venv-tools/.installed ## run the quick tests with the oldest packages that are allowed
+	$(UV) venv --quiet --clear --python $(PYTHON) .venv-lowest
+	$(UV) pip install --quiet --python .venv-lowest --resolution lowest-direct --group dev --editable .
+	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal
+
+check: setup .venv-tools/.installed ## what CI checks: the pre-commit hooks, and the lock in step
+	$(BIN)/pre-commit run --all-files
 	$(POETRY) check --lock
-	$(POETRY) export | diff requirements.txt -
-	$(POETRY) export --only dev | diff requirements-dev.txt -
+	@for group in "" dev build tools; do \
+		$(POETRY) export $${group:+--only $$group} | diff "requirements$${group:+-$$group}.txt" -; done
 
 format: setup ## format the code and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Poetry pins the packages; nothing but the lock needs it, so it stays out of .venv.
-.venv-poetry/.installed:
-	$(PYTHON) -m venv .venv-poetry
-	.venv-poetry/bin/python -m pip install --quiet "poetry==2.5.1" "poetry-plugin-export>=1.10,<2"
-	@touch $@
+# Poetry keeps the lock and uv resolves lower bounds; nothing else needs them.
+.venv-tools/.installed: requirements-tools.txt
+	@$(PYTHON) tools/set_up.py .venv-tools requirements-tools.txt
 
-lock: .venv-poetry/.installed ## pin the packages anew after a change in pyproject.toml
+lock: .venv-tools/.installed ## pin the packages anew after a change in pyproject.toml
 	$(POETRY) lock
-	$(POETRY) export --output requirements.txt
-	$(POETRY) export --only dev --output requirements-dev.txt
+	@for group in "" dev build tools; do \
+		$(POETRY) export $${group:+--only $$group} --output "requirements$${group:+-$$group}.txt"; done
+
+image: ## build the image mlp-lab with docker, podman or buildah, whichever is there
+	@if [ -z "$(BUILDER)" ]; then \
+		echo "make image needs docker, podman or buildah on the path." >&2; exit 1; fi
+	$(BUILDER) build --tag mlp-lab .
 
 bench: setup ## time the baseline against what one would write instead (15 minutes)
 	$(BIN)/python benchmarks/bench.py
@@ -67,4 +75,4 @@ experiments: setup ## run every recipe over three seeds and write docs/experimen
 	$(BIN)/python benchmarks/experiments.py
 
 clean: ## remove what make has made, but no data and no runs
-	rm -rf .venv .venv-poetry .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-tools .venv-lowest .venv*.log .mypy_cache .pytest_cache .ruff_cache

@@ -1,7 +1,6 @@
 """Files are written whole or not at all: to a neighbour first, which then takes the name."""
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
-        with part.open("rb") as written:
+        with part.open("rb+") as written:  # some systems flush only what may be written
             os.fsync(written.fileno())
         part.replace(path)
     except MLPLabError:  # not about this file, though it may be an OSError too
@@ -73,32 +72,6 @@ def append_text(path: Path, text: str) -> None:
                 raise
     except OSError as error:
         raise _write_error(path, error) from error
-
-
-@contextlib.contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Wait for other processes in such a block, and keep them waiting."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def hold(directory: Path) -> int | None:
-    """Keep a directory for this process; None where another one has it.
-
-    Returns:
-        A handle that gives it free when it is closed, or when the process ends, however.
-    """
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    return handle
 
 
 def remove_leftovers(directory: Path) -> None:

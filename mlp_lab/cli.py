@@ -26,6 +26,7 @@ class Command:
 
 
 COMMANDS = {
+    "new": Command("begin a project in a directory of its own", "mlp_lab.starter.commands"),
     "fit": Command("train, then test the best checkpoint", "mlp_lab.commands"),
     "validate": Command("score a run's checkpoint on validation", "mlp_lab.commands"),
     "test": Command("score a run's checkpoint on the test set", "mlp_lab.commands"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import yaml
+from filelock import BaseFileLock
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -72,7 +73,7 @@ class LabCLI(LightningCLI):
         new_run = command == "fit" and not settings.resumes
         self.run = settings.run if is_first_process() and not new_run else None
         self.plain_config: dict[str, Any] = {}
-        self._lock: int | None = None
+        self._lock: BaseFileLock | None = None
         self.stopwatch = lab.Stopwatch()
         self.best_checkpoint: lab.BestCheckpoint | None = None
         self.last_checkpoint: lab.LastCheckpoint | None = None
@@ -310,7 +311,9 @@ class LabCLI(LightningCLI):
             step_metrics,
             lab.FiniteCheck(),
             self.stopwatch,
-            lab.RunRecord(self.run, self.plain_config, ["mlp-lab", *sys.argv[1:]]),
+            lab.RunRecord(
+                self.run, self.plain_config, ["mlp-lab", *sys.argv[1:]], self.settings.own_modules
+            ),
         ]
         if trainer.fast_dev_run:
             return always
@@ -346,7 +349,7 @@ class LabCLI(LightningCLI):
     def release_run(self) -> None:
         """Let other processes work on the run."""
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def best_or_last_checkpoint(self) -> Path | None:

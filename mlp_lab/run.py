@@ -13,8 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from mlp_lab.atomic import hold, write_json
+from filelock import BaseFileLock
+
+from mlp_lab.atomic import write_json
 from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
+from mlp_lab.files.lock import hold
 
 Status = Literal["running", "finished", "interrupted", "failed"]
 
@@ -116,19 +119,19 @@ class Run:
         for manifest in sorted(runs_dir.glob("*/version_*/manifest.json")):
             yield cls(manifest.parent)
 
-    def lock(self) -> int:
+    def lock(self) -> BaseFileLock:
         """Keep the run for this process.
 
         Returns:
-            A handle that gives the run free when it is closed, or when the process ends, however.
+            A lock to be released; it is free when the process ends, however that comes.
 
         Raises:
             ConfigError: Another process trains it.
         """
-        handle = hold(self.dir)
-        if handle is None:
+        lock = hold(self.dir)
+        if lock is None:
             raise ConfigError(f"run_dir {str(self.dir)!r} is in use by another fit.")
-        return handle
+        return lock
 
     def discard(self) -> None:
         """Remove the run, and the directories above it that hold nothing else."""

@@ -7,7 +7,7 @@ The later wins: the defaults; the run's own configuration, when a run or checkpo
 import argparse
 import importlib.util
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,8 @@ import yaml
 
 from mlp_lab.errors import ConfigError, RunNotFoundError
 from mlp_lab.run import Run
+from mlp_lab.runs.config_files import find_config, format_config
+from mlp_lab.runs.own_classes import import_own_classes, typed_settings
 
 TRUSTED_PACKAGES = ("mlp_lab", "torch", "torchvision", "torchmetrics", "lightning")
 
@@ -51,13 +53,14 @@ class Settings:
     """What the command line asks for, before the parser sees it.
 
     Attributes:
-        configs: Typed configuration files.
+        configs: Typed configuration files, where they were found.
         flags: All other words.
         run: The run that the command works on; None for a new one, or a checkpoint without its run.
         checkpoint: The checkpoint to start from.
         run_config: Configuration of the run or the checkpoint.
         run_config_origin: Where that was found.
         resumes: Whether a fit goes on in ``run``.
+        own_modules: Files of the modules that classes of the user's own were taken from, by name.
     """
 
     configs: list[str]
@@ -67,6 +70,7 @@ class Settings:
     run_config: dict[str, Any] = field(default_factory=dict)
     run_config_origin: str = ""
     resumes: bool = False
+    own_modules: dict[str, str] = field(default_factory=dict)
 
     @property
     def arguments(self) -> list[str]:
@@ -79,7 +83,7 @@ class Settings:
     @property
     def origin(self) -> str:
         """One line: what was taken from where."""
-        sources = self.configs or [self.run_config_origin or "the defaults"]
+        sources = [*map(format_config, self.configs)] or [self.run_config_origin or "the defaults"]
         typed = f"; typed: {' '.join(self.flags)}" if self.flags else ""
         start = f"; checkpoint: {self.checkpoint}" if self.checkpoint else ""
         return f"settings: {', '.join(sources)}{typed}{start}"
@@ -125,22 +129,37 @@ def read_settings(command: Command, words: Sequence[str]) -> Settings:
         typed, flags = parser.parse_known_args(list(words))
     except argparse.ArgumentError as error:
         raise ConfigError(f"{error}.") from error
-    contents = [_read_yaml(Path(path)) for path in typed.config]
+    paths = [find_config(path) for path in typed.config]
+    configs = [str(path) for path in paths]
+    contents = [_read_yaml(path) for path in paths]
     said = [str(content["runs_dir"]) for content in contents if content.get("runs_dir")]
+    directories = _directories(path.parent for path in paths)
+    own_modules: dict[str, str] = {}
+    for content in (*contents, typed_settings(flags)):
+        own_modules |= import_own_classes(content, directories)
+    new = Settings(configs, flags, own_modules=own_modules)
     if {"-h", "--help", "--print_config"} & {word.split("=")[0] for word in flags}:
-        return Settings(typed.config, flags)
-
+        return new
     if command in ("stats", "prepare") and not (typed.run_dir or typed.ckpt_path):
-        return Settings(typed.config, flags)  # data need no run
+        return new  # data need no run
     runs_dir = _runs_dir(flags, Path(said[-1]) if said else DEFAULT_RUNS_DIR)
     run, checkpoint = _find_checkpoint(command, typed, runs_dir)
     if run is None and checkpoint is None:
-        return Settings(typed.config, flags)
+        return new
     config, origin = _read_run_config(run, checkpoint)
-    if not typed.trust and not typed.config:
+    if not typed.config and not typed.trust:
         _refuse_foreign_classes(config, origin)
+    elif not typed.config:
+        known = run.read_manifest().get("own_modules", {}) if run else {}
+        places = _directories(Path(file).parent for file in known.values())
+        own_modules |= import_own_classes(config, places)
     resumes = command == "fit" and typed.run_dir is not None
-    return Settings(typed.config, flags, run, checkpoint, config, origin, resumes)
+    return Settings(configs, flags, run, checkpoint, config, origin, resumes, own_modules)
+
+
+def _directories(first: Iterable[Path]) -> list[Path]:
+    """Return where the user's own modules may lie, the working directory last."""
+    return list(dict.fromkeys(path.absolute() for path in (*first, Path.cwd())))
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

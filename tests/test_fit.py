@@ -1,7 +1,6 @@
 """A training from start to end, in the way a user types it."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ class TestRunDirectory:
         events = {name for name in files if "events.out.tfevents" in name}
         assert events
         assert files - events == {
+            ".lock",
             "config.yaml",
             "manifest.json",
             "metrics.csv",
@@ -223,9 +223,9 @@ class TestUnusualTrainings:
         assert mlp_lab("fit", *DIGITS, "--trainer.precision=64-true").code == 0
 
     def test_a_run_in_use_is_refused(self, mlp_lab: CommandLine, own_run: Path) -> None:
-        handle = Run(own_run).lock()
+        lock = Run(own_run).lock()
         outcome = mlp_lab("fit", f"--run_dir={own_run}")
-        os.close(handle)
+        lock.release()
         assert outcome.code == 2
         assert "is in use by another fit" in outcome.err
 

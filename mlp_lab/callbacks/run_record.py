@@ -31,12 +31,20 @@ class RunRecord(pl.Callback):
         run: Where to write, on the first process; None on the others.
         config: The full configuration in plain types.
         command: The command line.
+        own_modules: Files of the modules that classes of the user's own were taken from, by name.
     """
 
-    def __init__(self, run: Run | None, config: Mapping[str, Any], command: list[str]) -> None:
+    def __init__(
+        self,
+        run: Run | None,
+        config: Mapping[str, Any],
+        command: list[str],
+        own_modules: Mapping[str, str],
+    ) -> None:
         self.run = run
         self.config = dict(config)
         self.command = command
+        self.own_modules = dict(own_modules)
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Write the manifest's first half."""
@@ -53,6 +61,7 @@ class RunRecord(pl.Callback):
             device=device_name(trainer),
             processes=trainer.world_size,
             seed=self.config["seed_everything"],
+            own_modules=self.own_modules,
         )
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

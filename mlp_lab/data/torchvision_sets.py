@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torchvision import datasets
 
-from mlp_lab.atomic import locked
 from mlp_lab.data.source import Part, Samples, Source
 from mlp_lab.errors import ChecksumError, DatasetNotFoundError, MLPLabWarning
+from mlp_lab.files.lock import locked
 
 
 class _TorchvisionSource(Source):
@@ -65,9 +65,7 @@ class _TorchvisionSource(Source):
             if not download:
                 return self.reader(root, train=train, download=False)
             directory.mkdir(parents=True, exist_ok=True)
-            with locked(
-                directory
-            ):  # torchvision takes what another process has half written for whole
+            with locked(directory):  # torchvision takes half-written files for whole ones
                 return self.reader(root, train=train, download=True)
         except (OSError, RuntimeError, ValueError, AssertionError, EOFError, KeyError) as error:
             # torchvision says "Dataset not found" for files that are absent or fail their MD5.

@@ -15,6 +15,7 @@ from mlp_lab.report.comparison import kind_of
 from mlp_lab.report.pages import say_number
 from mlp_lab.report.story import Story, read_story
 from mlp_lab.run import check_experiment
+from mlp_lab.runs.config_files import find_config, format_config
 from mlp_lab.settings import DEFAULT_RUNS_DIR
 from mlp_lab.sweep.grid import CONFIG, Grid, Trial, parse_seeds, parse_setting, read_grid
 from mlp_lab.sweep.trials import MAX_UNASKED, SweepDir
@@ -40,6 +41,9 @@ def main(command: str, args: Sequence[str]) -> int:
     name = words.experiment or _name(words, grid)
     check_experiment(name)
     sweep = SweepDir(words.runs_dir / name, grid)
+    for typed in (*([words.grid] if words.grid else []), *grid.files()):
+        if (found := find_config(typed)) != Path(typed):
+            print(f"configuration: {format_config(found)}")
     with sweep.opened():
         return run_sweep(sweep, words.jobs)
 

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from mlp_lab.errors import ConfigError
+from mlp_lab.runs.config_files import find_config
 
 CONFIG = "config"
 """The key whose values are configuration files, each a whole experiment of its own."""
@@ -126,7 +127,7 @@ class Grid:
             "flags": self.flags,
             "set": self.values,
             "seeds": self.seeds,
-            "content": {name: _digest(name) for name in self._files()},
+            "content": {name: _digest(name) for name in self.files()},
         }
 
     def continues(self, before: Mapping[str, Any]) -> list[str]:
@@ -147,14 +148,15 @@ class Grid:
         different += [k for k, v in before.get("content", {}).items() if content.get(k) != v]
         return different
 
-    def _files(self) -> list[str]:
+    def files(self) -> list[str]:
+        """Return the configuration files of all trials, as typed."""
         return [*self.configs, *self.values.get(CONFIG, [])]
 
 
 def _digest(path: str) -> str:
     """Tell what a configuration file says, whatever its comments."""
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.safe_load(find_config(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return ""  # a fit says what is wrong with it
     text = json.dumps(content, sort_keys=True, default=str)
@@ -215,7 +217,7 @@ def read_grid(path: Path) -> dict[str, Any]:
         ConfigError: It cannot be read, or says something else.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(find_config(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"grid {str(path)!r} cannot be read: {error.strerror}.") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:

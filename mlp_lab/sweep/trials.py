@@ -1,7 +1,6 @@
 """Trials and what became of them, kept in files so that a killed sweep goes on."""
 
 import contextlib
-import os
 import time
 import traceback
 from collections.abc import Iterator
@@ -9,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlp_lab.atomic import hold, write_json
+from mlp_lab.atomic import write_json
 from mlp_lab.errors import ConfigError, MLPLabError, first_line
+from mlp_lab.files.lock import hold
 from mlp_lab.run import Run, read_json
 from mlp_lab.sweep.grid import Grid, Trial
 
@@ -71,14 +71,14 @@ class SweepDir:
                 f"{str(self.dir)!r} holds something else than a sweep. Give this one a name of its "
                 "own with --experiment."
             )
-        handle = hold(self.dir)
-        if handle is None:
+        lock = hold(self.dir)
+        if lock is None:
             raise ConfigError(f"{str(self.dir)!r} is in use by another sweep.")
         try:
             write_json(path, self.grid.plain())
             yield
         finally:
-            os.close(handle)
+            lock.release()
 
     def note_path(self, trial: Trial) -> Path:
         """Where a trial's outcome is noted."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.atomic import hold
 from mlp_lab.errors import ConfigError
+from mlp_lab.files.lock import hold
 from mlp_lab.interruption import Interrupted
 from mlp_lab.nets import MLP
 from mlp_lab.sweep.grid import Grid, Trial, parse_seeds, parse_setting, read_grid, split_values
@@ -308,10 +308,10 @@ def test_a_grid_may_grow_but_not_change(mlp_lab: CommandLine, tmp_path: Path) ->
 def test_one_sweep_at_a_time(mlp_lab: CommandLine, tmp_path: Path) -> None:
     words = ["sweep", *MOONS, "--experiment=lab"]
     assert mlp_lab(*words).code == 0
-    handle = hold(tmp_path / "runs" / "lab")
-    assert handle is not None
+    lock = hold(tmp_path / "runs" / "lab")
+    assert lock is not None
     outcome = mlp_lab(*words)
-    os.close(handle)
+    lock.release()
     assert (outcome.code, outcome.err) == (
         2,
         "mlp-lab: error: 'runs/lab' is in use by another sweep.\n",

@@ -1,0 +1,1 @@
+"""Files on the disk: who may write to a directory."""

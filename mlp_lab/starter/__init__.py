@@ -1,0 +1,1 @@
+"""``mlp-lab new``: a directory to begin a course or project in."""
