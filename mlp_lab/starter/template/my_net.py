@@ -1,8 +1,9 @@
 """A net: any PyTorch module that gives one number for each class."""
 
 import torch
-from mlp_lab.nets import Net
 from torch import Tensor, nn
+
+from mlp_lab.nets import Net
 
 
 class MyNet(Net):

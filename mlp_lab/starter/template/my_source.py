@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+
 from mlp_lab.data import Part, Samples, Source
 
 
