@@ -29,6 +29,8 @@ def explain_parser_error(
         if not word.startswith("--"):
             return f"{word!r} stands alone; settings are typed as --key value."
         return _unknown_setting(word[2:].split("=")[0], options)
+    if found := re.search(r"Expected '([^']+)' to be a subclass of <class '(?:.*\.)?(\w+)'>", text):
+        return f"{key} names {found[1]!r}, which is not a subclass of {found[2]}."
     if found := re.search(r"Group '([^']+)' does not accept option '([^']+)'", text):
         return _unknown_setting(f"{found[1]}.{found[2]}", options)
     if found := re.search(r"Option '([^']+)' is not accepted", text):

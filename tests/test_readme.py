@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from PIL import Image
 
 from mlp_lab.cli import COMMANDS
@@ -71,10 +70,3 @@ def test_links_lead_somewhere() -> None:
     for document in DOCUMENTS:
         links = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text())
         assert all((ROOT / link).exists() for link in links)
-
-
-def test_docker_copies_what_is_there() -> None:
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    assert compose["services"]["mlp-lab"]["build"] == "."
-    for copied in re.findall(r"^COPY (.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE):
-        assert all((ROOT / name).exists() for name in copied.split())

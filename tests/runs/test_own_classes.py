@@ -1,0 +1,135 @@
+"""Classes of the user's own are found beside a typed configuration, and change nothing else."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlp_lab.errors import ConfigError
+from mlp_lab.runs.own_classes import class_names, import_own_classes
+from tests.conftest import CommandLine
+from tests.helpers.documents import python_files
+
+CONFIG = "model: {class_path: mlp_lab.tasks.ClassificationTask, init_args: {net: my_net.Waves}}\n"
+FIT = ["--data.source=Moons", "--trainer.max_epochs=1"]
+
+
+@pytest.fixture(autouse=True)
+def _forget_modules() -> Iterator[None]:
+    before, path = set(sys.modules), list(sys.path)
+    yield
+    assert sys.path == path
+    for name in set(sys.modules) - before:
+        if name.startswith("my_"):
+            del sys.modules[name]
+
+
+def write_lab(directory: Path, config: str = CONFIG) -> Path:
+    """Write the README's net and a configuration that names it, and return the configuration."""
+    directory.mkdir(exist_ok=True)
+    (directory / "my_net.py").write_text(python_files()["my_net.py"])
+    (directory / "mine.yaml").write_text(config)
+    return directory / "mine.yaml"
+
+
+def test_a_net_beside_the_configuration_trains(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    config = write_lab(tmp_path / "lab")
+    outcome = mlp_lab("fit", "--config", config, *FIT)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "net: Waves: 1,002 trainable parameters" in outcome.out
+    manifest = json.loads((outcome.run_dir / "manifest.json").read_text())
+    assert manifest["own_modules"] == {"my_net": str(tmp_path / "lab" / "my_net.py")}
+
+
+def test_a_run_with_it_is_used_again_with_trust_alone(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    config = write_lab(tmp_path / "lab")
+    run_dir = mlp_lab("fit", "--config", config, *FIT).run_dir
+    del sys.modules["my_net"]
+    refused = mlp_lab("test", "--run_dir", run_dir)
+    assert refused.code == 2
+    assert "names the class 'my_net.Waves'" in refused.err
+    assert "my_net" not in sys.modules
+    assert mlp_lab("test", "--run_dir", run_dir, "--trust").code == 0
+
+
+def test_a_flag_names_a_class_of_the_working_directory(
+    mlp_lab: CommandLine, tmp_path: Path
+) -> None:
+    write_lab(tmp_path)
+    outcome = mlp_lab("fit", *FIT, "--model.net", "my_net.Waves", "--model.net.width=7")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "net: Waves: 16 trainable parameters" in outcome.out
+
+
+def test_what_is_installed_comes_first(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    config = write_lab(tmp_path / "lab")
+    for name in ("rich", "yaml", "optuna", "polars"):  # installed, and perhaps not
+        (tmp_path / "lab" / f"{name}.py").write_text("raise AssertionError(__file__)\n")
+    assert mlp_lab("fit", "--config", config, *FIT).code == 0
+
+
+def test_nothing_is_imported_that_no_setting_for_a_class_names(
+    mlp_lab: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "my_text.py").write_text("raise AssertionError\n")
+    outcome = mlp_lab("fit", *FIT, "--experiment=my_text.Thing")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.run_dir == Path("runs/my_text.Thing/version_0")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("my_nett.Waves", r"model.net names 'my_nett.Waves', but there is no module 'my_nett' in "),
+        ("my_net.Wave", r"but .*my_net.py has no 'Wave'. Did you mean 'Waves'\?"),
+        ("my_broken.Net", "but my_broken cannot be imported: SyntaxError: .*line 1"),
+        ("my_missing.Net", "cannot be imported: ModuleNotFoundError: No module named 'no_such'"),
+        ("my_net.Tensor", "model.net names 'my_net.Tensor', which is not a subclass of Net."),
+    ],
+)
+def test_what_is_not_there_is_named(
+    mlp_lab: CommandLine, tmp_path: Path, name: str, expected: str
+) -> None:
+    config = write_lab(tmp_path / "lab", CONFIG.replace("my_net.Waves", name))
+    (tmp_path / "lab" / "my_broken.py").write_text("def f(:\n")
+    (tmp_path / "lab" / "my_missing.py").write_text("import no_such\n")
+    outcome = mlp_lab("fit", "--config", config)
+    assert outcome.code == 2
+    assert len(outcome.err.splitlines()) == 1
+    with pytest.raises(AssertionError, match=expected):
+        raise AssertionError(outcome.err)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_both_places_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"in '/first' or '/second', and none is installed"):
+        import_own_classes({"data.source": "my_x.Y"}, [Path("/first"), Path("/second")])
+
+
+def test_class_names_are_found_where_the_parser_takes_them() -> None:
+    config = {
+        "trainer": {"callbacks+": [{"class_path": "a.B"}, "c.D"], "max_epochs": 3},
+        "data": {"source": "e.F", "augment": [{"class_path": "g.H", "init_args": {"x": 1}}]},
+        "model": "settings.yaml",
+        "runs_dir": "i.j",
+    }
+    assert [*class_names(config)] == [
+        *(("trainer.callbacks", "a.B"), ("trainer.callbacks", "c.D")),
+        *(("data.source", "e.F"), ("data.augment", "g.H")),
+    ]
+
+
+def test_a_sweep_in_processes_finds_it_and_goes_on(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    config = write_lab(tmp_path / "lab")
+    words = ["--config", config, *FIT, "--set=model.net.width=3,4", "--experiment=lab"]
+    outcome = mlp_lab("sweep", *words, "--seeds=0")
+    assert (outcome.code, outcome.err) == (0, "")
+    for run_dir in (tmp_path / "runs" / "lab").glob("version_*"):
+        manifest = json.loads((run_dir / "manifest.json").read_text())
+        (run_dir / "manifest.json").write_text(json.dumps(manifest | {"status": "interrupted"}))
+    del sys.modules["my_net"]
+    outcome = mlp_lab("sweep", *words, "--seeds=0")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "2 trials, 0 of them done before" in outcome.out
