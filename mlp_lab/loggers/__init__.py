@@ -7,6 +7,7 @@ from mlp_lab.loggers.mlflow import MLflowTracker
 from mlp_lab.loggers.neptune import NeptuneLogger
 from mlp_lab.loggers.run_logger import RunLogger, Tracker
 from mlp_lab.loggers.tensorboard import TensorBoardEvents
+from mlp_lab.loggers.wandb import WandbTracker
 
 __all__ = [
     "CSVLogger",
@@ -16,6 +17,7 @@ __all__ = [
     "RunLogger",
     "TensorBoardEvents",
     "Tracker",
+    "WandbTracker",
     "log_figure",
     "run_loggers",
 ]
