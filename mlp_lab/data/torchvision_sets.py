@@ -74,7 +74,8 @@ class _TorchvisionSource(Source):
                     f"No {self.name} files in '{directory}' and data.download is false. "
                     f"Set --data.download true, or point --data.root at them. {by_hand}."
                 ) from error
-            if isinstance(error, URLError) or "Error downloading" in str(error):
+            failures = ("Error downloading", "File not found or corrupted")
+            if isinstance(error, URLError) or any(text in str(error) for text in failures):
                 raise DatasetNotFoundError(
                     f"{self.name} could not be downloaded from {self.origin}: "
                     f"{str(error).strip().splitlines()[-1]}. {by_hand}."
