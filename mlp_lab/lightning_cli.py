@@ -189,7 +189,9 @@ class LabCLI(LightningCLI):
         for key, value in source_arguments.items():
             if isinstance(value, Path):
                 source_arguments[key] = value.absolute()
-        plain: dict[str, Any] = yaml.safe_load(self.parser.dump(config, skip_unset=False))
+        plain: dict[str, Any] = yaml.safe_load(
+            self.parser.dump(config, skip_unset=False, skip_validation=True)
+        )
         for key in ("config", "ckpt_path", "run_dir", "out", "trust"):
             plain.pop(key, None)
         self.plain_config = plain

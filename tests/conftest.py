@@ -1,5 +1,9 @@
-"""What every test stands on: fake data on disk, one thread, no network, no leaked settings."""
+"""What every test stands on: fake data on disk, one thread, no network, no leaked settings.
 
+Torch and Lightning are imported by fixtures: the process that hands out tests needs neither.
+"""
+
+import functools
 import os
 import shutil
 import socket
@@ -9,11 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
-from mlp_lab.callbacks import Figures, OnnxFile
 from mlp_lab.cli import main
-from tests.helpers.fake_data import write_cifar, write_idx_set
 
 QUICK = ["--trainer.max_epochs=3", "--data.batch_size=16"]
 
@@ -21,6 +22,8 @@ QUICK = ["--trainer.max_epochs=3", "--data.batch_size=16"]
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """Small nets are quickest on one thread, and results do not depend on the machine's cores."""
+    import torch
+
     torch.set_num_threads(1)
 
 
@@ -43,20 +46,39 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw nothing, which would take most of a small run's time, but where a test is about it."""
+    from mlp_lab.callbacks import Figures
+
     if "figures" not in request.keywords:
         monkeypatch.setattr(Figures, "_draw", lambda *_: None)
+
+
+@pytest.fixture(scope="session")
+def _one_registry() -> Iterator[None]:
+    """Let torch collect its ONNX operators once, and not at each export, for a second each time."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        collect = functools.cache(ONNXRegistry.from_torchlib)
+        monkeypatch.setattr(ONNXRegistry, "from_torchlib", staticmethod(collect))
+        yield
 
 
 @pytest.fixture(autouse=True)
 def _no_export(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Export nothing, which takes a second each time, but where a test is about it."""
-    if "export" not in request.keywords:
+    from mlp_lab.callbacks import OnnxFile
+
+    if "export" in request.keywords:
+        request.getfixturevalue("_one_registry")
+    else:
         monkeypatch.setattr(OnnxFile, "_export", lambda *_: None)
 
 
 @pytest.fixture(scope="session")
 def fake_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data root with a tiny form of every data set that is downloaded otherwise."""
+    from tests.helpers.fake_data import write_cifar, write_idx_set
+
     root = tmp_path_factory.mktemp("data")
     for name in ("MNIST", "FashionMNIST", "KMNIST"):
         write_idx_set(root, name)
@@ -104,7 +126,7 @@ def mlp_lab(
 
 
 @pytest.fixture(scope="session")
-def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def digits_run(tmp_path_factory: pytest.TempPathFactory, _one_registry: None) -> Path:
     """A finished run on the digits, to be read and copied, never written to."""
     runs_dir = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as monkeypatch:

@@ -12,6 +12,7 @@ from tests.conftest import CommandLine
 CONFIGS = Path(__file__).parent.parent / "configs"
 SWEEPS = sorted((CONFIGS / "sweep").glob("*.yaml"))
 FILES = sorted({*CONFIGS.rglob("*.yaml")} - {*SWEEPS})
+RECIPES = [path for path in FILES if path.parent.name == "recipe"]
 OVERLAYS = {"data", "model", "preset", "trainer"}
 
 
@@ -35,15 +36,25 @@ def takes_long(path: Path) -> bool:
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "few"),
     [
-        pytest.param(path, marks=[pytest.mark.slow] if takes_long(path) else [], id=name_of(path))
-        for path in FILES
+        *(
+            pytest.param(
+                *(path, False),
+                marks=[pytest.mark.slow] if takes_long(path) or path in RECIPES else [],
+                id=name_of(path),
+            )
+            for path in FILES
+        ),
+        # A batch of each part: recipes differ in numbers more than in kind.
+        *(pytest.param(path, True, id=f"{name_of(path)}, few") for path in RECIPES),
     ],
 )
 @pytest.mark.filterwarnings("ignore::mlp_lab.errors.MLPLabWarning")
-def test_config_trains_and_tests(path: Path, mlp_lab: CommandLine, fake_root: Path) -> None:
-    words = ["--trainer.max_epochs=2"]
+def test_config_trains_and_tests(
+    path: Path, few: bool, mlp_lab: CommandLine, fake_root: Path
+) -> None:
+    words = ["--trainer.fast_dev_run=1"] if few else ["--trainer.max_epochs=2"]
     if path.parent.name == "preset" and "max_epochs" in path.read_text():  # what it is about
         words = []
     if path.name == "unbalanced.yaml":  # which leaves one image of a class here

@@ -18,6 +18,7 @@ from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.execution import STEPS_AT_ONCE
 from mlp_lab.history import read_rows
 from tests.conftest import CommandLine
+from tests.helpers.slow import some_slow
 from tests.helpers.training import assert_same_training, killed_at_step, same_tensors
 
 FIT = ["fit", "--data.source=Digits", "--data.batch_size=32", "--trainer.max_epochs=3"]
@@ -51,7 +52,9 @@ def assert_same_but_for_executions(first: Path, second: Path) -> None:
     assert figures[0] == figures[1]
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize(
+    "setting", some_slow(SETTINGS, ["plain", "drawn", "plateau", "mixed precision"])
+)
 def test_numbers_are_the_same_bit_by_bit(mlp_lab: CommandLine, setting: str) -> None:
     runs = []
     for steps in (1, 7):  # the last execution of an epoch is a smaller one
@@ -61,7 +64,7 @@ def test_numbers_are_the_same_bit_by_bit(mlp_lab: CommandLine, setting: str) -> 
     assert_same_but_for_executions(*runs)
 
 
-@pytest.mark.parametrize("setting", ["drawn", "schedule by step", "plateau"])
+@pytest.mark.parametrize("setting", some_slow(["drawn", "schedule by step", "plateau"], ["drawn"]))
 def test_a_stopped_run_goes_on_bit_by_bit(mlp_lab: CommandLine, setting: str) -> None:
     words = [*FIT, *SETTINGS[setting], "--data.steps_per_execution=7"]
     whole = mlp_lab(*words).run_dir
@@ -193,7 +196,9 @@ def test_by_default_as_many_as_are_useful(mlp_lab: CommandLine) -> None:
 
 @pytest.mark.parametrize("flag", SINGLE_STEPS)
 def test_what_needs_single_steps_gets_them(mlp_lab: CommandLine, flag: str) -> None:
-    outcome = mlp_lab(*FIT, "--trainer.max_epochs=1", "--trainer.limit_test_batches=1", flag)
+    few = ["--data.test_fraction=0.6"] if "LBFGS" in flag else []  # 20 evaluations a step
+    words = ["--trainer.max_epochs=1", "--trainer.limit_test_batches=1", *few]
+    outcome = mlp_lab(*FIT, *words, flag)
     assert outcome.err == ""
     if "fast_dev_run" not in flag:
         runs = sorted(Path("runs/base").iterdir())

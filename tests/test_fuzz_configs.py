@@ -14,7 +14,7 @@ from tests.nets.test_mlp import UNFIT
 
 NUMBERS = itertools.count()
 TRIALS = pytest.mark.parametrize(
-    "trials", [6, pytest.param(300, marks=pytest.mark.slow)], ids=["few", "many"]
+    "trials", [3, pytest.param(300, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 
 valid = st.fixed_dictionaries(

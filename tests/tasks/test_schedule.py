@@ -22,6 +22,7 @@ from mlp_lab.tasks import (
     StepDecay,
 )
 from tests.conftest import CommandLine
+from tests.helpers.slow import some_slow
 from tests.helpers.training import assert_same_training, killed_at_step
 
 STEPS, EPOCHS = 10, 6
@@ -148,7 +149,7 @@ def test_rates_are_logged_at_each_step(mlp_lab: CommandLine) -> None:
     assert rates == pytest.approx([0.001 * factor(step) for step in range(60)])
 
 
-@pytest.mark.parametrize("kind", ["Constant", "StepDecay", "Plateau"])
+@pytest.mark.parametrize("kind", some_slow(["Constant", "StepDecay", "Plateau"], ["Plateau"]))
 def test_more_epochs_are_exact_without_a_horizon(mlp_lab: CommandLine, kind: str) -> None:
     whole, part = run_for(mlp_lab, kind, 4), run_for(mlp_lab, kind, 2)
     assert mlp_lab("fit", f"--run_dir={part}", "--trainer.max_epochs=4").code == 0
@@ -166,7 +167,10 @@ def test_more_epochs_are_refused_with_a_horizon(mlp_lab: CommandLine, kind: str)
     assert (run_dir / "config.yaml").read_bytes() == before
 
 
-@pytest.mark.parametrize("kind", ["StepDecay", "Linear", "Cosine", "OneCycle", "Plateau"])
+@pytest.mark.parametrize(
+    "kind",
+    some_slow(["StepDecay", "Linear", "Cosine", "OneCycle", "Plateau"], ["OneCycle", "Plateau"]),
+)
 def test_a_stopped_run_takes_the_schedule_up(mlp_lab: CommandLine, kind: str) -> None:
     whole = run_for(mlp_lab, kind, 3)
     with killed_at_step(50):

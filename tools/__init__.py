@@ -1,0 +1,1 @@
+"""What sets the project up; runs on a bare Python."""
