@@ -4,6 +4,7 @@ import json
 import struct
 import sys
 from collections import defaultdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ BLOCK, HEADER, FILE_HEADER = 32768, struct.Struct("<IHB"), 7  # LevelDB's log
 
 def read_records(path: Path) -> list[Any]:
     """Return the records of a file in LevelDB's log format, in which W&B keeps a run."""
-    from wandb.proto.wandb_internal_pb2 import Record
+    make_record = import_module("wandb.proto.wandb_internal_pb2").Record
 
     content, place, parts, records = path.read_bytes(), FILE_HEADER, b"", []
     while place + HEADER.size <= len(content):
@@ -34,7 +35,7 @@ def read_records(path: Path) -> list[Any]:
         parts += content[place : place + length]
         place += length
         if kind in (1, 4):  # whole, or the last part
-            record = Record()
+            record = make_record()
             record.ParseFromString(parts)
             records.append(record)
             parts = b""
