@@ -11,7 +11,14 @@ VARIABLES = ("NEPTUNE_API_TOKEN", "MLFLOW_TRACKING_TOKEN", "WANDB_API_KEY", "AWS
 
 
 @pytest.mark.figures
-@pytest.mark.parametrize("logger", [[], ["--trainer.logger=mlp_lab.loggers.NeptuneLogger"]])
+@pytest.mark.parametrize(
+    "logger",
+    [
+        [],
+        ["--trainer.logger=mlp_lab.loggers.NeptuneLogger"],
+        pytest.param(["--trainer.logger=mlp_lab.loggers.WandbTracker"], marks=pytest.mark.slow),
+    ],
+)
 def test_no_secret_is_in_any_file(
     mlp_lab: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, logger: list[str]
 ) -> None:
