@@ -1,5 +1,6 @@
 """manifest.json: what was asked, and where and with what it ran."""
 
+import functools
 import importlib.metadata
 import platform
 import subprocess
@@ -61,7 +62,7 @@ class RunRecord(pl.Callback):
             device=device_name(trainer),
             processes=trainer.world_size,
             seed=self.config["seed_everything"],
-            own_modules=self.own_modules,
+            own_modules=known.get("own_modules", {}) | self.own_modules,
         )
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -158,6 +159,7 @@ def _counts_text(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
+@functools.cache  # what runs was loaded once, however many trainings there are
 def git_state() -> dict[str, Any] | None:
     """Return commit and dirty flag of this package's checkout; None where it is installed."""
     package = Path(mlp_lab.__file__).parent
@@ -175,6 +177,7 @@ def git_state() -> dict[str, Any] | None:
         return None
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Return the versions that a result may depend on."""
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
