@@ -46,6 +46,8 @@ CLASS_POSITIONS: dict[str, type] = {
     "data.source": Source,
 }
 
+_PARSERS: dict[Command, LightningArgumentParser] = {}
+
 
 class LabCLI(LightningCLI):
     """Make trainer, task and data from a configuration, and the run directory around them.
@@ -97,6 +99,14 @@ class LabCLI(LightningCLI):
             # The task describes itself in its checkpoint, however it was made.
             load_from_checkpoint_support=False,
         )
+
+    def setup_parser(self, *args: Any) -> None:
+        """Take the command's parser, made once a process: a sweep's trials are many."""
+        if (parser := _PARSERS.get(self.command)) is None:
+            super().setup_parser(*args)
+            _PARSERS[self.command] = self.parser
+        else:
+            self.parser = parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the project's own flags, defaults, and the links from data to task."""

@@ -12,7 +12,9 @@ from typing import Any
 
 # The fork server imports this once; a command then starts in milliseconds instead of seconds.
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["mlp_lab.commands", "tests.helpers.processes"])
+CONTEXT.set_forkserver_preload(
+    ["mlp_lab.commands", "sklearn.datasets", "tests.helpers.processes", "torch.utils.tensorboard"]
+)
 
 
 def _run(words: list[str], cwd: Path, file_size_limit: int | None) -> None:
