@@ -1,5 +1,6 @@
 """Data sets that need no download."""
 
+import functools
 import math
 from abc import abstractmethod
 from pathlib import Path
@@ -26,13 +27,17 @@ class Digits(Source):
 
     def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
         """Scale the 17 grey values of scikit-learn to bytes, 16 becoming 255."""
-        from sklearn.datasets import load_digits
+        images, labels = _load_digits()
+        bytes_ = (images * (255 / 16)).round().to(torch.uint8)
+        return {"train": Samples(bytes_.reshape(-1, *self.input_shape), labels.clone())}
 
-        images, labels = load_digits(return_X_y=True)
-        bytes_ = torch.from_numpy(images).mul_(255 / 16).round_().to(torch.uint8)
-        return {
-            "train": Samples(bytes_.reshape(-1, *self.input_shape), torch.from_numpy(labels).long())
-        }
+
+@functools.cache  # its text takes longer to parse than an epoch on it
+def _load_digits() -> tuple[torch.Tensor, torch.Tensor]:
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    return torch.from_numpy(images), torch.from_numpy(labels).long()
 
 
 class _Points(Source):

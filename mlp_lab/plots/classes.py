@@ -72,6 +72,7 @@ def _draw_cells(
             va="center",
             fontsize=8,
             color="black" if value > 0.6 * top else "white",
+            in_layout=False,  # it stays in its cell; measuring hundreds of them takes long
         )
 
 

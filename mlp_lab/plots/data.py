@@ -16,6 +16,8 @@ Curve = tuple[NDArray[np.floating], NDArray[np.floating]]
 _IMAGE_INCHES = 0.9
 _BAR_INCHES = 0.18
 _MISTAKES_A_ROW = 8
+_GAP = 0.08  # between images that are 1 wide
+_TEXT_ROOM = 0.4  # above them, for three lines
 
 
 def plot_class_bars(
@@ -55,15 +57,15 @@ def plot_images(rows: Mapping[str, NDArray[np.generic]], title: str) -> Figure:
     size = (_IMAGE_INCHES * (num_columns + 1.6), _IMAGE_INCHES * len(rows) + 0.5)
     figure = Figure(figsize=size, layout="constrained")
     figure.suptitle(title)
-    grid = figure.subplots(len(rows), num_columns, squeeze=False)
-    for name, images, line in zip(drawable(list(rows)), rows.values(), grid, strict=True):
-        for axes in line:
-            axes.set_axis_off()
-        for image, axes in zip(images, line, strict=False):
-            show_image(image, axes)
-        line[0].text(
-            -0.15, 0.5, name, transform=line[0].transAxes, ha="right", va="center", fontsize=9
-        )
+    images = [image for line in rows.values() for image in line]
+    places = [
+        (row, column) for row, line in enumerate(rows.values()) for column in range(len(line))
+    ]
+    axes, corners = show_images(images, places, figure)
+    first = [corner for corner, (_, column) in zip(corners, places, strict=True) if column == 0]
+    _, height, width = images[0].shape
+    for name, (x, y) in zip(drawable(list(rows)), first, strict=True):
+        axes.text(x - 0.15, y + height / width / 2, name, ha="right", va="center", fontsize=9)
     return figure
 
 
@@ -114,13 +116,38 @@ def plot_curve(
     return figure
 
 
-def show_image(image: NDArray[np.generic], axes: Axes) -> None:
-    """Draw one image ``(C, H, W)``, grey or in colour."""
-    pixels = np.moveaxis(np.asarray(image, dtype=np.float64) / 255, 0, -1).clip(0, 1)
-    if pixels.shape[-1] == 3:
-        axes.imshow(pixels)
-    else:
-        axes.imshow(pixels[..., 0], cmap="gray", vmin=0, vmax=1)
+def show_images(
+    images: Sequence[NDArray[np.generic]],
+    places: Sequence[tuple[int, int]],
+    figure: Figure,
+    room: float = 0.0,
+) -> tuple[Axes, list[tuple[float, float]]]:
+    """Draw images side by side, all in one pair of axes: a pair for each would take most of a run.
+
+    Args:
+        images: Images ``(C, H, W)`` of one shape, grey or in colour, bytes or in 0..255.
+        places: The row and the column of each.
+        figure: Where they are drawn.
+        room: Height for text above each image, half as much beside it; an image is 1 wide.
+
+    Returns:
+        The axes, and where in them the upper left corner of each image is, y growing downwards.
+    """
+    axes = figure.add_subplot()
+    axes.set_axis_off()
+    height = images[0].shape[1] / images[0].shape[2]
+    across, down = 1 + room / 2 + _GAP, height + room + _GAP
+    corners = [(column * across, row * down) for row, column in places]
+    for image, (x, y) in zip(images, corners, strict=True):
+        pixels = np.moveaxis(np.asarray(image, dtype=np.float64) / 255, 0, -1).clip(0, 1)
+        extent = (x, x + 1, y + height, y)
+        if pixels.shape[-1] == 3:
+            axes.imshow(pixels, extent=extent)
+        else:
+            axes.imshow(pixels[..., 0], cmap="gray", vmin=0, vmax=1, extent=extent)
+    right, bottom = (max(ends) for ends in zip(*corners, strict=True))
+    axes.set(xlim=(0, right + 1), ylim=(bottom + height, -room))
+    return axes, corners
 
 
 def plot_mistakes(
@@ -137,15 +164,12 @@ def plot_mistakes(
     rows = -(-len(images) // columns)
     figure = Figure(figsize=(1.5 * columns + 0.3, 1.75 * rows + 0.5), layout="constrained")
     figure.suptitle(title)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
+    places = [divmod(number, columns) for number in range(len(images))]
+    axes, corners = show_images(list(images), places, figure, _TEXT_ROOM)
     true, said = drawable([text[0] for text in texts]), drawable([text[1] for text in texts])
-    for axes, image, one, other, (_, _, sure) in zip(
-        grid.flat, images, true, said, texts, strict=False
-    ):
-        show_image(image, axes)
-        axes.set_title(f"{one}\ntaken for {other}\n{sure:.3f}", fontsize=8)
+    for (x, y), one, other, (_, _, sure) in zip(corners, true, said, texts, strict=True):
+        text = f"{one}\ntaken for {other}\n{sure:.3f}"
+        axes.text(x + 0.5, y - 0.03, text, ha="center", va="bottom", fontsize=8, in_layout=False)
     return figure
 
 

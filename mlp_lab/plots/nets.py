@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mlp_lab.plots.data import show_image
+from mlp_lab.plots.data import show_images
 
 if TYPE_CHECKING:  # figures of finished runs are drawn without torch
     from mlp_lab.nets import Layer
@@ -111,12 +111,8 @@ def plot_filters(weights: NDArray[np.floating], title: str) -> Figure:
     rows = -(-len(shown) // columns)
     figure = Figure(figsize=(0.7 * columns + 0.3, 0.7 * rows + 0.6), layout="constrained")
     figure.suptitle(title)
-    for image, axes in zip(
-        _clip(shown), figure.subplots(rows, columns, squeeze=False).flat, strict=False
-    ):
-        show_image(image * 255, axes)
-    for axes in figure.axes:
-        axes.set_axis_off()
+    places = [divmod(number, columns) for number in range(len(shown))]
+    show_images(list(_clip(shown) * 255), places, figure)
     return figure
 
 

@@ -119,7 +119,7 @@ def test_filters_are_clipped_each_by_itself() -> None:
     weights[0] *= 1000
     weights[1, 0, 0, 0] = 1e6
     figure = plot_filters(weights, "")
-    shown = [np.asarray(axes.images[0].get_array()) for axes in figure.axes if axes.images]
+    shown = [np.asarray(image.get_array()) for image in figure.axes[0].images]
     assert len(shown) == 64
     assert all(image.min() == 0 and image.max() == 1 for image in shown)
     assert 0.3 < np.median(shown[1]) < 0.7
@@ -128,9 +128,8 @@ def test_filters_are_clipped_each_by_itself() -> None:
 def test_mistakes_say_what_and_how_sure() -> None:
     images = np.zeros((3, 1, 4, 4), np.uint8)
     figure = plot_mistakes(images, [("あ", "b", 0.9876)] * 3, "")
-    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
-    assert len(titles) == 3
-    assert titles[0].endswith("taken for b\n0.988")
+    assert len(texts(figure)) == len(figure.axes[0].images) == 3
+    assert texts(figure)[0].endswith("taken for b\n0.988")
 
 
 def test_predictions_stand_over_the_truth() -> None:

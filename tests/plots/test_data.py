@@ -19,13 +19,16 @@ def test_a_bar_for_each_class_and_split(num_classes: int) -> None:
 def test_images_stand_in_rows_with_their_names(channels: int) -> None:
     images = np.arange(3 * channels * 4 * 5, dtype=np.uint8).reshape(3, channels, 4, 5)
     figure = plot_images({"a": images, "b": images[:2]}, "title")
-    shown = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    shown = [image.get_array() for image in figure.axes[0].images]
     assert len(shown) == 5
     expected = np.moveaxis(images[1], 0, -1) / 255
     np.testing.assert_allclose(
         np.asarray(shown[1]), expected if channels == 3 else expected[..., 0]
     )
-    assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["a", "b"]
+    texts = figure.axes[0].texts
+    assert [text.get_text() for text in texts] == ["a", "b"]
+    tops = [figure.axes[0].images[number].get_extent()[3] for number in (0, 3)]
+    assert [text.get_position()[1] for text in texts] == [top + 0.4 for top in tops]  # the middle
 
 
 def test_points_are_drawn_by_class() -> None:
