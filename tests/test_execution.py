@@ -155,7 +155,7 @@ class RefuseScalars(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
 @pytest.mark.parametrize("setting", ["plain", "drawn", "schedule by step", "momentum", "weighted"])
 def test_no_step_waits_for_the_device(mlp_lab: CommandLine, steps: int, setting: str) -> None:
     watched = [callback("tests.test_execution.NoReading"), f"--data.steps_per_execution={steps}"]
-    outcome = mlp_lab(*FIT, *SETTINGS[setting], *watched)
+    outcome = mlp_lab(*FIT, *SETTINGS[setting], *watched, "--trainer.max_epochs=2")
     assert outcome.code == 0, outcome.err
 
 

@@ -40,7 +40,10 @@ def metrics_of(run_dir: Path) -> Any:
     [
         (["--data.source=Moons", "--model=BinaryTask"], OF_CLASSES | {"surface"}),
         (["--data.source=SigmoidCurve", "--model=RegressionTask"], OF_NUMBERS | {"fit"}),
-        (["--data.source=Digits", "--model.net=CNN"], OF_CLASSES | OF_IMAGES),
+        (
+            ["--data.source=Digits", "--model.net=CNN", "--model.net.channels=[4]"],
+            OF_CLASSES | OF_IMAGES,
+        ),
     ],
 )
 def test_each_task_leaves_its_figures(

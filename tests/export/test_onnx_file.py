@@ -146,7 +146,13 @@ def test_a_net_that_onnx_does_not_know_is_refused(
     ("words", "metric"),
     [
         (["--data.source=Digits", "--data.augment=[PadCrop]"], "acc"),
-        (["--data.source=Digits", "--model.net=CNN", "--trainer.precision=bf16-mixed"], "acc"),
+        (
+            [
+                *("--data.source=Digits", "--trainer.precision=bf16-mixed"),
+                *("--model.net=CNN", "--model.net.channels=[4]"),
+            ],
+            "acc",
+        ),
         (["--data.source=Moons", "--model=BinaryTask"], "acc"),
         (["--data.source=Line", "--model=RegressionTask"], "mae"),
     ],

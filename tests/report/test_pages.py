@@ -174,7 +174,7 @@ def test_a_report_loads_no_torch(tmp_path: Path) -> None:
 ODD = [None, "text", 3, 10**400, [], ["x"], {}, {"a": None}, True, float("inf"), [[1], "b"]]
 
 
-@pytest.mark.parametrize("value", some_slow(ODD, [None, "text", 10**400, {}]), ids=repr)
+@pytest.mark.parametrize("value", some_slow(ODD, [None, 10**400, {}]), ids=repr)
 def test_odd_content_is_reported_as_far_as_it_goes(tmp_path: Path, value: object) -> None:
     stories = []
     for name in ("manifest.json", "metrics.json"):
