@@ -11,6 +11,7 @@ from typing import Any
 import lightning.pytorch as pl
 import yaml
 from filelock import BaseFileLock
+from jsonargparse import set_parsing_settings
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -29,6 +30,7 @@ from mlp_lab.loggers import CSVLogger, TensorBoardEvents, run_loggers
 from mlp_lab.nets import Net
 from mlp_lab.parser_errors import explain_parser_error
 from mlp_lab.run import Run
+from mlp_lab.runs.own_runs import remember
 from mlp_lab.settings import DEFAULT_RUNS_DIR, Command, Settings
 from mlp_lab.tasks import Schedule, Task
 
@@ -159,6 +161,8 @@ class LabCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse, and say what is wrong in one sentence."""
+        # A dictionary that looks like a class stays one, unless the user has said it.
+        set_parsing_settings(instantiate_subclass_spec_in_any=self.settings.trusted)
         try:
             self.config = parser.parse_args(args)
         except argparse.ArgumentError as error:
@@ -217,6 +221,8 @@ class LabCLI(LightningCLI):
         """Make the run directory and the trainer that writes into it."""
         settings = self.config_init.trainer
         training = self.command == "fit"
+        typed = self.settings.is_typed("data.root") or self.settings.is_typed("data.download")
+        self.datamodule.source.may_write = self.settings.trusted or typed
         if not training and self.settings.checkpoint:
             lab.check_fits(self.settings.checkpoint, self.model)
         user_callbacks = settings.callbacks or []
@@ -295,9 +301,12 @@ class LabCLI(LightningCLI):
             self._lock = self.run.lock()
             remove_leftovers(self.run.dir)
             write_text(self.run.config_path, config)
+            if self.settings.trusted:
+                remember(self.run, self.settings.own_modules)
         elif not self.config_init.trainer.fast_dev_run:
             self.run = Run.create(self.config.runs_dir, self.config.experiment, config)
             self._lock = self.run.lock()
+            remember(self.run, self.settings.own_modules)
 
     def _check_horizon(self) -> None:
         """Refuse another number of epochs for a resumed run whose schedule stretches over them."""

@@ -5,7 +5,6 @@ The later wins: the defaults; the run's own configuration, when a run or checkpo
 """
 
 import argparse
-import importlib.util
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +13,11 @@ from typing import Any, Literal
 
 import yaml
 
-from mlp_lab.errors import ConfigError, RunNotFoundError
+from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
 from mlp_lab.run import Run
 from mlp_lab.runs.config_files import find_config, format_config
 from mlp_lab.runs.own_classes import import_own_classes, typed_settings
-
-TRUSTED_PACKAGES = ("mlp_lab", "torch", "torchvision", "torchmetrics", "lightning")
+from mlp_lab.runs.own_runs import own_modules_of
 
 DEFAULT_RUNS_DIR = Path("runs")
 
@@ -39,12 +37,6 @@ _UNIMPORTANT_IN_TEST = (
     "seed_everything",
 )
 
-# Where the parser takes a class, or a file with its settings.
-_CLASS_KEYS = (
-    *("trainer", "model", "data", "net", "loss", "optimizer", "schedule", "source", "augment"),
-    *("callbacks", "logger", "plugins", "profiler", "strategy"),
-)
-
 Command = Literal["fit", "validate", "test", "predict", "stats", "prepare", "export"]
 
 
@@ -61,6 +53,8 @@ class Settings:
         run_config_origin: Where that was found.
         resumes: Whether a fit goes on in ``run``.
         own_modules: Files of the modules that classes of the user's own were taken from, by name.
+        trusted: Whether all settings are the user's own: typed, or of a run that this user began
+            here, or trusted by ``--trust``.
     """
 
     configs: list[str]
@@ -71,6 +65,7 @@ class Settings:
     run_config_origin: str = ""
     resumes: bool = False
     own_modules: dict[str, str] = field(default_factory=dict)
+    trusted: bool = True
 
     @property
     def arguments(self) -> list[str]:
@@ -147,14 +142,36 @@ def read_settings(command: Command, words: Sequence[str]) -> Settings:
     if run is None and checkpoint is None:
         return new
     config, origin = _read_run_config(run, checkpoint)
-    if not typed.config and not typed.trust:
-        _refuse_foreign_classes(config, origin)
-    elif not typed.config:
-        known = run.read_manifest().get("own_modules", {}) if run else {}
-        places = _directories(Path(file).parent for file in known.values())
-        own_modules |= import_own_classes(config, places)
     resumes = command == "fit" and typed.run_dir is not None
-    return Settings(configs, flags, run, checkpoint, config, origin, resumes, own_modules)
+    trusted = True
+    if not typed.config:
+        modules = own_modules_of(run) if run else None
+        if modules is None and typed.trust:
+            modules = _modules_in_manifest(run) if run else {}
+        if modules is None:
+            trusted = False
+            _check_untyped(command, config, origin, resumes=resumes)
+        else:
+            places = _directories(Path(file).parent for file in modules.values())
+            own_modules |= import_own_classes(config, places)
+    return Settings(configs, flags, run, checkpoint, config, origin, resumes, own_modules, trusted)
+
+
+def _check_untyped(command: Command, config: dict[str, Any], origin: str, *, resumes: bool) -> None:
+    from mlp_lab.runs.untyped import check_untyped  # imports torch
+
+    trainer = config.get("trainer")
+    if command != "fit" and isinstance(trainer, dict):
+        trainer.pop("logger", None)  # nothing is logged
+    check_untyped(config, origin, resumes=resumes)
+
+
+def _modules_in_manifest(run: Run) -> dict[str, str]:
+    """Return where a run's own modules were when it was trained."""
+    modules = run.read_manifest().get("own_modules", {})
+    if not isinstance(modules, dict) or not all(isinstance(f, str) for f in modules.values()):
+        raise ChecksumError(f"{str(run.manifest_path)!r} is damaged: own_modules are no files.")
+    return modules
 
 
 def _directories(first: Iterable[Path]) -> list[Path]:
@@ -225,42 +242,8 @@ def _read_run_config(run: Run | None, checkpoint: Path | None) -> tuple[dict[str
     assert checkpoint is not None
     from mlp_lab.callbacks.checkpoints import read_checkpoint  # imports torch
 
-    return dict(read_checkpoint(checkpoint)["mlp_lab"]["config"]), str(checkpoint)
-
-
-def _refuse_foreign_classes(config: object, origin: str, key: str = "") -> None:
-    """Let a configuration that was not typed name classes of known packages only.
-
-    The parser also takes a class, a function or another file's settings as a plain string.
-    """
-    if isinstance(config, dict):
-        for name, value in config.items():
-            _refuse_foreign_classes(value, origin, str(name))
-    elif isinstance(config, list):
-        for value in config:
-            _refuse_foreign_classes(value, origin, key)
-    elif isinstance(config, str) and config.split(".")[0] not in TRUSTED_PACKAGES:
-        if (key == "class_path" and "." in config) or _can_be_imported(config):
-            raise ConfigError(
-                f"{origin!r} names the class {config!r}, which is not of "
-                f"{', '.join(TRUSTED_PACKAGES)}. If you trust that file, add --trust."
-            )
-        if key in _CLASS_KEYS and ("/" in config or "." in config):
-            raise ConfigError(
-                f"{origin!r} takes {key} from another file, {config!r}. If you trust both, add "
-                "--trust."
-            )
-
-
-def _can_be_imported(text: str) -> bool:
-    """Whether a dotted name begins with a package that is there."""
-    head, dot, rest = text.partition(".")
-    if not dot or not all(part.isidentifier() for part in (head, *rest.split("."))):
-        return False
-    try:
-        return importlib.util.find_spec(head) is not None
-    except ValueError:  # of __main__
-        return True
+    config = read_checkpoint(checkpoint)["mlp_lab"]["config"]
+    return dict(config), str(checkpoint)
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -36,6 +36,14 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Leave what is known of the user's own runs alone."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _no_search_for_plugins() -> Iterator[None]:
     """Let Lightning look for callbacks of installed packages once, and not for each trainer."""
     from lightning.fabric.utilities.registry import _load_external_callbacks

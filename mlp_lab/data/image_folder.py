@@ -132,12 +132,13 @@ class ImageFolder(Source):
         cache_dir = folder.with_name(f".{folder.name}{_CACHE_SUFFIX}")
         shape = "x".join(map(str, self._shape))
         cache = cache_dir / f"{part}-{shape}-{self.broken}-{self._key(files)}.npy"
-        if cache.is_file() or os.access(folder.parent, os.W_OK):
+        if self.may_write and (cache.is_file() or os.access(folder.parent, os.W_OK)):
             images, kept = self._read_cache(paths, cache)
         else:
+            why = "cannot be written" if self.may_write else "was not typed"
             warnings.warn(
-                f"'{folder.parent}' cannot be written, so the images of '{self.path}' are decoded "
-                "anew each time.",
+                f"'{folder.parent}' {why}, so the images of '{self.path}' are decoded anew each "
+                "time.",
                 MLPLabWarning,
                 stacklevel=2,
             )

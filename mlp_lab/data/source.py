@@ -76,6 +76,8 @@ class Source(ABC):
             to be predicted.
         num_targets: Number of numbers T to be predicted for each sample; 0 where there are classes.
         parts: The parts that ``load`` gives; what is missing is split off from ``train``.
+        may_write: Whether downloads and caches may be written where the settings say; not where
+            they come from a file that another may have written.
 
     Args:
         classes: The classes that are kept, by name or number, in the order of their new labels; by
@@ -89,6 +91,7 @@ class Source(ABC):
     class_names: tuple[str, ...]
     num_targets: int = 0
     parts: frozenset[Part]
+    may_write: bool = True
 
     def __init__(self, classes: list[int | str] | None = None) -> None:
         self.notes: list[str] = []
@@ -142,7 +145,7 @@ class Source(ABC):
             DatasetNotFoundError: The files are not there and were not or could not be fetched.
             ChecksumError: A file is not what it should be.
         """
-        parts = self.read(root, download=download)
+        parts = self.read(root, download=download and self.may_write)
         if self.classes is None:
             return parts
         kept = {part: choose_classes(s.labels, self._chosen) for part, s in parts.items()}

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from mlp_lab.errors import ExportError
-from mlp_lab.inference.backends import Run
+from mlp_lab.inference.backends import Answer
 from mlp_lab.tasks import ClassesTask, Task
 
 TOLERANCE = 1e-5
 """Largest difference allowed, of logits and numbers beyond 1 in size as a share of the largest."""
 
 
-def check_parity(name: str, model: Run, task: Task, samples: Tensor) -> float:
+def check_parity(name: str, model: Answer, task: Task, samples: Tensor) -> float:
     """Compare the answers of a file with the task's own, for many samples and for one.
 
     Args:

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError, first_line
 from mlp_lab.inference.info import ModelInfo
+from mlp_lab.run import Run
+from mlp_lab.runs.own_classes import import_own_classes
+from mlp_lab.runs.own_runs import own_modules_of
 
 Numbers = NDArray[np.floating]
 
-Run = Callable[[NDArray[Any]], tuple[Numbers, ...]]
+Answer = Callable[[NDArray[Any]], tuple[Numbers, ...]]
 """From a batch of raw inputs to outputs, and probabilities where there are classes."""
 
 PTH_KIND = "mlp_lab inference"
@@ -21,7 +24,7 @@ PTH_KIND = "mlp_lab inference"
 _QUIET = 4  # onnxruntime would print what is said in a sentence here
 
 
-def open_model(path: Path, *, trust: bool = False) -> tuple[ModelInfo, Run]:
+def open_model(path: Path, *, trust: bool = False) -> tuple[ModelInfo, Answer]:
     """Open a model of any kind.
 
     Args:
@@ -43,7 +46,7 @@ def open_model(path: Path, *, trust: bool = False) -> tuple[ModelInfo, Run]:
     raise ConfigError(f"The model {str(path)!r} is none of .onnx, .pth and .ckpt.")
 
 
-def open_onnx(path: Path) -> tuple[ModelInfo, Run]:
+def open_onnx(path: Path) -> tuple[ModelInfo, Answer]:
     """Open an ONNX model, whatever it is called.
 
     Raises:
@@ -92,7 +95,7 @@ def open_onnx(path: Path) -> tuple[ModelInfo, Run]:
     return info, run
 
 
-def open_torch(path: Path, *, is_checkpoint: bool, trust: bool) -> tuple[ModelInfo, Run]:
+def open_torch(path: Path, *, is_checkpoint: bool, trust: bool) -> tuple[ModelInfo, Answer]:
     """Open an inference file or a checkpoint, whatever it is called.
 
     Raises:
@@ -117,6 +120,7 @@ def open_torch(path: Path, *, is_checkpoint: bool, trust: bool) -> tuple[ModelIn
     known = {k: v for k, v in tensors.items() if isinstance(v, torch.Tensor)}
     try:
         info = ModelInfo.from_plain(said)
+        trust = _import_own_net(str(info.net.get("class_path")), path, trust=trust)
         net = rebuild(info.net, info.input_shape, info.num_outputs, info.head, known, trust=trust)
     except (ChecksumError, ConfigError) as error:
         raise type(error)(f"{str(path)!r} cannot be used: {str(error).rstrip('.')}.") from error
@@ -126,3 +130,18 @@ def open_torch(path: Path, *, is_checkpoint: bool, trust: bool) -> tuple[ModelIn
             return tuple(part.numpy() for part in net(torch.from_numpy(inputs)))
 
     return info, run
+
+
+def _import_own_net(class_path: str, path: Path, *, trust: bool) -> bool:
+    """Import a net of the user's own; return whether the class that a file names may be made.
+
+    A file in a run that this user's own fit wrote may name a class of that run's modules.
+    """
+    run = Run.of_checkpoint(path) or Run(path.absolute().parent)
+    modules = (own_modules_of(run) if run.config_path.is_file() else None) or {}
+    if file := modules.get(class_path.rpartition(".")[0]):
+        import_own_classes({"net": class_path}, [Path(file).parent])
+        return True
+    if trust:
+        import_own_classes({"net": class_path}, [path.absolute().parent, Path.cwd()])
+    return trust

@@ -7,14 +7,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from mlp_lab.describe import loaded_class, own_subclasses
 from mlp_lab.errors import ChecksumError, ConfigError
 from mlp_lab.nets.net import Net
 
 Head = Literal["softmax", "sigmoid", "none"]
 """How outputs become probabilities: of K classes, of two by one logit, or not at all."""
-
-# What a file may name a class of; a class of anything else is code that nobody has asked for.
-_PACKAGE = "mlp_lab"
 
 
 class InferenceNet(nn.Module):
@@ -118,16 +116,18 @@ def rebuild(
 
 
 def _find_class(path: str, *, trust: bool) -> type[Net]:
-    module, _, name = path.rpartition(".")
-    if module.partition(".")[0] != _PACKAGE and not trust:
-        raise ConfigError(
-            f"the file names the class {path!r}, which is not of {_PACKAGE}. If you trust that "
-            "file, add --trust."
-        )
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"the file names the class {path!r}, which is not there.") from error
+    found: object = loaded_class(path)
+    if found not in own_subclasses(Net):
+        if not trust:
+            raise ConfigError(
+                f"the file names the class {path!r}, which is no net of mlp_lab. If you trust that "
+                "file, add --trust."
+            )
+        module, _, name = path.rpartition(".")
+        try:
+            found = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ConfigError(f"the file names the class {path!r}, which is not there.") from error
     if not (isinstance(found, type) and issubclass(found, Net)):
         raise ConfigError(f"the file names {path!r}, which is no net.")
     return found

@@ -99,8 +99,8 @@ def test_npz_with_objects_is_refused_and_never_run(models: dict[str, Path], tmp_
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"net": {"class_path": "os.system", "init_args": {}}}, "not of mlp_lab. If you trust"),
-        ({"net": {"class_path": "mlp_lab.nets.No", "init_args": {}}}, "which is not there"),
+        ({"net": {"class_path": "os.system", "init_args": {}}}, "no net of mlp_lab. If you trust"),
+        ({"net": {"class_path": "mlp_lab.nets.No", "init_args": {}}}, "no net of mlp_lab"),
         ({"net": {"class_path": "mlp_lab.data.Digits", "init_args": {}}}, "which is no net"),
         (
             {"net": {"class_path": "mlp_lab.nets.MLP", "init_args": {"hidden_dims": [10**9]}}},

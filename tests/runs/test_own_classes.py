@@ -1,14 +1,18 @@
 """Classes of the user's own are found beside a typed configuration, and change nothing else."""
 
 import json
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from mlp_lab.errors import ConfigError
+from mlp_lab.errors import ConfigError, MLPLabWarning
+from mlp_lab.run import Run
 from mlp_lab.runs.own_classes import class_names, import_own_classes
+from mlp_lab.runs.own_runs import _record_of
 from tests.conftest import CommandLine
 from tests.helpers.documents import python_files
 
@@ -43,15 +47,100 @@ def test_a_net_beside_the_configuration_trains(mlp_lab: CommandLine, tmp_path: P
     assert manifest["own_modules"] == {"my_net": str(tmp_path / "lab" / "my_net.py")}
 
 
-def test_a_run_with_it_is_used_again_with_trust_alone(mlp_lab: CommandLine, tmp_path: Path) -> None:
-    config = write_lab(tmp_path / "lab")
-    run_dir = mlp_lab("fit", "--config", config, *FIT).run_dir
+@pytest.fixture
+def lab_run(mlp_lab: CommandLine, tmp_path: Path) -> Path:
+    """A run of this user with a net of the user's own, whose module is not loaded any more."""
+    run_dir = mlp_lab("fit", "--config", write_lab(tmp_path / "lab"), *FIT).run_dir
     del sys.modules["my_net"]
-    refused = mlp_lab("test", "--run_dir", run_dir)
-    assert refused.code == 2
-    assert "names the class 'my_net.Waves'" in refused.err
+    return run_dir
+
+
+def test_ones_own_run_needs_no_trust(mlp_lab: CommandLine, lab_run: Path) -> None:
+    for words in (
+        ("test", "--run_dir", lab_run),
+        ("fit", "--run_dir", lab_run, "--trainer.max_epochs=2"),
+        ("validate", "--run_dir", lab_run),  # also after config.yaml has been written anew
+    ):
+        outcome = mlp_lab(*words)
+        assert (outcome.code, outcome.err) == (0, "")
+        del sys.modules["my_net"]
+
+
+def copied(run_dir: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(run_dir, tmp_path / "copy" / "version_0"))
+
+
+def renamed(run_dir: Path, tmp_path: Path) -> Path:
+    return run_dir.rename(run_dir.with_name("version_7"))
+
+
+def edited(run_dir: Path, tmp_path: Path) -> Path:
+    config = run_dir / "config.yaml"
+    config.write_text(config.read_text().replace("max_epochs: 1", "max_epochs: 2"))
+    return run_dir
+
+
+def with_another_module(run_dir: Path, tmp_path: Path) -> Path:
+    with (tmp_path / "lab" / "my_net.py").open("a") as file:
+        file.write("\n")
+    return run_dir
+
+
+def forgotten(run_dir: Path, tmp_path: Path) -> Path:
+    _record_of(Run(run_dir)).write_text("[]")
+    return run_dir
+
+
+@pytest.mark.parametrize("change", [copied, renamed, edited, with_another_module, forgotten])
+def test_any_other_run_needs_trust(
+    mlp_lab: CommandLine,
+    lab_run: Path,
+    tmp_path: Path,
+    change: Callable[[Path, Path], Path],
+) -> None:
+    run_dir = change(lab_run, tmp_path)
+    for words in (("test", "--run_dir", run_dir), ("fit", "--run_dir", run_dir)):
+        refused = mlp_lab(*words)
+        assert refused.code == 2
+        assert "names the class 'my_net.Waves' in model.net" in refused.err
+        assert refused.err.endswith("If you trust that file, add --trust.\n")
     assert "my_net" not in sys.modules
     assert mlp_lab("test", "--run_dir", run_dir, "--trust").code == 0
+
+
+def test_a_model_of_ones_own_run_needs_no_trust(
+    mlp_lab: CommandLine, lab_run: Path, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "points.npz", x=np.zeros((3, 2), np.float32))
+    best = lab_run / "checkpoints" / "best.ckpt"
+    assert mlp_lab("infer", best, "points.npz").code == 0
+    del sys.modules["my_net"]
+    shutil.copy(best, tmp_path / "lab" / "else.ckpt")
+    refused = mlp_lab("infer", "lab/else.ckpt", "points.npz")
+    assert refused.code == 2
+    assert "names the class 'my_net.Waves', which is no net of mlp_lab." in refused.err
+    # Then it is looked for beside the file and in the working directory.
+    assert mlp_lab("infer", "lab/else.ckpt", "points.npz", "--trust").code == 0
+
+
+def test_a_manifest_that_says_something_else_is_one_sentence(
+    mlp_lab: CommandLine, lab_run: Path
+) -> None:
+    (lab_run / "manifest.json").write_text('{"own_modules": ["x"]}')
+    refused = mlp_lab("test", "--run_dir", edited(lab_run, lab_run), "--trust")
+    assert refused.code == 2
+    assert "manifest.json' is damaged: own_modules are no files." in refused.err
+
+
+def test_a_state_directory_that_cannot_be_written_is_a_warning(
+    mlp_lab: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    assert mlp_lab("fit", *FIT).err == ""
+    with pytest.warns(MLPLabWarning, match="classes of your own in this run will need --trust"):
+        outcome = mlp_lab("fit", "--config", write_lab(tmp_path / "lab"), *FIT)
+    assert outcome.code == 0
 
 
 def test_a_flag_names_a_class_of_the_working_directory(

@@ -1,0 +1,65 @@
+"""Which configurations this user's own fits wrote: those are trusted as if they were typed."""
+
+import hashlib
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import platformdirs
+
+from mlp_lab.atomic import write_json
+from mlp_lab.errors import MLPLabError, MLPLabWarning, WriteError
+from mlp_lab.run import Run, read_json
+
+
+def remember(run: Run, own_modules: Mapping[str, str]) -> None:
+    """Note that a run's configuration, as it is now, is this user's own.
+
+    Args:
+        run: The run, with its config.yaml.
+        own_modules: Files of the modules that classes of the user's own were taken from, by name.
+    """
+    modules = {
+        name: {"file": file, "sha256": _hash(Path(file))} for name, file in own_modules.items()
+    }
+    try:
+        write_json(
+            _record_of(run),
+            {
+                "run": str(run.dir.resolve()),
+                "config_sha256": _hash(run.config_path),
+                "modules": modules,
+            },
+        )
+    except WriteError as error:
+        if not own_modules:
+            return
+        text = f"{error} So classes of your own in this run will need --trust."
+        warnings.warn(text, MLPLabWarning, stacklevel=2)
+
+
+def own_modules_of(run: Run) -> dict[str, str] | None:
+    """Return the modules of a run that this user's own fit wrote, by name; None for any other run.
+
+    The run must lie where it was made, and neither its config.yaml nor a module have changed since.
+    """
+    try:
+        record = read_json(_record_of(run))
+        modules = record.get("modules", {})
+        if record.get("config_sha256") != _hash(run.config_path):
+            return None
+        if any(_hash(Path(module["file"])) != module["sha256"] for module in modules.values()):
+            return None
+        return {name: module["file"] for name, module in modules.items()}
+    except (MLPLabError, OSError, AttributeError, KeyError, TypeError):
+        return None  # no such record, or one that somebody wrote into
+
+
+def _record_of(run: Run) -> Path:
+    """Return the file of what is known of a run, in the directory for the state of programs."""
+    place = hashlib.sha256(str(run.dir.resolve()).encode("utf-8", "surrogateescape"))
+    return platformdirs.user_state_path("mlp_lab") / "runs" / f"{place.hexdigest()[:32]}.json"
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
