@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 import yaml
 from filelock import BaseFileLock
 from jsonargparse import set_parsing_settings
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, WeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
@@ -33,6 +34,7 @@ from mlp_lab.run import Run
 from mlp_lab.runs.own_runs import remember
 from mlp_lab.settings import DEFAULT_RUNS_DIR, Command, Settings
 from mlp_lab.tasks import Schedule, Task
+from mlp_lab.threads import restore_threads
 
 DEFAULT_EXPERIMENT = "base"
 OVERFIT_MAX_EPOCHS = 100
@@ -231,12 +233,19 @@ class LabCLI(LightningCLI):
         if training:
             check_training(settings, self.model, user_callbacks)
             self._fix_steps_per_execution(user_callbacks)
+            for callback in user_callbacks:
+                if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+                    # A repeated epoch writes its file again, in the run that is its own.
+                    callback._enable_version_counter = False
         else:  # the average is what a checkpoint gives
             user_callbacks = [c for c in user_callbacks if not isinstance(c, WeightAveraging)]
         if not training or settings.fast_dev_run:  # nothing is written
             user_callbacks = [c for c in user_callbacks if not isinstance(c, Checkpoint)]
             kwargs["enable_checkpointing"] = False
         if training and is_first_process():
+            on_cpu = settings.accelerator == "cpu" or not torch.accelerator.is_available()
+            if self.settings.resumes and self.run is not None and on_cpu:
+                restore_threads(self.run)
             # Data that is missing is found out before a run directory is made.
             self.datamodule.prepare_data()
             self.datamodule.setup("fit")
@@ -264,6 +273,9 @@ class LabCLI(LightningCLI):
             raise ConfigError(f"The settings of trainer cannot work: {error}") from error
         if settings.overfit_batches:
             trainer.limit_val_batches = 0
+        # last.ckpt lies between epochs. With max_steps Lightning would go on within one, with
+        # neither its seed nor its order.
+        trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
         if trainer.strategy.root_device.type == "cpu":
             # Lightning sets it at import; Adam then looks for a GPU driver at each step, 30 us.
             os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
@@ -331,6 +343,7 @@ class LabCLI(LightningCLI):
             lab.EpochSeed(),
             step_metrics,
             lab.FiniteCheck(),
+            lab.CheckpointStates(),
             self.stopwatch,
             lab.RunRecord(
                 self.run, self.plain_config, ["mlp-lab", *sys.argv[1:]], self.settings.own_modules

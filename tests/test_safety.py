@@ -279,6 +279,29 @@ class TestForeignCheckpoints:
         assert "is no checkpoint of mlp_lab" in mlp_lab("test", "--ckpt_path=other.ckpt").err
         assert "is torn, or no file of tensors" in mlp_lab("test", "--ckpt_path=text.ckpt").err
 
+    @pytest.mark.parametrize("key", ["best_model_path", "kth_best_model_path", "best_k_models"])
+    @pytest.mark.parametrize("whose", ["BestCheckpoint", "ModelCheckpoint"])
+    def test_what_a_state_names_outside_is_not_deleted(
+        self, mlp_lab: CommandLine, tmp_path: Path, whose: str, key: str
+    ) -> None:
+        keep = "{class_path: ModelCheckpoint, init_args: {monitor: val/acc, mode: max}}"
+        words = ["--data.source=Digits", f"--trainer.callbacks=[{keep}]"]
+        run_dir = mlp_lab("fit", *words, "--trainer.max_epochs=1").run_dir
+        victim = tmp_path / "victim.ckpt"
+        victim.mkdir()
+        (victim / "thesis.txt").write_text("all of it")
+        last = run_dir / "checkpoints" / "last.ckpt"
+        checkpoint = read_checkpoint(last)
+        (state_key,) = (k for k in checkpoint["callbacks"] if k.startswith(whose))
+        name = os.path.relpath(victim, last.parent)
+        state = checkpoint["callbacks"][state_key]
+        state[key] = {name: torch.tensor(0.0)} if key == "best_k_models" else name
+        torch.save(checkpoint, last)
+        outcome = mlp_lab("fit", f"--run_dir={run_dir}", "--trainer.max_epochs=3")
+        assert outcome.code == 2
+        assert f"The checkpoint names the file {name!r}" in outcome.err
+        assert (victim / "thesis.txt").read_text() == "all of it"
+
     def test_another_net_is_refused(self, mlp_lab: CommandLine, digits_run: Path) -> None:
         outcome = mlp_lab("test", f"--run_dir={digits_run}", "--model.net.hidden_dims=[7]")
         assert outcome.code == 2

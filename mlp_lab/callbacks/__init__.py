@@ -2,6 +2,7 @@
 
 from mlp_lab.callbacks.checkpoints import (
     BestCheckpoint,
+    CheckpointStates,
     LastCheckpoint,
     WholeFileCheckpointIO,
     check_fits,
@@ -22,6 +23,7 @@ from mlp_lab.callbacks.weight_averaging import SWAWeightAveraging
 
 __all__ = [
     "BestCheckpoint",
+    "CheckpointStates",
     "EpochLines",
     "EpochSeed",
     "Figures",

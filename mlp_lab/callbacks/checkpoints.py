@@ -1,6 +1,7 @@
 """best.ckpt and last.ckpt, each written whole or not at all."""
 
 import io
+import os
 import warnings
 from pathlib import Path
 from typing import Any, Literal
@@ -33,10 +34,90 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
         write_bytes(Path(path), buffer.getbuffer())
 
 
+State = dict[str, Any]
+"""What a ModelCheckpoint knows of the files that it has written, and will delete."""
+
+_PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+
+
+def _name_files(state: State) -> State:
+    """Name files by their path below the directory they are in, so that a moved run goes on."""
+    directory = state["dirpath"]
+
+    def name(path: str) -> str:
+        return os.path.relpath(path, directory) if path else ""
+
+    names = {key: name(state[key]) for key in _PATHS}
+    scores = {name(path): score for path, score in state["best_k_models"].items()}
+    return {**state, **names, "best_k_models": scores, "dirpath": None}
+
+
+def _place_files(state: State, directory: Path) -> State:
+    """Put the files of a state into a directory, and refuse those that would lie outside of it.
+
+    Raises:
+        ChecksumError: The state names something else than a checkpoint below the directory.
+    """
+    before = state.get("dirpath")
+
+    def place(name: object) -> str:
+        if name == "":
+            return ""
+        path = Path(str(name))
+        if before and path.is_absolute():  # as Lightning has it
+            path = Path(os.path.relpath(path, before))
+        placed = directory / path
+        inside = placed.resolve().is_relative_to(directory.resolve())
+        if not inside or ".." in path.parts or path.suffix != ModelCheckpoint.FILE_EXTENSION:
+            raise ChecksumError(
+                f"The checkpoint names the file {str(name)!r}, which is none below "
+                f"{str(directory)!r}."
+            )
+        return str(placed)
+
+    places = {key: place(state[key]) for key in _PATHS}
+    scores = {place(name): score for name, score in state["best_k_models"].items()}
+    return {**state, **places, "best_k_models": scores, "dirpath": str(directory)}
+
+
+class CheckpointStates(pl.Callback):
+    """Let the states of the user's own ModelCheckpoints name files of their directory alone.
+
+    Lightning deletes what such a state names, wherever that is, and forgets it where the directory
+    has another name than before.
+    """
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Name the files."""
+        states = checkpoint.get("callbacks", {})
+        for callback in _users_checkpoints(trainer):
+            if callback.state_key in states:
+                states[callback.state_key] = _name_files(states[callback.state_key])
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Put them where the run is now."""
+        states = checkpoint.get("callbacks", {})
+        for callback in _users_checkpoints(trainer):
+            if callback.state_key in states:
+                state = _place_files(states[callback.state_key], Path(str(callback.dirpath)))
+                states[callback.state_key] = {**state, "dirpath": callback.dirpath}
+                callback.current_score = state["current_score"]
+
+
+def _users_checkpoints(trainer: pl.Trainer) -> list[ModelCheckpoint]:
+    return [
+        callback
+        for callback in trainer.checkpoint_callbacks
+        if isinstance(callback, ModelCheckpoint) and not isinstance(callback, _RunCheckpoint)
+    ]
+
+
 class _RunCheckpoint(ModelCheckpoint):
     """A checkpoint of fixed name whose state names files alone, so that a moved run resumes."""
-
-    _PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
     def __init__(
         self,
@@ -59,27 +140,26 @@ class _RunCheckpoint(ModelCheckpoint):
         """Name the state; Lightning asks for it at each hook, and ModelCheckpoint spells it out."""
         return type(self).__name__
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Return the state with file names in place of paths."""
-        state = super().state_dict()
-        names = {key: Path(state[key]).name if state[key] else "" for key in self._PATHS}
-        scores = {Path(path).name: score for path, score in state["best_k_models"].items()}
-        return {**state, **names, "best_k_models": scores, "dirpath": None}
+        return _name_files(super().state_dict())
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take a state over into the directory that the run is in now."""
+    def load_state_dict(self, state_dict: State) -> None:
+        """Take a state over into the directory that the run is in now.
+
+        Raises:
+            ChecksumError: It names another file than this one.
+        """
         directory = Path(str(self.dirpath))
-        if not (directory / f"{self.filename}.ckpt").is_file():
+        own = f"{self.filename}{self.FILE_EXTENSION}"
+        named = {*state_dict["best_k_models"], *(state_dict[key] for key in _PATHS)}
+        if others := sorted(map(str, named - {"", own})):
+            raise ChecksumError(f"The checkpoint names the file {others[0]!r} in place of {own!r}.")
+        if not (directory / own).is_file():
             return  # the state is of another run, whose best is no rival here
-        paths = {
-            key: str(directory / state_dict[key]) if state_dict[key] else "" for key in self._PATHS
-        }
-        scores = {
-            str(directory / name): score for name, score in state_dict["best_k_models"].items()
-        }
-        super().load_state_dict(
-            {**state_dict, **paths, "best_k_models": scores, "dirpath": self.dirpath}
-        )
+        state = _place_files(state_dict, directory)
+        super().load_state_dict({**state, "dirpath": self.dirpath})
+        self.current_score = state["current_score"]
 
 
 class BestCheckpoint(_RunCheckpoint):

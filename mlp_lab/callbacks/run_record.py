@@ -19,6 +19,7 @@ from mlp_lab.loggers import run_loggers
 from mlp_lab.nets import measure_net
 from mlp_lab.run import Run, now
 from mlp_lab.tasks import Task
+from mlp_lab.threads import describe_threads
 
 _MOST_CLASSES_LISTED = 12
 
@@ -46,6 +47,7 @@ class RunRecord(pl.Callback):
         self.config = dict(config)
         self.command = command
         self.own_modules = dict(own_modules)
+        self._metrics: dict[str, float] = {}
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Write the manifest's first half."""
@@ -61,6 +63,7 @@ class RunRecord(pl.Callback):
             versions=versions(),
             device=device_name(trainer),
             processes=trainer.world_size,
+            **describe_threads(),
             seed=self.config["seed_everything"],
             own_modules=known.get("own_modules", {}) | self.own_modules,
         )
@@ -114,19 +117,28 @@ class RunRecord(pl.Callback):
         checkpoint: dict[str, Any],
     ) -> None:
         """Put the configuration and the scores into the checkpoint, which may be copied away."""
-        metrics = {
+        self._metrics |= {
             key: float(value) for key, value in trainer.callback_metrics.items() if "/" in key
         }
         checkpoint["mlp_lab"] = {
             "version": mlp_lab.__version__,
             "config": self.config,
-            "metrics": metrics,
+            "metrics": dict(self._metrics),
         }
         datamodule = trainer.datamodule  # type: ignore[attr-defined]  # set by a connector
         if isinstance(datamodule, LabDataModule) and isinstance(pl_module, Task):
             name = self.run.name if self.run else ""
-            model = describe_model(pl_module, datamodule, name, metrics)
+            model = describe_model(pl_module, datamodule, name, self._metrics)
             checkpoint["mlp_lab"]["model"] = model.plain()
+
+    def on_load_checkpoint(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        checkpoint: dict[str, Any],
+    ) -> None:
+        """Take the scores of the last validation over: there may be none before the next file."""
+        self._metrics = dict(checkpoint["mlp_lab"]["metrics"])
 
 
 def describe_data(data: LabDataModule) -> dict[str, Any]:

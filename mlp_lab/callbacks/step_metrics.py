@@ -1,7 +1,11 @@
 """Loss, accuracy and learning rate of every training step, without slowing the loop."""
 
+import itertools
 import time
+from bisect import bisect
 from collections.abc import Mapping
+from operator import itemgetter
+from statistics import fmean
 from typing import Any
 
 import lightning.pytorch as pl
@@ -20,8 +24,8 @@ class StepMetrics(pl.Callback):
     Reading a number off the device waits for the device; logging each step the usual way makes a
     small net's step twice as long. Every key of the step's result that starts with ``train/`` is
     collected. metrics.csv, Neptune and MLflow get every step, other loggers every
-    ``log_every_n_steps``-th. With several processes the steps are the first one's, on its share of
-    each batch.
+    ``log_every_n_steps``-th. Where a step gathers the gradients of several batches, its numbers are
+    their means. With several processes the steps are the first one's, on its share of each batch.
 
     Attributes:
         epoch_means: Mean over the steps of the epoch so far, by key; a small last batch counts like
@@ -35,10 +39,12 @@ class StepMetrics(pl.Callback):
         self._values: dict[str, list[Tensor]] = {}
         self._sums: dict[str, float] = {}
         self._num_steps = 0
+        self._steps_done = 0
         self._last_flush = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Drop the rows that a resumed run is about to repeat."""
+        self._steps_done = trainer.global_step
         for logger in run_loggers(trainer.loggers):
             logger.go_back(trainer.global_step)
 
@@ -57,7 +63,12 @@ class StepMetrics(pl.Callback):
     ) -> None:
         """Keep the tensors of the step, or of several, where they are."""
         steps = outputs.get("steps", [outputs])
-        self._steps += range(trainer.global_step - len(steps) + 1, trainer.global_step + 1)
+        done = trainer.global_step
+        if done > self._steps_done:
+            self._steps += range(done - len(steps) + 1, done + 1)
+        else:  # a part of the step to come
+            self._steps.append(done + 1)
+        self._steps_done = done
         for step in steps:
             self._learning_rates.append(step["lr"])
             for key, value in step.items():
@@ -77,18 +88,25 @@ class StepMetrics(pl.Callback):
     def _flush(self, trainer: pl.Trainer) -> None:
         """Read the collected numbers off the device at once, and log them."""
         self._last_flush = time.monotonic()
-        if not self._steps:
+        whole = bisect(self._steps, self._steps_done)  # of a step to come there may be a part
+        if not whole:
             return
-        columns = {key: torch.stack(values).tolist() for key, values in self._values.items()}
-        self._num_steps += len(self._steps)
+        steps, self._steps = self._steps[:whole], self._steps[whole:]
+        rates, self._learning_rates = self._learning_rates[:whole], self._learning_rates[whole:]
+        columns = {
+            key: torch.stack(values[:whole]).tolist() for key, values in self._values.items()
+        }
+        self._values = {key: values[whole:] for key, values in self._values.items()}
+        self._num_steps += whole
         for key, values in columns.items():
             self._sums[key] = self._sums.get(key, 0.0) + sum(values)
         self.epoch_means = {key: total / self._num_steps for key, total in self._sums.items()}
 
-        columns["lr"] = self._learning_rates
-        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        rows_by_step = dict(zip(self._steps, rows, strict=True))
-        self._steps, self._learning_rates, self._values = [], [], {}
+        rows_by_step = {}
+        batches = zip(steps, rates, *columns.values(), strict=True)
+        for step, group in itertools.groupby(batches, key=itemgetter(0)):
+            _, (*_, rate), *values = zip(*group, strict=True)
+            rows_by_step[step] = dict(zip(columns, map(fmean, values), strict=True)) | {"lr": rate}
         self._log(trainer, rows_by_step)
         require_finite_steps(rows_by_step)
 

@@ -15,6 +15,7 @@ from mlp_lab.errors import WorkerError
 from mlp_lab.interruption import Interrupted, end_with_parent, raise_on_signals
 from mlp_lab.sweep.grid import Trial
 from mlp_lab.sweep.trials import Outcome, SweepDir, run_trial
+from mlp_lab.threads import count_cores
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -41,7 +42,7 @@ def run_in_processes(
     for trial in trials:
         todo.put(trial)
     jobs = min(jobs, len(trials))
-    threads = max(1, _num_cores() // jobs)
+    threads = max(1, count_cores() // jobs)
     arguments = (sweep, todo, done, os.getpid())
     workers = [context.Process(target=_work, args=arguments) for _ in range(jobs)]
     with _environment("OMP_NUM_THREADS", str(threads)):  # read when torch is loaded
@@ -59,11 +60,6 @@ def run_in_processes(
     finally:
         for worker in workers:
             worker.join()
-
-
-def _num_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 @contextlib.contextmanager

@@ -78,42 +78,55 @@ def dangerous(found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     ]
 
 
-def arguments(canary: Path) -> list[Config]:
-    """What makes one function or another leave a trace."""
-    return [
-        {"args": ["touch", str(canary)]},
-        {"command": f"touch {canary}"},
-        {"cmd": f"touch {canary}"},
-        {"file": str(canary), "mode": "w"},
-        {"source": f"open({str(canary)!r}, 'w')"},
-        {"dirpath": str(canary.parent / "canaries"), "filename": "canary"},
-        {"path": str(canary), "mode": 511},
-        {"name": str(canary)},
-    ]
+def arguments(name: str, canary: Path) -> Config:
+    """What makes a function leave a trace, by what it is called."""
+    touch = ["touch", str(canary)]
+    match name:
+        case "Popen" | "run" | "call" | "check_call" | "check_output" | "getoutput":
+            return {"args": touch} if name != "getoutput" else {"cmd": " ".join(touch)}
+        case "system":
+            return {"command": " ".join(touch)}
+        case "popen":
+            return {"cmd": " ".join(touch)}
+        case "exec" | "eval" | "compile":
+            return {"source": f"open({str(canary)!r}, 'w')"}
+        case "open" | "FileIO":
+            return {"file": str(canary), "mode": "w"}
+        case "makedirs":
+            return {"name": str(canary)}
+        case "SimpleProfiler" | "AdvancedProfiler":
+            return {"dirpath": str(canary), "filename": "x"}
+        case "load":
+            (canary.parent / "hubconf.py").write_text(f"open({str(canary)!r}, 'w')\n")
+            return {"repo_or_dir": str(canary.parent), "model": "x", "source": "local"}
+    return {"path": str(canary)}
 
 
 def configurations(canary: Path, base: Config, seed: int) -> Iterator[Config]:
     """Yield hostile forms of a configuration without end."""
     rng = random.Random(seed)
     found = callables()
-    worst = dangerous(found)
-    traces = arguments(canary)
+    by_name: dict[str, list[tuple[str, Any]]] = {}
+    for path, value in dangerous(found):
+        by_name.setdefault(value.__name__, []).append((path, value))
     while True:
-        path, _ = rng.choice(worst if rng.random() < 0.7 else found)
-        spec: Any = {"class_path": path, "init_args": rng.choice(traces)}
+        worst = by_name[rng.choice(sorted(by_name))]  # each as often, wherever it is reached from
+        path, value = rng.choice(worst if rng.random() < 0.8 else found)
+        given = arguments(getattr(value, "__name__", ""), canary)
+        spec: Any = {"class_path": path, "init_args": given}
         form = rng.choice(("spec", "spec", "spec", "path", "text", "list", "dict_kwargs"))
         spec = {
             "spec": spec,
             "path": path,
             "text": json.dumps(spec),
             "list": [spec],
-            "dict_kwargs": {"class_path": path, "dict_kwargs": spec["init_args"]},
+            "dict_kwargs": {"class_path": path, "dict_kwargs": given},
         }[form]
         config = json.loads(json.dumps(base))
-        if rng.random() < 0.5:
+        if rng.random() < 0.6:
             slot, outer, name = rng.choice(NESTED)
-            value = {"class_path": outer, "init_args": {name: rng.choice((spec, {"file": spec}))}}
-            put(config, slot, value)
+            inner = {"file": spec} if name == "console_kwargs" else spec
+            put(config, slot, {"class_path": outer, "init_args": {name: inner}})
         else:
             put(config, rng.choice(SLOTS), spec)
         yield config

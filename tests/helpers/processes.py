@@ -17,7 +17,7 @@ CONTEXT.set_forkserver_preload(
 )
 
 
-def _run(words: list[str], cwd: Path, file_size_limit: int | None) -> None:
+def _run(words: list[str], cwd: Path, file_size_limit: int | None, num_threads: int) -> None:
     import resource
 
     import torch
@@ -25,7 +25,7 @@ def _run(words: list[str], cwd: Path, file_size_limit: int | None) -> None:
     from mlp_lab.cli import main
 
     os.chdir(cwd)
-    torch.set_num_threads(1)
+    torch.set_num_threads(num_threads)
     for stream, number in (("out.txt", 1), ("err.txt", 2)):
         os.dup2(os.open(stream, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     sys.argv = ["mlp-lab", *words]
@@ -36,7 +36,7 @@ def _run(words: list[str], cwd: Path, file_size_limit: int | None) -> None:
 
 @contextmanager
 def started(
-    *words: str, cwd: Path, file_size_limit: int | None = None
+    *words: str, cwd: Path, file_size_limit: int | None = None, num_threads: int = 1
 ) -> Iterator[ForkServerProcess]:
     """Start a command; it is killed at the end if it still runs.
 
@@ -46,8 +46,9 @@ def started(
         words: The words after ``mlp-lab``.
         cwd: Where to run it.
         file_size_limit: Bytes that a file may grow to, as if the disk were full then.
+        num_threads: Number of threads that compute.
     """
-    process = CONTEXT.Process(target=_run, args=(list(words), cwd, file_size_limit))
+    process = CONTEXT.Process(target=_run, args=(list(words), cwd, file_size_limit, num_threads))
     process.start()
     try:
         yield process

@@ -1,7 +1,8 @@
 """What tests of training share."""
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,12 @@ def assert_same_training(first: Path, second: Path) -> None:
             if key.startswith("BestCheckpoint")
         ]
         assert scores[0] == scores[1]
+
+
+def callbacks(**arguments: Mapping[str, Any]) -> str:
+    """Return the flag for callbacks of these names with these arguments."""
+    specs = [{"class_path": name, "init_args": given} for name, given in arguments.items()]
+    return f"--trainer.callbacks={json.dumps(specs)}"
 
 
 class KilledError(BaseException):
