@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from mlp_lab import __version__
 from mlp_lab.errors import MLPLabError
+from mlp_lab.files.plain_text import as_shown
 from mlp_lab.interruption import Interrupted, exit_code
+from mlp_lab.runs.config_files import check_configs
 from mlp_lab.suggest import did_you_mean
 
 USAGE_ERROR = 2
@@ -58,13 +60,19 @@ def main(args: Sequence[str] | None = None) -> int:
     if not words:
         parser.print_help()
         return USAGE_ERROR
-    command = words[0]
+    command, *rest = words
     if command not in COMMANDS:
         parser.parse_args(words[:1])  # --help and --version end here
         return _report(f"There is no command {command!r}. {did_you_mean(command, COMMANDS)}")
+    if command == "fit" and not rest:
+        return _report(
+            "fit what? Try mlp-lab fit --config configs/quickstart.yaml, which needs no download, "
+            "or configs/base.yaml, which also says what is not typed."
+        )
     try:
+        check_configs(rest)
         module = importlib.import_module(COMMANDS[command].module)
-        code: int = module.main(command, words[1:])
+        code: int = module.main(command, rest)
     except MLPLabError as error:
         if verbose:
             traceback.print_exc()
@@ -80,7 +88,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _report(message: str, code: int = USAGE_ERROR) -> int:
-    print(f"mlp-lab: error: {message}", file=sys.stderr)
+    print(f"mlp-lab: error: {as_shown(message)}", file=sys.stderr)
     return code
 
 

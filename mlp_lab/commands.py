@@ -15,6 +15,7 @@ from mlp_lab.console import print_table, quieten
 from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError, MLPLabWarning, WriteError
 from mlp_lab.evaluation import classification_report
+from mlp_lab.files.plain_text import as_shown
 from mlp_lab.interruption import Interrupted, raise_on_signals
 from mlp_lab.lightning_cli import LabCLI, is_first_process
 from mlp_lab.loggers import run_loggers
@@ -31,7 +32,7 @@ def main(command: str, args: Sequence[str]) -> int:
     settings = read_settings(cast(Command, command), args)
     cli = LabCLI(cast(Command, command), settings)
     if is_first_process():
-        print(settings.origin)
+        print(as_shown(settings.origin))
     runners: dict[str, Callable[[LabCLI], int]] = {
         "fit": fit,
         "validate": validate,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlp_lab.errors import MLPLabWarning
+from mlp_lab.files.plain_text import as_shown
 
 _WIDE = 200
 
@@ -37,7 +38,7 @@ def _format_plainly(
     message: Warning | str, category: type[Warning], *where: Any, **line: Any
 ) -> str:
     if issubclass(category, MLPLabWarning):
-        return f"warning: {message}\n"
+        return f"warning: {as_shown(str(message))}\n"
     return _format_fully(message, category, *where, **line)
 
 
@@ -50,7 +51,7 @@ def print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     columns = [key for key in rows[0] if any(row[key] != "" for row in rows)] if rows else []
     table = Table(*columns, title=title, title_justify="left")
     for row in rows:
-        table.add_row(*(Text(_four_digits(row[key])) for key in columns))
+        table.add_row(*(Text(as_shown(_four_digits(row[key]))) for key in columns))
     # Where it goes to a file there is no width to keep to.
     Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
 
@@ -64,7 +65,7 @@ def print_table(title: str, rows: Mapping[str, Any]) -> None:
 
     table = Table(title=title, title_justify="left", show_header=False)
     for key, value in rows.items():
-        table.add_row(key, _four_digits(value))
+        table.add_row(Text(as_shown(key)), Text(as_shown(_four_digits(value))))
     Console().print(table)
 
 

@@ -15,6 +15,7 @@ from torchmetrics.functional.classification import (
 )
 
 from mlp_lab.data import SampleSubset
+from mlp_lab.files.plain_text import as_shown
 from mlp_lab.tasks import Task
 
 Numbers = NDArray[np.floating]
@@ -200,7 +201,7 @@ def classification_report(confusion: Tensor, class_names: Sequence[str]) -> str:
         true.ravel().repeat(counts),
         predicted.ravel().repeat(counts),
         labels=range(len(class_names)),
-        target_names=list(class_names),
+        target_names=[as_shown(name) for name in class_names],
         digits=4,
         zero_division=0.0,
     )

@@ -19,6 +19,7 @@ def read_rows(path: Path) -> Rows:
         return []
     text = path.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]
+    csv.field_size_limit(max(csv.field_size_limit(), len(whole)))
     return list(csv.DictReader(io.StringIO(whole)))
 
 

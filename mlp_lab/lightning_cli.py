@@ -194,6 +194,7 @@ class LabCLI(LightningCLI):
             )
         if config.trainer.overfit_batches and not self.settings.is_typed("trainer.max_epochs"):
             config.trainer.max_epochs = OVERFIT_MAX_EPOCHS
+            print(f"epochs: {OVERFIT_MAX_EPOCHS}, unless --trainer.max_epochs is typed")
         if config.experiment is None:
             configs = self.settings.configs
             config.experiment = Path(configs[0]).stem if configs else DEFAULT_EXPERIMENT
@@ -244,8 +245,10 @@ class LabCLI(LightningCLI):
             kwargs["enable_checkpointing"] = False
         if training and is_first_process():
             on_cpu = settings.accelerator == "cpu" or not torch.accelerator.is_available()
-            if self.settings.resumes and self.run is not None and on_cpu:
-                restore_threads(self.run)
+            if self.settings.resumes and self.run is not None:
+                self._check_unchanged(self.run)
+                if on_cpu:
+                    restore_threads(self.run)
             # Data that is missing is found out before a run directory is made.
             self.datamodule.prepare_data()
             self.datamodule.setup("fit")
@@ -303,13 +306,6 @@ class LabCLI(LightningCLI):
                 )
         config = yaml.safe_dump(self.plain_config, sort_keys=False, allow_unicode=True, width=100)
         if self.run is not None:
-            if changed := self.settings.changed_for_training(self.plain_config):
-                raise ConfigError(
-                    f"{changed[0]} is not what the run began with, so going on would be no run of "
-                    "either setting. Leave it out, or begin a new run: "
-                    f"mlp-lab fit --config {self.run.config_path} {' '.join(self.settings.flags)}"
-                )
-            self._check_horizon()
             self._lock = self.run.lock()
             remove_leftovers(self.run.dir)
             write_text(self.run.config_path, config)
@@ -319,6 +315,16 @@ class LabCLI(LightningCLI):
             self.run = Run.create(self.config.runs_dir, self.config.experiment, config)
             self._lock = self.run.lock()
             remember(self.run, self.settings.own_modules)
+
+    def _check_unchanged(self, run: Run) -> None:
+        """Refuse settings that no resumed run may change."""
+        if changed := self.settings.changed_for_training(self.plain_config):
+            raise ConfigError(
+                f"{changed[0]} is not what the run began with, so going on would be no run of "
+                "either setting. Leave it out, or begin a new run: "
+                f"mlp-lab fit --config {run.config_path} {' '.join(self.settings.flags)}"
+            )
+        self._check_horizon()
 
     def _check_horizon(self) -> None:
         """Refuse another number of epochs for a resumed run whose schedule stretches over them."""

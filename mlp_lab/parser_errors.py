@@ -27,7 +27,10 @@ def explain_parser_error(
     if found := re.search(r"[Uu]nrecognized arguments: (\S+)", text):
         word = found[1]
         if not word.startswith("--"):
-            return f"{word!r} stands alone; settings are typed as --key value."
+            return (
+                f"{word!r} stands alone; settings are typed as --key value, lists as --key=[1,2], "
+                "and a directory of images to predict as --data.predict_dir."
+            )
         return _unknown_setting(word[2:].split("=")[0], options)
     if found := re.search(r"Expected '([^']+)' to be a subclass of <class '(?:.*\.)?(\w+)'>", text):
         return f"{key} names {found[1]!r}, which is not a subclass of {found[2]}."

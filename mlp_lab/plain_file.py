@@ -33,4 +33,23 @@ def load_plain(path: Path, *, mmap: bool = False) -> dict[Any, Any]:
         raise ChecksumError(f"{str(path)!r} is torn, or no file of tensors at all.") from error
     if not isinstance(content, dict):
         raise ChecksumError(f"{str(path)!r} holds a {type(content).__name__} and no dict.")
+    _check_sizes(content, path)
     return content
+
+
+def _check_sizes(content: object, path: Path) -> None:
+    """Refuse tensors that say to be larger than the numbers that the file holds for them."""
+    todo = [content]
+    while todo:
+        match todo.pop():
+            case torch.Tensor() as tensor if tensor.layout is torch.strided:
+                held = tensor.untyped_storage().nbytes() // tensor.element_size()
+                if tensor.numel() > held:
+                    shape = tuple(tensor.shape)
+                    raise ChecksumError(
+                        f"{str(path)!r} says to hold a tensor of {shape}, and has {held:,} numbers."
+                    )
+            case dict() as inner:
+                todo += inner.values()
+            case list() | tuple() as inner:
+                todo += inner

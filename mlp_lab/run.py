@@ -231,7 +231,8 @@ def check_experiment(name: str) -> None:
     Raises:
         ConfigError: It is a path, or nothing.
     """
-    if Path(name).name != name or name in ("", ".", ".."):
+    is_text = name.isprintable()  # no half of a character either, nor what a terminal obeys
+    if Path(name).name != name or name in ("", ".", "..") or not is_text:
         raise ConfigError(
             f"experiment is {name!r}; it names a directory, so it must be one plain name."
         )

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import yaml
 
 from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
+from mlp_lab.files.plain_yaml import load_yaml
 from mlp_lab.run import Run
 from mlp_lab.runs.config_files import find_config, format_config
 from mlp_lab.runs.own_classes import import_own_classes, typed_settings
@@ -133,9 +134,11 @@ def read_settings(command: Command, words: Sequence[str]) -> Settings:
     for content in (*contents, typed_settings(flags)):
         own_modules |= import_own_classes(content, directories)
     new = Settings(configs, flags, own_modules=own_modules)
-    if {"-h", "--help", "--print_config"} & {word.split("=")[0] for word in flags}:
+    asked = {word.split("=")[0] for word in flags}
+    names_run = typed.run_dir or typed.ckpt_path
+    if {"-h", "--help"} & asked or ("--print_config" in asked and not names_run):
         return new
-    if command in ("stats", "prepare") and not (typed.run_dir or typed.ckpt_path):
+    if command in ("stats", "prepare") and not names_run:
         return new  # data need no run
     runs_dir = _runs_dir(flags, Path(said[-1]) if said else DEFAULT_RUNS_DIR)
     run, checkpoint = _find_checkpoint(command, typed, runs_dir)
@@ -182,7 +185,7 @@ def _directories(first: Iterable[Path]) -> list[Path]:
 def _read_yaml(path: Path) -> dict[str, Any]:
     """Read settings; the parser would not say which file is wrong, or where."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"config {str(path)!r} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -191,6 +194,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         place = error.problem_mark
         where = f", line {place.line + 1}, column {place.column + 1}" if place else ""
         raise ConfigError(f"config {str(path)!r} is no YAML{where}: {error.problem}.") from error
+    except (ValueError, RecursionError) as error:  # a date that is none, nested without end
+        raise ConfigError(f"config {str(path)!r} cannot be read: {error!s}.") from error
     if not isinstance(content, dict) or not content:
         raise ConfigError(f"config {str(path)!r} holds no settings of the form key: value.")
     for key in ("run_dir", "ckpt_path"):

@@ -30,8 +30,10 @@ def shell_lines() -> list[str]:
 
 
 @pytest.mark.parametrize("line", [line for line in shell_lines() if line.startswith("mlp-lab")])
-def test_command_parses(line: str, mlp_lab: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    command, *words = shlex.split(line)[1:]
+def test_command_parses(
+    line: str, mlp_lab: CommandLine, digits_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, *words = shlex.split(line.replace("runs/base/version_0", str(digits_run)))[1:]
     module = importlib.import_module(COMMANDS[command].module)
     if hasattr(module, "make_parser"):
         module.make_parser(command).parse_args(words)

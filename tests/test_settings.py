@@ -95,7 +95,7 @@ def test_a_configuration_that_was_not_typed_may_not_name_any_class(run: Run) -> 
 
 def test_a_damaged_configuration_is_named(run: Run) -> None:
     for text, message in (
-        ("data: [", r"config.yaml' is no YAML, line 1, column 8"),
+        ("data: [", r"config.yaml' is no YAML, line 2, column 1"),
         ("", r"config.yaml' holds no settings"),
         ("- data", r"config.yaml' holds no settings"),
         ("run_dir: x", r"config.yaml' sets run_dir; that is typed as --run_dir"),

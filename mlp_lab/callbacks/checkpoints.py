@@ -211,7 +211,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         checkpoint = load_plain(path)
     except FileNotFoundError as error:
         raise RunNotFoundError(f"ckpt_path {str(path)!r} is not there.") from error
-    if not {"mlp_lab", "state_dict"} <= checkpoint.keys():
+    own = checkpoint.get("mlp_lab")
+    has_config = isinstance(own, dict) and isinstance(own.get("config"), dict)
+    if not has_config or not isinstance(checkpoint.get("state_dict"), dict):
         raise ChecksumError(f"{str(path)!r} is no checkpoint of mlp_lab.")
     return checkpoint
 
@@ -226,14 +228,18 @@ def check_fits(checkpoint_path: Path, task: Task) -> int:
         ConfigError: It is of another net.
     """
     checkpoint = read_checkpoint(checkpoint_path)
-    version = checkpoint["mlp_lab"]["version"]
+    version = checkpoint["mlp_lab"].get("version")
     if version != __version__:
         warnings.warn(
             f"{str(checkpoint_path)!r} was written by mlp_lab {version}; this is {__version__}.",
             MLPLabWarning,
             stacklevel=2,
         )
-    theirs = {name: tuple(tensor.shape) for name, tensor in checkpoint["state_dict"].items()}
+    theirs = {
+        name: tuple(tensor.shape)
+        for name, tensor in checkpoint["state_dict"].items()
+        if isinstance(tensor, torch.Tensor)
+    }
     ours = {name: tuple(tensor.shape) for name, tensor in task.state_dict().items()}
     if different := sorted(name for name in theirs | ours if theirs.get(name) != ours.get(name)):
         name = different[0]
@@ -242,4 +248,10 @@ def check_fits(checkpoint_path: Path, task: Task) -> int:
             f"{str(checkpoint_path)!r} is of another net: {name} is {there} in it and {here} "
             "in the configuration."
         )
-    return int(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
+    try:
+        done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    except (KeyError, TypeError) as error:
+        raise ChecksumError(f"{str(checkpoint_path)!r} does not say how far it is.") from error
+    if not isinstance(done, int) or done < 0:
+        raise ChecksumError(f"{str(checkpoint_path)!r} says to be {done!r} epochs far.")
+    return done

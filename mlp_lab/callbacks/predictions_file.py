@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mlp_lab.atomic import replacing
 from mlp_lab.data import LabDataModule, SampleSubset
+from mlp_lab.files.plain_text import as_cell
 
 
 class PredictionsFile(BasePredictionWriter):
@@ -91,10 +92,14 @@ def write_predictions(path: Path, samples: SampleSubset, columns: Columns) -> No
     table: Columns = [("index", rows), *columns]
     if samples.samples.files is not None:
         table.insert(1, ("file", [samples.samples.files[row] for row in rows]))
-    with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with (
+        replacing(path) as part,
+        part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([head for head, _ in table])
-        writer.writerows(zip(*(values for _, values in table), strict=True))
+        writer.writerow([as_cell(head) for head, _ in table])
+        rows_ = zip(*(values for _, values in table), strict=True)
+        writer.writerows([as_cell(value) for value in row] for row in rows_)
 
 
 def _six_digits(values: Tensor) -> list[str]:

@@ -15,6 +15,7 @@ import mlp_lab
 from mlp_lab.data import PARTS, LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.export.model_info import describe_model
+from mlp_lab.files.plain_text import as_shown
 from mlp_lab.loggers import run_loggers
 from mlp_lab.nets import measure_net
 from mlp_lab.run import Run, now
@@ -84,7 +85,7 @@ class RunRecord(pl.Callback):
         data = describe_data(datamodule) if isinstance(datamodule, LabDataModule) else {}
         if data:
             sizes = ", ".join(f"{n:,} {part}" for part, n in data["samples"].items())
-            print(f"data: {data['source']}: {sizes} (validation = {data['validation']})")
+            print(f"data: {as_shown(data['source'])}: {sizes} (validation = {data['validation']})")
             if datamodule.imbalance or datamodule.resample:
                 for step, counts in data["training_counts"].items():
                     print(f"training classes, {step}: {_counts_text(counts)}")
@@ -168,7 +169,7 @@ def _counts_text(counts: Mapping[str, int]) -> str:
     """Say the counts of classes, of many only how far they reach."""
     if len(counts) > _MOST_CLASSES_LISTED:
         return f"{len(counts)} classes of {min(counts.values()):,} to {max(counts.values()):,}"
-    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    return ", ".join(f"{as_shown(name)} {count:,}" for name, count in counts.items())
 
 
 @functools.cache  # what runs was loaded once, however many trainings there are

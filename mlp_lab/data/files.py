@@ -189,6 +189,11 @@ def _read_arrays(path: Path) -> dict[str, Any]:
     """Read a file of arrays as tensors and plain types, nothing else."""
     if not path.is_file():
         raise DatasetNotFoundError(f"data.source.path '{path}' is not there, or no file.")
+    if path.suffix not in (".npz", ".pt", ".pth"):
+        raise ConfigError(
+            f"data.source.path is '{path}', and TensorFile reads .npz and .pt alone. Read it once, "
+            "with NumPy or pandas, and write x and y by numpy.savez."
+        )
     if path.suffix != ".npz":
         return load_plain(path, mmap=True)
     return {

@@ -1,6 +1,7 @@
 """What a data set is: facts known beforehand, and samples held whole in memory."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,8 @@ class Source(ABC):
             if len(set(self._chosen)) < len(classes):
                 raise ConfigError(f"data.source.classes is {classes}; a class comes twice in it.")
             self.class_names = tuple(self.all_class_names[label] for label in self._chosen)
+        if twice := [name for name, n in Counter(self.class_names).items() if n > 1]:
+            raise ConfigError(f"data.source {self.name} has two classes called {twice[0]!r}.")
         if len(self.class_names) == 1:
             raise ConfigError(
                 f"data.source {self.name} has one class alone, {self.class_names[0]!r}; there must "

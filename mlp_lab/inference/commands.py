@@ -13,6 +13,7 @@ import numpy as np
 from mlp_lab.atomic import replacing
 from mlp_lab.console import print_rows
 from mlp_lab.errors import ConfigError
+from mlp_lab.files.plain_text import as_cell
 from mlp_lab.inference.info import ModelInfo
 from mlp_lab.inference.predictor import Answers, Predictor
 from mlp_lab.interruption import raise_on_signals
@@ -127,7 +128,10 @@ def _table(path: Path | None, columns: Sequence[str]) -> Iterator[Callable[[Row]
         return
     if path.suffix not in (".csv", ".json"):
         raise ConfigError(f"out is {str(path)!r}; it must be a .csv or a .json.")
-    with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+    with (
+        replacing(path) as part,
+        part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         if path.suffix == ".csv":
             yield _csv_rows(file, columns)
         else:
@@ -138,10 +142,10 @@ def _table(path: Path | None, columns: Sequence[str]) -> Iterator[Callable[[Row]
 
 def _csv_rows(file: TextIO, columns: Sequence[str]) -> Callable[[Row], None]:
     writer = csv.DictWriter(file, columns, lineterminator="\n")
-    writer.writeheader()
+    writer.writerow({key: as_cell(key) for key in columns})
 
     def write(row: Row) -> None:
-        digits = {k: f"{v:.7g}" if isinstance(v, float) else v for k, v in row.items()}
+        digits = {k: f"{v:.7g}" if isinstance(v, float) else as_cell(v) for k, v in row.items()}
         writer.writerow(digits)
 
     return write

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from mlp_lab.errors import ConfigError
 from mlp_lab.inference.backends import Numbers, open_model
 from mlp_lab.inference.inputs import read_batches
+
+if TYPE_CHECKING:  # a .onnx is used without torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -50,19 +53,23 @@ class Predictor:
         self.path = Path(path)
         self.info, self._run = open_model(self.path, trust=trust)
 
-    def predict(self, inputs: NDArray[Any]) -> Numbers:
+    def predict(self, inputs: "NDArray[Any] | Tensor") -> Numbers:
         """Return probabilities, or numbers where those are predicted.
 
         Args:
-            inputs: Raw inputs in the type that ``info.input_type`` names.
+            inputs: Raw inputs in the type that ``info.input_type`` names, or one of them.
 
         Shape:
-            ``(N, *input_shape)`` to ``(N, K)``.
+            ``(N, *input_shape)`` to ``(N, K)``; ``input_shape`` to ``(K,)``.
 
         Raises:
             ConfigError: Inputs of another shape or type.
         """
-        return self.answer(inputs)[-1]
+        several = np.asarray(inputs)
+        if several.shape == self.info.input_shape:
+            probabilities: Numbers = self.answer(several[None])[-1][0]
+            return probabilities
+        return self.answer(several)[-1]
 
     def answer(self, inputs: NDArray[Any]) -> tuple[Numbers, ...]:
         """Return outputs, and probabilities where there are classes.

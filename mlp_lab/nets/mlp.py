@@ -14,6 +14,9 @@ from mlp_lab.nets.net import Net
 T = TypeVar("T")
 
 
+_MOST_LAYERS = 1000
+
+
 class Residual(nn.Sequential):
     """Add the input to the output, which must have its shape.
 
@@ -68,6 +71,11 @@ class MLP(Net):
     ) -> None:
         super().__init__(input_shape, num_outputs)
         self.hidden_dims = tuple(hidden_dims)
+        if len(self.hidden_dims) > _MOST_LAYERS:
+            raise ConfigError(
+                f"model.net.hidden_dims has {len(self.hidden_dims):,} layers; {_MOST_LAYERS:,} are "
+                "the most."
+            )
         self.activation = activation
         self.init = init
         self.dropout = dropout

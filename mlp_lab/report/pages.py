@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from mlp_lab import __version__
 from mlp_lab.atomic import write_text
+from mlp_lab.files.plain_text import as_cell
 from mlp_lab.history import History
 from mlp_lab.plots import plot_history, to_png
 from mlp_lab.report.asked import say
@@ -203,8 +204,8 @@ def _to_csv(comparisons: Iterable[Comparison]) -> str:
     columns = list(dict.fromkeys(key for row in rows for key in row))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer.writerow({key: as_cell(key) for key in columns})
+    writer.writerows({key: as_cell(value) for key, value in row.items()} for row in rows)
     return text.getvalue()
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeGuard, TypeVar
 import yaml
 
 from mlp_lab.errors import ChecksumError
+from mlp_lab.files.plain_yaml import load_yaml
 from mlp_lab.history import History, Rows, column, epoch_means, read_rows
 from mlp_lab.images.find import raise_unreadable
 from mlp_lab.run import Run, read_json
@@ -291,9 +292,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     Raises:
         ChecksumError: It is something else.
     """
-    # The loader in C is eight times as fast, which many runs make worth while.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    config = yaml.load(path.read_text(encoding="utf-8"), loader)
+    config = load_yaml(path.read_text(encoding="utf-8"))
     if not isinstance(config, dict):
         raise ChecksumError(f"{str(path)!r} holds no configuration.")
     plain: dict[str, Any] = json.loads(json.dumps(config, default=str))

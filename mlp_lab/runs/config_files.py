@@ -1,6 +1,11 @@
 """Where a configuration file is: as typed, or among those that come with the package."""
 
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
+
+from mlp_lab.errors import ConfigError
+from mlp_lab.suggest import did_you_mean
 
 _PACKAGE = Path(__file__).parent.parent
 _FOLDER = "configs"
@@ -34,3 +39,21 @@ def format_config(path: str | Path) -> str:
     if Path(path).is_relative_to(own):
         return f"{Path(_FOLDER, Path(path).relative_to(own))} (comes with mlp_lab: {path})"
     return str(path)
+
+
+def check_configs(words: Sequence[str]) -> None:
+    """Find out whether the files that a command line names by --config are there.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    for word, following in itertools.pairwise([*words, ""]):
+        flag, equals, value = word.partition("=")
+        typed = value if equals else following
+        path = Path(typed)
+        if flag not in ("--config", "-c") or "{" in typed or find_config(path).exists():
+            continue
+        folders = (path.parent, packaged_configs().parent / path.parent)
+        near = sorted({file.name for folder in folders for file in folder.glob("*.yaml")})
+        guess = f" {did_you_mean(path.name, near)}" if near else ""
+        raise ConfigError(f"config {typed!r} is not there.{guess}")

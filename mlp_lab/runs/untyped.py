@@ -61,6 +61,7 @@ _CALLBACKS = frozenset(
 _LOGGERS = frozenset({MLflowTracker, NeptuneLogger, WandbTracker})
 # Where a callback or logger writes to or sends what it knows; a resumed run would.
 _PLACES = frozenset({"dirpath", "tracking_uri"})
+_MOST_VALUES = 5000
 # Names that stand for an object which the trainer makes.
 _REGISTRIES: Mapping[str, Callable[[], Iterable[str]]] = {
     "strategy": lambda: ("auto", *StrategyRegistry.available_strategies()),
@@ -134,6 +135,10 @@ class _Check:
     def value(self, value: object, annotation: Any, key: str) -> None:
         if value is None:
             return  # each constructor knows which of its arguments may be null
+        if isinstance(value, list) and len(value) > _MOST_VALUES:  # the parser's time squares
+            raise _NotAllowedError(
+                f"gives {key} {len(value):,} values; {_MOST_VALUES:,} are the most."
+            )
         kinds = _alternatives(annotation)
         if slots := [allowed for kind in kinds if (allowed := _classes(kind)) is not None]:
             if isinstance(value, list):

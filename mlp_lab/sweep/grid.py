@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from mlp_lab.errors import ConfigError
+from mlp_lab.files.plain_yaml import load_yaml
 from mlp_lab.runs.config_files import find_config
 
 CONFIG = "config"
@@ -156,7 +157,7 @@ class Grid:
 def _digest(path: str) -> str:
     """Tell what a configuration file says, whatever its comments."""
     try:
-        content = yaml.safe_load(find_config(path).read_text(encoding="utf-8"))
+        content = load_yaml(find_config(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return ""  # a fit says what is wrong with it
     text = json.dumps(content, sort_keys=True, default=str)
@@ -217,7 +218,7 @@ def read_grid(path: Path) -> dict[str, Any]:
         ConfigError: It cannot be read, or says something else.
     """
     try:
-        content = yaml.safe_load(find_config(path).read_text(encoding="utf-8"))
+        content = load_yaml(find_config(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"grid {str(path)!r} cannot be read: {error.strerror}.") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
