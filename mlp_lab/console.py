@@ -62,6 +62,7 @@ def print_table(title: str, rows: Mapping[str, Any]) -> None:
     # gives Lightning's Optional[Union[int, float]] the same object, and the parser reads 1 as 1.0.
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=title, title_justify="left", show_header=False)
     for key, value in rows.items():
