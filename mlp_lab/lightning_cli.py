@@ -14,7 +14,7 @@ import yaml
 from filelock import BaseFileLock
 from jsonargparse import set_parsing_settings
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
@@ -32,9 +32,9 @@ from mlp_lab.nets import Net
 from mlp_lab.parser_errors import explain_parser_error
 from mlp_lab.run import Run
 from mlp_lab.runs.own_runs import remember
+from mlp_lab.runs.threads import restore_threads
 from mlp_lab.settings import DEFAULT_RUNS_DIR, Command, Settings
 from mlp_lab.tasks import Schedule, Task
-from mlp_lab.threads import restore_threads
 
 DEFAULT_EXPERIMENT = "base"
 OVERFIT_MAX_EPOCHS = 100
@@ -234,10 +234,6 @@ class LabCLI(LightningCLI):
         if training:
             check_training(settings, self.model, user_callbacks)
             self._fix_steps_per_execution(user_callbacks)
-            for callback in user_callbacks:
-                if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
-                    # A repeated epoch writes its file again, in the run that is its own.
-                    callback._enable_version_counter = False
         else:  # the average is what a checkpoint gives
             user_callbacks = [c for c in user_callbacks if not isinstance(c, WeightAveraging)]
         if not training or settings.fast_dev_run:  # nothing is written

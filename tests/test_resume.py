@@ -14,10 +14,10 @@ import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from mlp_lab import threads
 from mlp_lab.callbacks import step_metrics
 from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.history import read_rows
+from mlp_lab.runs import threads
 from tests.conftest import CommandLine
 from tests.helpers.processes import finish, started
 from tests.helpers.training import callbacks, killed_at_step, same_tensors

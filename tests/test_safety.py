@@ -302,6 +302,17 @@ class TestForeignCheckpoints:
         assert f"The checkpoint names the file {name!r}" in outcome.err
         assert (victim / "thesis.txt").read_text() == "all of it"
 
+    def test_a_state_without_its_parts_is_one_sentence(
+        self, mlp_lab: CommandLine, own_run: Path
+    ) -> None:
+        last = own_run / "checkpoints" / "last.ckpt"
+        checkpoint = read_checkpoint(last)
+        del checkpoint["callbacks"]["BestCheckpoint"]["best_k_models"]
+        torch.save(checkpoint, last)
+        outcome = mlp_lab("fit", f"--run_dir={own_run}", "--trainer.max_epochs=5")
+        assert outcome.code == 2
+        assert "The checkpoint's state 'BestCheckpoint' is damaged." in outcome.err
+
     def test_another_net_is_refused(self, mlp_lab: CommandLine, digits_run: Path) -> None:
         outcome = mlp_lab("test", f"--run_dir={digits_run}", "--model.net.hidden_dims=[7]")
         assert outcome.code == 2

@@ -52,12 +52,14 @@ def _name_files(state: State) -> State:
     return {**state, **names, "best_k_models": scores, "dirpath": None}
 
 
-def _place_files(state: State, directory: Path) -> State:
-    """Put the files of a state into a directory, and refuse those that would lie outside of it.
+def _place_files(state: State, callback: ModelCheckpoint) -> State:
+    """Put the files of a state where the callback writes now.
 
     Raises:
-        ChecksumError: The state names something else than a checkpoint below the directory.
+        ChecksumError: The state is damaged, or names something else than a checkpoint below the
+            callback's directory.
     """
+    directory = Path(str(callback.dirpath))
     before = state.get("dirpath")
 
     def place(name: object) -> str:
@@ -75,9 +77,12 @@ def _place_files(state: State, directory: Path) -> State:
             )
         return str(placed)
 
-    places = {key: place(state[key]) for key in _PATHS}
-    scores = {place(name): score for name, score in state["best_k_models"].items()}
-    return {**state, **places, "best_k_models": scores, "dirpath": str(directory)}
+    try:
+        places = {key: place(state[key]) for key in _PATHS}
+        scores = {place(name): score for name, score in state["best_k_models"].items()}
+    except (KeyError, AttributeError, TypeError) as error:
+        raise ChecksumError(f"The checkpoint's state {callback.state_key!r} is damaged.") from error
+    return {**state, **places, "best_k_models": scores, "dirpath": callback.dirpath}
 
 
 class CheckpointStates(pl.Callback):
@@ -86,6 +91,12 @@ class CheckpointStates(pl.Callback):
     Lightning deletes what such a state names, wherever that is, and forgets it where the directory
     has another name than before.
     """
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Let a repeated epoch write its file again, in the run that is its own."""
+        for callback in _users_checkpoints(trainer):
+            if callback.dirpath is None:
+                callback._enable_version_counter = False
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -103,9 +114,9 @@ class CheckpointStates(pl.Callback):
         states = checkpoint.get("callbacks", {})
         for callback in _users_checkpoints(trainer):
             if callback.state_key in states:
-                state = _place_files(states[callback.state_key], Path(str(callback.dirpath)))
-                states[callback.state_key] = {**state, "dirpath": callback.dirpath}
-                callback.current_score = state["current_score"]
+                state = _place_files(states[callback.state_key], callback)
+                states[callback.state_key] = state
+                callback.current_score = state.get("current_score")  # Lightning leaves it out
 
 
 def _users_checkpoints(trainer: pl.Trainer) -> list[ModelCheckpoint]:
@@ -150,16 +161,17 @@ class _RunCheckpoint(ModelCheckpoint):
         Raises:
             ChecksumError: It names another file than this one.
         """
-        directory = Path(str(self.dirpath))
-        own = f"{self.filename}{self.FILE_EXTENSION}"
-        named = {*state_dict["best_k_models"], *(state_dict[key] for key in _PATHS)}
-        if others := sorted(map(str, named - {"", own})):
-            raise ChecksumError(f"The checkpoint names the file {others[0]!r} in place of {own!r}.")
-        if not (directory / own).is_file():
-            return  # the state is of another run, whose best is no rival here
-        state = _place_files(state_dict, directory)
-        super().load_state_dict({**state, "dirpath": self.dirpath})
-        self.current_score = state["current_score"]
+        own = Path(str(self.dirpath)) / f"{self.filename}{self.FILE_EXTENSION}"
+        state = _place_files(state_dict, self)
+        named = {*state["best_k_models"], *(state[key] for key in _PATHS)}
+        if others := sorted(named - {"", str(own)}):
+            other = os.path.relpath(others[0], own.parent)
+            raise ChecksumError(
+                f"The checkpoint names the file {other!r} in place of {own.name!r}."
+            )
+        if own.is_file():  # else the state is of another run, whose best is no rival here
+            super().load_state_dict(state)
+            self.current_score = state.get("current_score")  # Lightning leaves it out
 
 
 class BestCheckpoint(_RunCheckpoint):

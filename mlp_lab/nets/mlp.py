@@ -13,7 +13,6 @@ from mlp_lab.nets.net import Net
 
 T = TypeVar("T")
 
-
 _MOST_LAYERS = 1000
 
 

@@ -7,6 +7,7 @@ ones of the setting's type. Nothing is imported, and no text is read as anything
 import collections.abc
 import inspect
 import pathlib
+import reprlib
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -60,7 +61,7 @@ _CALLBACKS = frozenset(
 )
 _LOGGERS = frozenset({MLflowTracker, NeptuneLogger, WandbTracker})
 # Where a callback or logger writes to or sends what it knows; a resumed run would.
-_PLACES = frozenset({"dirpath", "tracking_uri"})
+_PLACES = frozenset({"dirpath", "tracking_uri", "project", "entity"})
 _MOST_VALUES = 5000
 # Names that stand for an object which the trainer makes.
 _REGISTRIES: Mapping[str, Callable[[], Iterable[str]]] = {
@@ -71,6 +72,10 @@ _REGISTRIES: Mapping[str, Callable[[], Iterable[str]]] = {
 _TEXTS = (str, pathlib.Path, timedelta, torch.device)
 _LISTS = (list, tuple, set, collections.abc.Sequence, collections.abc.Iterable)
 _DICTS = (dict, collections.abc.Mapping)
+
+_repr = reprlib.Repr()  # short, however long or deep a value is
+_repr.maxstring = _repr.maxother = 100
+_short = _repr.repr
 
 
 def check_untyped(config: Mapping[str, Any], origin: str, *, resumes: bool) -> None:
@@ -122,7 +127,8 @@ class _Check:
                 raise _NotAllowedError(f"sets {place}, which {owner.__name__} does not have.")
             if value is None:
                 continue
-            if (name in _REFUSED) or (self.resumes and name in _PLACES):
+            leaves = name == "filename" and pathlib.PureWindowsPath(str(value)).name != value
+            if name in _REFUSED or (self.resumes and (name in _PLACES or leaves)):
                 raise _NotAllowedError(f"sets {place} to {_short(value)}, which must be typed.")
             if owner is pl.Trainer and name in _REGISTRIES:
                 if value not in (names := [*_REGISTRIES[name]()]):
@@ -257,8 +263,3 @@ def _parameters(owner: type) -> dict[str, Any]:
 
 def _is_path(value: object) -> bool:
     return isinstance(value, str) and "." in value
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) < 100 else f"{text[:99]}…"

@@ -13,9 +13,9 @@ from typing import Any
 from mlp_lab.console import quieten
 from mlp_lab.errors import WorkerError
 from mlp_lab.interruption import Interrupted, end_with_parent, raise_on_signals
+from mlp_lab.runs.threads import count_cores
 from mlp_lab.sweep.grid import Trial
 from mlp_lab.sweep.trials import Outcome, SweepDir, run_trial
-from mlp_lab.threads import count_cores
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 

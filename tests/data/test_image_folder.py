@@ -245,6 +245,15 @@ def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         load(tmp_path)
 
 
+def test_nothing_is_written_beside_a_folder_that_a_file_names(tmp_path: Path) -> None:
+    make_folder(tmp_path / "photos")
+    source = ImageFolder(tmp_path / "photos")
+    source.may_write = False
+    with pytest.warns(MLPLabWarning, match="was not typed, so the images of .* are decoded anew"):
+        assert "train" in source.load(tmp_path, download=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
 def test_a_folder_that_cannot_be_written_is_read_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,17 @@ def test_the_three_kinds_say_the_same(models: dict[str, Path], images: np.ndarra
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_tensor_and_a_single_input_are_taken(
+    models: dict[str, Path], images: np.ndarray, kind: str
+) -> None:
+    predictor = Predictor(models[kind])
+    several = predictor.predict(images[:3])
+    assert (predictor.predict(torch.from_numpy(images[:3])) == several).all()
+    assert predictor.predict(images[0]) == pytest.approx(several[0], abs=1e-6)
+    assert predictor.predict(images[0]).shape == (10,)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_other_inputs_are_refused(models: dict[str, Path], kind: str) -> None:
     predictor = Predictor(models[kind])
     with pytest.raises(ConfigError, match=r"float64 of shape \(1, 8, 8\); the model takes uint8"):

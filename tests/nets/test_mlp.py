@@ -65,6 +65,7 @@ def test_size_is_counted_by_hand(hidden_dims: list[int], size: NetSize) -> None:
         ({"dropout": 1.0}, "model.net.dropout is 1.0"),
         ({"dropout": [0.1, 0.2]}, r"model.net.dropout is \[0.1, 0.2\]; .* needs 1 entries"),
         ({"activation": []}, r"model.net.activation is \[\]; .* \[200\] it needs 1 entries"),
+        ({"hidden_dims": [1] * 1001}, "model.net.hidden_dims has 1,001 layers; 1,000 are the most"),
         ({"residual": True}, "model.net.residual is true, but with .* no hidden layer is as wide"),
         ({"activation": "Relu"}, "'Relu', which torch.nn does not have. Did you mean 'ReLU'?"),
         ({"activation": "Linear"}, "model.net.activation is 'Linear'"),

@@ -141,17 +141,23 @@ def test_what_is_no_plain_setting_is_named(
     assert expected in outcome.err
 
 
+@pytest.mark.parametrize(("argument", "value"), [("dirpath", "{}/x"), ("filename", "../../x/y")])
 def test_where_a_resumed_run_would_write_must_be_typed(
-    mlp_lab: CommandLine, victim: tuple[Path, Path, Config], tmp_path: Path
+    mlp_lab: CommandLine,
+    victim: tuple[Path, Path, Config],
+    tmp_path: Path,
+    argument: str,
+    value: str,
 ) -> None:
     run_dir, checkpoint, config = victim
     name = "lightning.pytorch.callbacks.ModelCheckpoint"
-    put(config, "callbacks", {"class_path": name, "init_args": {"dirpath": str(tmp_path / "x")}})
+    arguments = {argument: value.format(tmp_path)}
+    put(config, "callbacks", {"class_path": name, "init_args": arguments})
     change_config(run_dir, checkpoint, config)
     assert mlp_lab("test", f"--run_dir={run_dir}").code == 0
     resumed = mlp_lab("fit", f"--run_dir={run_dir}", "--trainer.max_epochs=4")
     assert resumed.code == 2
-    assert "callbacks.dirpath to" in resumed.err
+    assert f"callbacks.{argument} to" in resumed.err
     assert not (tmp_path / "x").exists()
 
 
@@ -167,6 +173,21 @@ def test_data_are_read_and_never_written_where_a_file_says(
     assert outcome.code == 2
     assert "point --data.root at them" in outcome.err
     assert not (tmp_path / "root").exists()
+
+
+def test_a_value_without_end_is_one_sentence(
+    mlp_lab: CommandLine, victim: tuple[Path, Path, Config]
+) -> None:
+    run_dir, checkpoint, config = victim
+    deep: list[Any] = []
+    for _ in range(300):
+        deep = [deep]
+    config["data"]["batch_size"] = deep
+    change_config(run_dir, checkpoint, config)
+    outcome = mlp_lab("validate", f"--ckpt_path={checkpoint}")
+    assert outcome.code == 2
+    assert len(outcome.err) < 500
+    assert "is no plain value in data.batch_size: [" in outcome.err
 
 
 @pytest.mark.parametrize(
