@@ -38,7 +38,7 @@ def load_plain(path: Path, *, mmap: bool = False) -> dict[Any, Any]:
 
 
 def _check_sizes(content: object, path: Path) -> None:
-    """Refuse tensors that say to be larger than the numbers that the file holds for them."""
+    """Refuse tensors that claim more numbers than the file holds for them."""
     todo = [content]
     while todo:
         match todo.pop():
@@ -47,7 +47,7 @@ def _check_sizes(content: object, path: Path) -> None:
                 if tensor.numel() > held:
                     shape = tuple(tensor.shape)
                     raise ChecksumError(
-                        f"{str(path)!r} says to hold a tensor of {shape}, and has {held:,} numbers."
+                        f"{str(path)!r} claims a tensor of shape {shape}, and has {held:,} numbers."
                     )
             case dict() as inner:
                 todo += inner.values()

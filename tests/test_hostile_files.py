@@ -39,7 +39,7 @@ def test_a_yaml_bomb_hides_no_other_run(mlp_lab: CommandLine, own_run: Path) -> 
 def test_a_tensor_larger_than_its_file_is_refused(tmp_path: Path) -> None:
     images = torch.zeros(1, 1, 1, dtype=torch.uint8).expand(2**33, 8, 8)
     torch.save({"x": images, "y": torch.zeros(1)}, tmp_path / "x.pt")
-    with pytest.raises(ChecksumError, match=r"says to hold a tensor of \(8589934592, 8, 8\), and"):
+    with pytest.raises(ChecksumError, match=r"claims a tensor of shape \(8589934592, 8, 8\), and"):
         TensorFile(tmp_path / "x.pt")
 
 
@@ -67,8 +67,8 @@ def deep_net(checkpoint: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (drop_loops, "does not say how far it is."),
-        (negative_epoch, "says to be -1 epochs far."),
+        (drop_loops, "does not say how many epochs it has."),
+        (negative_epoch, "gives -1 as its number of epochs."),
         (text_for_own_part, "is no checkpoint of mlp_lab."),
         (list_of_tensors, "is no checkpoint of mlp_lab."),
         (deep_net, "gives model.net.hidden_dims 200,000 values; 5,000 are the most."),

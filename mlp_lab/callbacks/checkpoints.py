@@ -263,7 +263,9 @@ def check_fits(checkpoint_path: Path, task: Task) -> int:
     try:
         done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
     except (KeyError, TypeError) as error:
-        raise ChecksumError(f"{str(checkpoint_path)!r} does not say how far it is.") from error
+        raise ChecksumError(
+            f"{str(checkpoint_path)!r} does not say how many epochs it has."
+        ) from error
     if not isinstance(done, int) or done < 0:
-        raise ChecksumError(f"{str(checkpoint_path)!r} says to be {done!r} epochs far.")
+        raise ChecksumError(f"{str(checkpoint_path)!r} gives {done!r} as its number of epochs.")
     return done

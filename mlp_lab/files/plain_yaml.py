@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-# The C reader takes a tenth of the time, where PyYAML was built with it.
+# The C reader is several times as fast, where PyYAML was built with it; reports read many files.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOST_NODES = 100_000
 
