@@ -114,7 +114,7 @@ def test_base_works_in_an_empty_directory(
     assert "data: KMNIST" in said
     assert "run: runs/base/version_0" in said
     said = environment.run("fit", "--config", "configs/bsae.yaml", cwd=tmp_path, code=2)
-    assert said.endswith("config 'configs/bsae.yaml' cannot be read: No such file or directory.\n")
+    assert said.endswith("config 'configs/bsae.yaml' is not there. Did you mean 'base.yaml'?\n")
 
 
 def test_a_new_project_trains(environment: Environment, tmp_path: Path) -> None:
