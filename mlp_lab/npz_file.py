@@ -10,7 +10,7 @@ from mlp_lab.errors import ChecksumError
 
 
 def load_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Read all arrays of a file.
+    """Read all arrays of a file, numbers in this machine's byte order and at most of 64 bits.
 
     Raises:
         ChecksumError: It is torn, or holds pickled objects.
@@ -18,7 +18,7 @@ def load_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         # Opened here, since numpy leaves it open where it is torn.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            return {name: _plain(archive[name]) for name in archive.files}
     except Exception as error:  # a damaged file may confuse the readers of zip and npy in any way
         if "allow_pickle" in str(error):
             raise ChecksumError(
@@ -26,3 +26,10 @@ def load_npz(path: Path) -> dict[str, NDArray[Any]]:
                 "loaded."
             ) from error
         raise ChecksumError(f"{str(path)!r} is torn, or no file of arrays: {error}.") from error
+
+
+def _plain(array: NDArray[Any]) -> NDArray[Any]:
+    """Bring numbers to a type that torch and ONNX Runtime know too."""
+    dtype = np.dtype(np.float64) if array.dtype == np.longdouble else array.dtype
+    with np.errstate(over="ignore"):  # infinity is looked for where numbers are used
+        return array.astype(dtype.newbyteorder("="), copy=False)

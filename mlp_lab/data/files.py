@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mlp_lab.data.source import PARTS, Part, Samples, Source
@@ -15,6 +17,7 @@ from mlp_lab.plain_file import load_plain
 Layout = Literal["auto", "NHW", "NHWC", "NCHW", "ND"]
 
 _COLOURS = (1, 3, 4)  # what a channel dimension may be for its place to be told
+_LARGEST_TARGET = 1e18  # squared, and summed over samples, it is still a float32
 
 
 class TensorFile(Source):
@@ -51,12 +54,17 @@ class TensorFile(Source):
         content = _rename(_read_arrays(path))
         # Kept for the first load, so that the file is read once.
         self._content: dict[str, Any] | None = content
-        arrays: dict[Part, Tensor] = {p: content[f"x_{p}"] for p in PARTS if f"x_{p}" in content}
+        arrays = {p: self._tensor(content, f"x_{p}") for p in PARTS if f"x_{p}" in content}
         if "train" not in arrays:
             raise ChecksumError(f"'{path}' has neither x_train nor x; it holds {_names(content)}.")
         self.parts = frozenset(arrays)
         self._axes = self._find_axes(arrays["train"])
         self.input_shape = tuple(_arrange(arrays["train"][:1], self._axes).shape[1:])
+        if 0 in self.input_shape:
+            raise ChecksumError(
+                f"x_train of '{path}' has the shape {tuple(arrays['train'].shape)}: its samples "
+                "hold no number."
+            )
         self.targets = targets
         if targets == "numbers":
             if classes is not None:
@@ -88,6 +96,20 @@ class TensorFile(Source):
             part: Samples(self._inputs(content[f"x_{part}"], f"x_{part}"), labels)
             for part, labels in self._labels.items()
         }
+
+    def _tensor(self, content: Mapping[str, Any], name: str) -> Tensor:
+        """Return an array of the file.
+
+        Raises:
+            ChecksumError: It is no array of numbers.
+        """
+        array = content[name]
+        if not isinstance(array, Tensor):
+            kind = getattr(array, "dtype", type(array).__name__)
+            raise ChecksumError(
+                f"{name} of '{self.path}' is of type {kind}; it must be an array of numbers."
+            )
+        return array
 
     def _find_axes(self, x: Tensor) -> str:
         """Say what the dimensions of an array mean."""
@@ -129,9 +151,9 @@ class TensorFile(Source):
     def _y(self, content: Mapping[str, Any], part: Part, num: int) -> Tensor:
         """Return y of a part as it stands in the file."""
         name = f"y_{part}"
-        y = content.get(name)
-        if not isinstance(y, Tensor):
+        if name not in content:
             raise ChecksumError(f"'{self.path}' has x_{part} but no {name}.")
+        y = self._tensor(content, name)
         if not y.ndim or len(y) != num:
             raise ChecksumError(
                 f"'{self.path}' has {num:,} samples in x_{part} but {y.shape[:1].numel():,} labels "
@@ -143,10 +165,15 @@ class TensorFile(Source):
 
     def _numbers(self, content: Mapping[str, Any], part: Part, num: int) -> Tensor:
         """Return the numbers to be predicted of a part, ``(N, T)``."""
-        y = self._y(content, part, num).float()
+        y = self._y(content, part, num)
         if y.ndim not in (1, 2) or y.numel() == 0:
             raise ChecksumError(f"y_{part} of '{self.path}' has the shape {tuple(y.shape)}.")
-        return y.reshape(num, -1)
+        if (largest := float(y.double().abs().max())) > _LARGEST_TARGET:
+            raise ChecksumError(
+                f"y_{part} of '{self.path}' reaches {largest:.0e}, whose square is beyond float32. "
+                "Give its numbers in another unit."
+            )
+        return y.float().reshape(num, -1)
 
     def _integers(self, content: Mapping[str, Any], part: Part, num: int) -> Tensor:
         """Return the labels of a part, one-hot ones as integers."""
@@ -157,7 +184,9 @@ class TensorFile(Source):
                 f"{name} of '{self.path}' holds labels that are no integers. If they are numbers "
                 "to be predicted, set --data.source.targets numbers."
             )
-        y = y.long()
+        unsigned, y = y.dtype == torch.uint64, y.long()
+        if unsigned and (y < 0).any():
+            raise ChecksumError(f"{name} of '{self.path}' holds labels beyond 2**63.")
         if y.ndim == 2 and y.shape[1] > 1:
             if not ((y == 0) | (y == 1)).all() or not (y.sum(1) == 1).all():
                 raise ChecksumError(f"{name} of '{self.path}' has rows that are not one-hot.")
@@ -171,8 +200,12 @@ class TensorFile(Source):
     ) -> tuple[tuple[str, ...], dict[Part, Tensor]]:
         """Return the names of the classes, and labels that number them from 0."""
         values = torch.unique(torch.cat(list(labels.values())))
-        if isinstance(named, Tensor):
+        if isinstance(named, Tensor | np.ndarray):
             named = named.tolist()
+        if named is not None and not isinstance(named, list | tuple):
+            raise ChecksumError(
+                f"classes of '{self.path}' is {named!r:.50}; it must list the names of the classes."
+            )
         names = tuple(str(name) for name in named) if named is not None else None
         if names is None or len(names) == len(values):
             names = names or tuple(str(value) for value in values.tolist())
@@ -196,10 +229,12 @@ def _read_arrays(path: Path) -> dict[str, Any]:
         )
     if path.suffix != ".npz":
         return load_plain(path, mmap=True)
-    return {
-        name: array.tolist() if array.dtype.kind in "US" else torch.from_numpy(array)
-        for name, array in load_npz(path).items()
-    }
+    return {name: _from_numpy(array) for name, array in load_npz(path).items()}
+
+
+def _from_numpy(array: NDArray[Any]) -> Tensor | NDArray[Any]:
+    """Return numbers as a tensor; what is none stays what it is."""
+    return torch.from_numpy(array) if array.dtype.kind in "biufc" else array
 
 
 def _rename(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -143,11 +143,40 @@ FLAT = np.zeros((4, 2))
             r"x_test of .* has samples of shape \(3,\), and x_train of \(2,\)",
         ),
         ({"x": FLAT, "y": np.array([{}] * 4)}, "holds pickled objects; .* it was not loaded"),
+        ({"x": FLAT[:, :0], "y": np.arange(4)}, r"shape \(4, 0\): its samples hold no number"),
+        (
+            {"x": np.zeros((4, 0, 5), np.uint8), "y": np.arange(4)},
+            r"shape \(4, 0, 5\): its samples hold no number",
+        ),
+        (
+            {"x": np.zeros(4, [("a", "f4")]), "y": np.arange(4)},
+            r"x_train of .* is of type \[\('a', '<f4'\)\]; it must be an array of numbers",
+        ),
+        ({"x": FLAT.astype("M8[s]"), "y": np.arange(4)}, r"x_train of .* is of type datetime64"),
+        ({"x": FLAT, "y": np.array(list("abba"))}, "y_train of .* is of type <U1; it must be an"),
+        ({"x": FLAT, "y": np.arange(4, dtype="u8") + 2**63}, r"y_train .* labels beyond 2\*\*63"),
+        ({"x": FLAT, "y": np.arange(4), "classes": np.array(4)}, "classes of .* is 4; it must"),
+        ({"x": FLAT, "y": np.arange(4), "classes": np.array("a")}, "classes of .* is 'a'; it must"),
     ],
 )
 def test_unusable_files_are_refused(tmp_path: Path, arrays: Any, message: str) -> None:
     with pytest.raises(ChecksumError, match=message):
         load(write(tmp_path / "x.npz", **arrays))
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", np.longdouble, "f2"])
+def test_numbers_of_any_kind_are_read(tmp_path: Path, dtype: Any) -> None:
+    x, y = np.arange(8).reshape(4, 2), np.arange(4)
+    train = load(write(tmp_path / "x.npz", x=x.astype(dtype), y=y.astype(">i8")))["train"]
+    assert torch.equal(train.inputs, torch.from_numpy(x).float())
+    assert torch.equal(train.labels, torch.from_numpy(y))
+
+
+def test_numbers_too_large_for_a_loss_are_no_targets(tmp_path: Path) -> None:
+    for largest in (1e39, -1e30):
+        path = write(tmp_path / "x.npz", x=FLAT, y=np.array([0, 1, largest, 3.0]))
+        with pytest.raises(ChecksumError, match=r"y_train of .* reaches 1e\+3\d, whose square is"):
+            TensorFile(path, targets="numbers")
 
 
 class Evil:
