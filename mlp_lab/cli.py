@@ -13,6 +13,7 @@ from mlp_lab import __version__
 from mlp_lab.errors import MLPLabError
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.interruption import Interrupted, exit_code
+from mlp_lab.memory import explain_out_of_memory
 from mlp_lab.runs.config_files import check_configs
 from mlp_lab.suggest import did_you_mean
 
@@ -77,6 +78,10 @@ def main(args: Sequence[str] | None = None) -> int:
         if verbose:
             traceback.print_exc()
         return _report(str(error), error.exit_code)
+    except (RuntimeError, MemoryError) as error:
+        if (said := explain_out_of_memory(error)) is None:
+            raise
+        return _report(said, 1)
     except Interrupted as stop:
         return stop.exit_code
     except KeyboardInterrupt:  # while modules were still loading

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from mlp_lab.suggest import did_you_mean
 
 _WRONG_TYPE = r"Expected a (.+?)\. Got value: (.*?)(?=\. Got value| - Expected| Given value|$)"
+_LIST_IN_WORDS = r"(?:Sequence|list).*? value: ([^\s,[({]+, ?\S.*?)(?=\. Got value| - Expected|$)"
 
 # Arguments that nobody types.
 _KNOWN_FROM_ELSEWHERE = {"input_shape", "num_outputs", "num_classes", "num_targets", "params"}
@@ -50,8 +51,12 @@ def explain_parser_error(
     if key in positions and (found := re.search(r"Expected a dot import path string: (\S+)", text)):
         known = [cls.__name__ for cls in _subclasses(positions[key])]
         return f"There is no {found[1]!r} for {key}. {did_you_mean(found[1], known)}"
+    if found := re.search(_LIST_IN_WORDS, text):
+        return f"{key} is {found[1]!r}; a list is typed as --{key}=[{found[1]}]."
     if found := re.search(r"Subtypes: .*<class 'float'>.* Given value: (\S+)\. Got value", text):
         return f"{key} is {found[1]!r}; it must be of type float."
+    if found := re.search(r"Unable to load config '?\"?null", text):
+        return f"{key} is null; leave it out for its defaults."
     if found := re.search(_WRONG_TYPE, text):
         return f"{key} is {found[2]!r}; it must be {_name_type(found[1])}."
     if found := re.search(r"Given value: (.*)$", text):

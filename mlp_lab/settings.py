@@ -198,6 +198,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"config {str(path)!r} cannot be read: {error!s}.") from error
     if not isinstance(content, dict) or not content:
         raise ConfigError(f"config {str(path)!r} holds no settings of the form key: value.")
+    for key in ("trainer", "data", "model"):
+        if key in content and content[key] is None:
+            raise ConfigError(
+                f"config {str(path)!r}: {key} is null; leave it out for its defaults."
+            )
     for key in ("run_dir", "ckpt_path"):
         if key in content:
             raise ConfigError(f"config {str(path)!r} sets {key}; that is typed as --{key}.")

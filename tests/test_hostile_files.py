@@ -143,12 +143,42 @@ def test_a_long_field_of_metrics_is_reported(mlp_lab: CommandLine, own_run: Path
             ["fit", "--data.source=TensorFile", "--data.source.path=wine.csv"],
             "TensorFile reads .npz and .pt alone",
         ),
+        (
+            ["fit", "--data.source=TensorFile", "--data.source.path=ages.npz"],
+            "leaves class '25', which has one sample, without a training sample. If y holds numbers"
+            " to be predicted, set --data.source.targets numbers.",
+        ),
+        (
+            ["fit", "--data.source=TensorFile", "--data.source.path=more.npz"],
+            "Class '2' has 4 samples in test and none in train: it cannot be learnt.",
+        ),
+        (
+            ["fit", "--model.net.hidden_dims", "200,100"],
+            "model.net.hidden_dims is '200,100'; a list is typed as --model.net.hidden_dims=[200,1",
+        ),
+        (["fit", "--trainer=null"], "trainer is null; leave it out for its defaults."),
+        (["fit", "--config=null.yaml"], "config 'null.yaml': trainer is null; leave it out"),
+        (
+            ["fit", "--data.source=Digits", "--model.net.hidden_dims=[1000000000,1000000000]"],
+            "The net has 1,000,000,074,000,000,000 weights, which alone take 4,000,000,296 GB",
+        ),
+        (
+            ["fit", "--data.source=TensorFile", "--data.source.path=many.pt"],
+            "The data have 100,000 classes, whose confusion matrix alone takes 80 GB",
+        ),
     ],
 )
 def test_what_a_new_user_types_is_answered(
     mlp_lab: CommandLine, digits_run: Path, tmp_path: Path, words: list[str], expected: str
 ) -> None:
     (tmp_path / "wine.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "null.yaml").write_text("trainer:\n")
+    x, y = np.zeros((12, 2)), np.arange(12) % 3
+    np.savez(tmp_path / "ages.npz", x=x, y=np.arange(25.0, 37))
+    few = {"x_test": x, "y_test": y, "x_val": x, "y_val": y % 2}
+    np.savez(tmp_path / "more.npz", x_train=x, y_train=y % 2, **few)
+    names = [f"class {number}" for number in range(100_000)]
+    torch.save({"x": torch.zeros(12, 2), "y": torch.arange(12), "classes": names}, "many.pt")
     shutil.copytree(digits_run, tmp_path / "runs" / "base" / "version_0")
     outcome = mlp_lab(*words)
     assert outcome.code == 2

@@ -163,8 +163,23 @@ class LabDataModule(pl.LightningDataModule):
             self._loaded = None
             self.subsets = self._split(parts)
         if stage == "fit" and not len(self.mean):
+            self._require_learnable_classes()
             train = self.subsets["train"]
             self.mean, self.std = channel_mean_std(train.samples.inputs, train.indices)
+
+    def _require_learnable_classes(self) -> None:
+        """Refuse a class that is asked about and never shown."""
+        learnt = self.class_counts("train") > 0
+        for part in ("val", "test"):
+            never = ~learnt & (self.class_counts(part) > 0)
+            if never.any():
+                label = int(never.nonzero()[0])
+                raise EmptyClassError(
+                    f"Class {self.class_names[label]!r} has "
+                    f"{int(self.class_counts(part)[label])} samples in {part} and none in train: "
+                    "it cannot be learnt. Add training samples of it, or choose the others by "
+                    "data.source.classes."
+                )
 
     @property
     def _predicts_files(self) -> bool:
@@ -234,10 +249,12 @@ class LabDataModule(pl.LightningDataModule):
             if gone.any():
                 label = int(gone.nonzero()[0])
                 count = int((whole.labels == label).sum())
-                name = self.class_names[label]
+                samples = "one sample" if count == 1 else f"{count} samples"
+                hint = self.source.if_no_classes if count == 1 else ""
                 raise EmptyClassError(
-                    f"data.{part}_fraction leaves class {name!r}, which has {count} samples, "
-                    f"without a {side} sample. Choose another fraction."
+                    f"data.{part}_fraction leaves class {self.class_names[label]!r}, which has "
+                    f"{samples}, without a {side} sample. "
+                    f"{hint or 'Choose another fraction.'}"
                 )
         return {"train": whole.at(stay), part: whole.at(picked)}
 

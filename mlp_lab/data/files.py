@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -41,6 +41,10 @@ class TensorFile(Source):
         ChecksumError: The file is torn, or holds what cannot be used.
         ConfigError: The layout cannot be told, or does not fit.
     """
+
+    if_no_classes: ClassVar[str] = (
+        "If y holds numbers to be predicted, set --data.source.targets numbers."
+    )
 
     def __init__(
         self,
@@ -181,8 +185,7 @@ class TensorFile(Source):
         y = self._y(content, part, num)
         if y.is_floating_point() and not (y == y.round()).all():
             raise ChecksumError(
-                f"{name} of '{self.path}' holds labels that are no integers. If they are numbers "
-                "to be predicted, set --data.source.targets numbers."
+                f"{name} of '{self.path}' holds labels that are no integers. {self.if_no_classes}"
             )
         unsigned, y = y.dtype == torch.uint64, y.long()
         if unsigned and (y < 0).any():

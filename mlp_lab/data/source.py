@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -77,6 +77,7 @@ class Source(ABC):
             to be predicted.
         num_targets: Number of numbers T to be predicted for each sample; 0 where there are classes.
         parts: The parts that ``load`` gives; what is missing is split off from ``train``.
+        if_no_classes: What to do where the labels turn out to be no classes; empty where they are.
         may_write: Whether downloads and caches may be written where the settings say; not where
             they come from a file that another may have written.
 
@@ -92,6 +93,7 @@ class Source(ABC):
     class_names: tuple[str, ...]
     num_targets: int = 0
     parts: frozenset[Part]
+    if_no_classes: ClassVar[str] = ""
     may_write: bool = True
 
     def __init__(self, classes: list[int | str] | None = None) -> None:

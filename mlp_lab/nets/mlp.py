@@ -1,5 +1,6 @@
 """The multilayer perceptron."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Literal, TypeVar
@@ -7,6 +8,7 @@ from typing import Literal, TypeVar
 from torch import Tensor, nn
 
 from mlp_lab.errors import ConfigError
+from mlp_lab.memory import require_memory
 from mlp_lab.nets.activation import find_activation
 from mlp_lab.nets.initialise import InitName, initialise
 from mlp_lab.nets.net import Net
@@ -14,6 +16,7 @@ from mlp_lab.nets.net import Net
 T = TypeVar("T")
 
 _MOST_LAYERS = 1000
+_FLOAT_BYTES = 4
 
 
 class Residual(nn.Sequential):
@@ -87,6 +90,7 @@ class MLP(Net):
                 f"model.net.hidden_dims is {list(hidden_dims)}; each width must be at least 1. "
                 "Leave the list empty for a linear model."
             )
+        self._require_memory()
         activations = self._for_each_layer("activation", activation)
         dropouts = self._for_each_layer("dropout", dropout)
         if any(not 0 <= share < 1 for share in dropouts):
@@ -104,6 +108,15 @@ class MLP(Net):
             )
         self.layers.append(nn.Linear(width, num_outputs, bias=bias))
         initialise(self.layers[-1], init, "Linear")
+
+    def _require_memory(self) -> None:
+        widths = (math.prod(self.input_shape), *self.hidden_dims, self.num_outputs)
+        num = sum(before * after for before, after in itertools.pairwise(widths))
+        require_memory(
+            num * _FLOAT_BYTES,
+            f"The net has {num:,} weights, which alone take {{size}}: choose smaller "
+            "model.net.hidden_dims.",
+        )
 
     def _for_each_layer(self, key: str, value: list[T] | T) -> list[T]:
         """Repeat a single value for each hidden layer."""

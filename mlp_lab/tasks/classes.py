@@ -8,9 +8,12 @@ from torch import Tensor
 
 from mlp_lab.data import Batch, LabDataModule
 from mlp_lab.errors import ConfigError
+from mlp_lab.memory import require_memory
 from mlp_lab.nets import Head, probabilities
 from mlp_lab.tasks.loss import takes_weights
 from mlp_lab.tasks.task import Goal, Task
+
+_INTEGER_BYTES = 8
 
 
 class ClassesTask(Task):
@@ -34,6 +37,11 @@ class ClassesTask(Task):
     head: ClassVar[Head] = "softmax"
 
     def __init__(self, num_classes: int, *arguments: Any) -> None:
+        require_memory(
+            num_classes**2 * _INTEGER_BYTES,
+            f"The data have {num_classes:,} classes, whose confusion matrix alone takes {{size}}: "
+            "choose fewer, or --model RegressionTask where they are numbers.",
+        )
         super().__init__(*arguments)
         self.num_classes = num_classes
         self.weighs_classes = False
