@@ -15,6 +15,7 @@ from mlp_lab.files.plain_text import as_shown
 from mlp_lab.interruption import Interrupted, exit_code
 from mlp_lab.memory import explain_out_of_memory
 from mlp_lab.runs.config_files import check_configs
+from mlp_lab.runs.results import find_complete_run
 from mlp_lab.suggest import did_you_mean
 
 USAGE_ERROR = 2
@@ -72,6 +73,10 @@ def main(args: Sequence[str] | None = None) -> int:
         )
     try:
         check_configs(rest)
+        if command == "fit" and (run := find_complete_run(rest)):
+            print("finished before, with all its results; to train on, add --trainer.max_epochs")
+            print(f"run: {run.dir}")
+            return 0
         module = importlib.import_module(COMMANDS[command].module)
         code: int = module.main(command, rest)
     except MLPLabError as error:

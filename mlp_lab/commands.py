@@ -1,7 +1,6 @@
 """What fit, validate, test and predict do and print."""
 
 import sys
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -13,14 +12,15 @@ from lightning.pytorch.callbacks import Callback, WeightAveraging
 from mlp_lab.callbacks import Figures, MetricsFile, OnnxFile, PredictionsFile
 from mlp_lab.console import print_table, quieten
 from mlp_lab.data import LabDataModule
-from mlp_lab.errors import ConfigError, MLPLabWarning, WriteError
+from mlp_lab.errors import ConfigError
 from mlp_lab.evaluation import classification_report
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.interruption import Interrupted, raise_on_signals
 from mlp_lab.lightning_cli import LabCLI, is_first_process
 from mlp_lab.loggers import run_loggers
 from mlp_lab.report import read_story, write_story
-from mlp_lab.run import Run
+from mlp_lab.run import Run, Status
+from mlp_lab.runs.results import Results
 from mlp_lab.settings import Command, read_settings
 from mlp_lab.tasks import Task
 
@@ -49,39 +49,42 @@ def fit(cli: LabCLI) -> int:
     """Train, then test the best checkpoint, and print what came out."""
     if cli.run is None:
         return _train_and_test(cli)
+    results = Results(cli.run.dir)
+    how_to_go_on = f"mlp-lab fit --run_dir {cli.run.dir}"
     try:
-        code = _train_and_test(cli)
+        code = _train_and_test(cli, results)
+        _write_report(cli.run, results, status="finished")
+        results.end(cli.run)
     except Interrupted:
         cli.run.end("interrupted")
-        print(f"interrupted; go on with: mlp-lab fit --run_dir {cli.run.dir}", file=sys.stderr)
+        print(f"interrupted; go on with: {how_to_go_on}", file=sys.stderr)
         raise
     except BaseException:
         cli.run.end("failed")
         raise
-    else:
-        cli.run.end("finished")
-        _write_report(cli.run)
-        print(f"run: {cli.run.dir}")
-        if cli.overfit_check:
-            print(cli.overfit_check.verdict)
-        return code
     finally:
         for logger in run_loggers(cli.trainer.loggers):
             logger.close()
         cli.release_run()
+    results.require_all(how_to_go_on)
+    print(f"run: {cli.run.dir}")
+    if cli.overfit_check:
+        print(cli.overfit_check.verdict)
+    return code
 
 
-def _train_and_test(cli: LabCLI) -> int:
+def _train_and_test(cli: LabCLI, results: Results | None = None) -> int:
     """Do what every process does; the first one prints."""
     run = cli.run
-    metrics = MetricsFile(run.metrics_path if run else None, cli.stopwatch)
-    results: list[Callback] = [metrics]
-    if run and cli.config.figures:
-        results.append(Figures(run.dir / "plots", metrics, run.step_metrics_path))
-    if run and cli.config.onnx:
-        results.append(OnnxFile(run, metrics))
+    metrics = MetricsFile(results, cli.stopwatch)
+    after_training: list[Callback] = [metrics]
+    if run and results:
+        if cli.config.figures:
+            after_training.append(Figures(results, metrics, run.step_metrics_path))
+        if cli.config.onnx:
+            after_training.append(OnnxFile(run, results, metrics))
     if not cli.overfit_check:
-        cli.trainer.callbacks += results  # type: ignore[attr-defined]  # set by a connector
+        cli.trainer.callbacks += after_training  # type: ignore[attr-defined]  # set by a connector
     cli.trainer.fit(
         cli.model,
         datamodule=cli.datamodule,
@@ -90,10 +93,12 @@ def _train_and_test(cli: LabCLI) -> int:
     )
     if cli.overfit_check:
         return 0 if cli.overfit_check.passed else 1
+    if run:
+        run.update_manifest(status="incomplete")
     best = cli.best_or_last_checkpoint()
     if run and best:
         metrics.add_training(cli.trainer, cli.datamodule, best)
-    _test(cli, results, best)
+    _test(cli, after_training, best)
     if run:
         _print_report(metrics.metrics, cli.datamodule)
         _print_summary(metrics.metrics, run, cli.model)
@@ -119,16 +124,18 @@ def validate(cli: LabCLI) -> int:
 def test(cli: LabCLI) -> int:
     """Score a checkpoint on the test set."""
     results_dir = cli.results_dir()
-    metrics = MetricsFile(results_dir / "metrics.json" if results_dir else None)
-    results: list[Callback] = [metrics]
-    if results_dir and cli.config.figures:
-        results.append(Figures(results_dir / "plots", metrics, None))
-    figures = _test(cli, results, cli.settings.checkpoint)
-    if metrics.path:
+    results = Results(results_dir) if results_dir else None
+    metrics = MetricsFile(results)
+    of_test: list[Callback] = [metrics]
+    if results and cli.config.figures:
+        of_test.append(Figures(results, metrics, None))
+    figures = _test(cli, of_test, cli.settings.checkpoint)
+    if results:
         _print_report(metrics.metrics, cli.datamodule)
         print_table("test", figures)
         if cli.run and metrics.path == cli.run.metrics_path:
-            _write_report(cli.run)
+            _write_report(cli.run, results)
+        results.require_all("the same command again.")
         print(f"metrics: {metrics.path}")
     return 0
 
@@ -171,15 +178,10 @@ def predict(cli: LabCLI) -> int:
     return 0
 
 
-def _write_report(run: Run) -> None:
-    """Write the run's story; a report is never worth a training."""
-    try:
-        print(f"report: {write_story(read_story(run.dir), run.dir)}")
-    except WriteError as error:
-        warnings.warn(str(error), MLPLabWarning, stacklevel=2)
-    except Exception as error:  # what a run holds may be anything
-        text = f"The report could not be written: {type(error).__name__}: {error}."
-        warnings.warn(text, MLPLabWarning, stacklevel=2)
+def _write_report(run: Run, results: Results, status: Status | None = None) -> None:
+    """Write the run's story, with the status that it is about to have."""
+    with results.making(run.dir / "report.html"):
+        print(f"report: {write_story(read_story(run.dir, status), run.dir)}")
 
 
 def _print_report(metrics: Mapping[str, Any], data: LabDataModule) -> None:

@@ -19,7 +19,8 @@ from mlp_lab.atomic import write_json
 from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
 from mlp_lab.files.lock import hold
 
-Status = Literal["running", "finished", "interrupted", "failed"]
+Status = Literal["running", "incomplete", "finished", "interrupted", "failed"]
+"""How a run stands; ``incomplete`` is one that was trained, and lacks some of its results."""
 
 _CHECKPOINTS = "checkpoints"
 _CONFIG = "config.yaml"
@@ -212,9 +213,9 @@ class Run:
         """Replace some entries of the manifest."""
         write_json(self.manifest_path, self.read_manifest() | entries)
 
-    def end(self, status: Status) -> None:
-        """Note how and when the run ended."""
-        self.update_manifest(status=status, end=now())
+    def end(self, status: Status, **entries: object) -> None:
+        """Note how and when the run ended, and what else is known by then."""
+        self.update_manifest(status=status, end=now(), **entries)
 
     def next_test_dir(self) -> Path:
         """Make the directory for a test or prediction with other data or another model."""

@@ -224,7 +224,7 @@ class TestUnusualTrainings:
 
     def test_a_run_in_use_is_refused(self, mlp_lab: CommandLine, own_run: Path) -> None:
         lock = Run(own_run).lock()
-        outcome = mlp_lab("fit", f"--run_dir={own_run}")
+        outcome = mlp_lab("fit", f"--run_dir={own_run}", "--trainer.max_epochs=4")
         lock.release()
         assert outcome.code == 2
         assert "is in use by another fit" in outcome.err

@@ -1,7 +1,6 @@
 """plots/: what a training and its test came to, to be looked at."""
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,6 @@ from torch import Tensor
 
 from mlp_lab.callbacks.metrics_file import MetricsFile
 from mlp_lab.data import LabDataModule
-from mlp_lab.errors import MLPLabError, MLPLabWarning
 from mlp_lab.evaluation import Numbers
 from mlp_lab.history import History, column, epoch_means, read_rows
 from mlp_lab.loggers import log_figure
@@ -33,6 +31,7 @@ from mlp_lab.plots import (
     plot_net,
     plot_predictions,
 )
+from mlp_lab.runs.results import Results
 from mlp_lab.tasks import ClassesTask, Task
 
 Drawing = tuple[str, Callable[[], Figure]]
@@ -46,20 +45,23 @@ class Figures(pl.Callback):
     """Draw the confusion before training, and everything else after the test.
 
     Args:
-        plots_dir: Where the figures go.
+        results: Knows where the figures go, and keeps account of them.
         metrics: Knows the numbers behind them; its hooks must come first.
         steps_path: metrics.csv of the training; None where there was none.
     """
 
-    def __init__(self, plots_dir: Path, metrics: MetricsFile, steps_path: Path | None) -> None:
-        self.plots_dir = plots_dir
+    def __init__(self, results: Results, metrics: MetricsFile, steps_path: Path | None) -> None:
+        self.results = results
+        self.plots_dir = results.directory / "plots"
         self.metrics = metrics
         self.steps_path = steps_path
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draw the confusion of the net as it begins."""
+        """Draw the confusion of the net as it begins, unless that was done."""
         before = self.metrics.metrics.get("test_before", {})
-        if trainer.is_global_zero and trainer.ckpt_path is None and "confusion" in before:
+        path = self._path("confusion_before")
+        is_due = trainer.ckpt_path is None or not path.is_file()
+        if trainer.is_global_zero and is_due and "confusion" in before:
             data = _data_of(trainer)
             confusion = np.asarray(before["confusion"])
             title = "Confusion on the test set before training"
@@ -84,16 +86,13 @@ class Figures(pl.Callback):
         print(f"figures: {self.plots_dir}")
 
     def _draw(self, trainer: pl.Trainer, drawing: Drawing) -> None:
-        """Draw and log; what cannot be drawn is a warning and ends nothing."""
+        """Draw and log."""
         name, draw = drawing
-        try:
-            figure = draw()
-            log_figure(name, figure, self.plots_dir, trainer.loggers, trainer.global_step)
-        except MLPLabError as error:
-            warnings.warn(str(error), MLPLabWarning, stacklevel=2)
-        except Exception as error:  # numbers may be of any kind
-            text = f"The figure {name} could not be drawn: {type(error).__name__}: {error}."
-            warnings.warn(text, MLPLabWarning, stacklevel=2)
+        with self.results.making(self._path(name)):
+            log_figure(name, draw(), self.plots_dir, trainer.loggers, trainer.global_step)
+
+    def _path(self, name: str) -> Path:
+        return self.plots_dir / f"{name}.png"
 
     def _of_training(self, data: LabDataModule, task: Task) -> Iterator[Drawing]:
         """Yield what happened from step to step, and on what classes."""

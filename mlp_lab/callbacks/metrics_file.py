@@ -1,6 +1,5 @@
 """metrics.json: the final figures."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -14,7 +13,6 @@ from mlp_lab.atomic import write_json
 from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.callbacks.stopwatch import Stopwatch
 from mlp_lab.data import LabDataModule
-from mlp_lab.errors import MLPLabWarning
 from mlp_lab.evaluation import (
     Calibration,
     Curves,
@@ -26,6 +24,7 @@ from mlp_lab.evaluation import (
 )
 from mlp_lab.metrics import precision_recall_f1
 from mlp_lab.run import read_json
+from mlp_lab.runs.results import Results
 from mlp_lab.tasks import ClassesTask, Task
 
 
@@ -42,10 +41,12 @@ class MetricsFile(pl.Callback):
     """Gather the figures of training and test, and keep metrics.json up to date with them.
 
     Args:
-        path: The file, or None to write none; entries it has already stay unless they come anew.
+        results: Knows where the file goes; None to write none. Entries that are there already stay
+            unless they come anew.
         stopwatch: Knows how long training took.
 
     Attributes:
+        path: The file, where one is written.
         metrics: The figures so far.
         outputs: The net's outputs for the whole test set ``(N, K)``, after a test of all of it.
         roc: ROC curves of the classes, and averages over them.
@@ -53,10 +54,11 @@ class MetricsFile(pl.Callback):
         calibration: How sure the net is and how often right.
     """
 
-    def __init__(self, path: Path | None, stopwatch: Stopwatch | None = None) -> None:
-        self.path = path
+    def __init__(self, results: Results | None, stopwatch: Stopwatch | None = None) -> None:
+        self.results = results
+        self.path = results.directory / "metrics.json" if results else None
         self.stopwatch = stopwatch
-        self.metrics: dict[str, Any] = read_json(path) if path else {}
+        self.metrics: dict[str, Any] = read_json(self.path) if self.path else {}
         self.outputs: Tensor | None = None
         self.roc: Curves | None = None
         self.precision_recall: Curves | None = None
@@ -82,16 +84,16 @@ class MetricsFile(pl.Callback):
         """Take the figures of a finished training and of its best epoch."""
         assert self.stopwatch is not None
         best = read_checkpoint(best_checkpoint)
-        self._add(
-            {
-                "best_epoch": best["epoch"] + 1,
-                "epochs": trainer.current_epoch,
-                "validation": data.validation_origin,
-                **best["mlp_lab"]["metrics"],
-                "seconds": self.stopwatch.seconds,
-                "images_per_second": self.stopwatch.images_per_second,
-            }
-        )
+        figures: dict[str, Any] = {
+            "best_epoch": best["epoch"] + 1,
+            "epochs": trainer.current_epoch,
+            "validation": data.validation_origin,
+            **best["mlp_lab"]["metrics"],
+        }
+        if self.stopwatch.has_run or "seconds" not in self.metrics:
+            figures["seconds"] = self.stopwatch.seconds
+            figures["images_per_second"] = self.stopwatch.images_per_second
+        self._add(figures)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the figures of a test, class by class."""
@@ -152,16 +154,9 @@ class MetricsFile(pl.Callback):
 
     def _add(self, figures: dict[str, Any]) -> None:
         self.metrics |= figures
-        if self.path is None:
-            return
-        try:
-            write_json(self.path, self.metrics)
-        except OSError as error:
-            warnings.warn(
-                f"{str(self.path)!r} could not be written: {error.strerror}.",
-                MLPLabWarning,
-                stacklevel=2,
-            )
+        if self.results and self.path:
+            with self.results.making(self.path):
+                write_json(self.path, self.metrics)
 
 
 def _is_all(limit: float) -> bool:

@@ -1,14 +1,13 @@
 """model.onnx: the best checkpoint, ready to be used elsewhere."""
 
-import warnings
 from pathlib import Path
 
 import lightning.pytorch as pl
 
 from mlp_lab.callbacks.metrics_file import MetricsFile
 from mlp_lab.data import LabDataModule
-from mlp_lab.errors import MLPLabError, MLPLabWarning
 from mlp_lab.run import Run
+from mlp_lab.runs.results import Results
 from mlp_lab.tasks import Task
 
 
@@ -17,11 +16,13 @@ class OnnxFile(pl.Callback):
 
     Args:
         run: Where model.onnx goes.
+        results: Keeps account of it.
         metrics: Knows the scores that go into it; its hooks must come first.
     """
 
-    def __init__(self, run: Run, metrics: MetricsFile) -> None:
+    def __init__(self, run: Run, results: Results, metrics: MetricsFile) -> None:
         self.run = run
+        self.results = results
         self.metrics = metrics
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -37,13 +38,7 @@ class OnnxFile(pl.Callback):
         from mlp_lab.export.model_info import describe_model, samples_to_check
         from mlp_lab.export.onnx_file import write_onnx
 
-        try:
+        with self.results.making(path):
             info = describe_model(task, data, self.run.name, self.metrics.metrics)
             difference = write_onnx(task, info, samples_to_check(data), path)
-        except MLPLabError as error:
-            warnings.warn(str(error), MLPLabWarning, stacklevel=2)
-        except Exception as error:  # a net may be of any kind
-            text = f"{path.name} could not be made: {type(error).__name__}: {error}."
-            warnings.warn(text, MLPLabWarning, stacklevel=2)
-        else:
             print(f"model: {path} (differs by {difference:.1e} from the net on test samples)")

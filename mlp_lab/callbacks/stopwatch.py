@@ -22,13 +22,19 @@ class Stopwatch(pl.Callback):
         self.images = 0
         self.epoch_seconds = 0.0
         self._seconds_before = 0.0
-        self._fit_start = time.perf_counter()
+        self._fit_start: float | None = None
         self._epoch_start: float | None = None
+
+    @property
+    def has_run(self) -> bool:
+        """Whether it has timed any training in this process."""
+        return self._fit_start is not None
 
     @property
     def seconds(self) -> float:
         """Seconds since training began, stops left out."""
-        return self._seconds_before + time.perf_counter() - self._fit_start
+        running = 0.0 if self._fit_start is None else time.perf_counter() - self._fit_start
+        return self._seconds_before + running
 
     @property
     def images_per_second(self) -> float:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from mlp_lab.errors import ConfigError
@@ -110,6 +111,8 @@ class MLP(Net):
         initialise(self.layers[-1], init, "Linear")
 
     def _require_memory(self) -> None:
+        if torch.get_default_device().type == "meta":  # where none is taken
+            return
         widths = (math.prod(self.input_shape), *self.hidden_dims, self.num_outputs)
         num = sum(before * after for before, after in itertools.pairwise(widths))
         require_memory(

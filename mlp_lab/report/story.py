@@ -16,7 +16,7 @@ from mlp_lab.errors import ChecksumError
 from mlp_lab.files.plain_yaml import load_yaml
 from mlp_lab.history import History, Rows, column, epoch_means, read_rows
 from mlp_lab.images.find import raise_unreadable
-from mlp_lab.run import Run, read_json
+from mlp_lab.run import Run, Status, read_json
 from mlp_lab.settings import flatten
 
 T = TypeVar("T")
@@ -238,8 +238,13 @@ def _part(content: Mapping[str, Any], key: str) -> dict[str, Any]:
     return part if isinstance(part, dict) else {}
 
 
-def read_story(directory: Path) -> Story:
-    """Read what there is of a run, and note what is not."""
+def read_story(directory: Path, status: Status | None = None) -> Story:
+    """Read what there is of a run, and note what is not.
+
+    Args:
+        directory: The run.
+        status: How it stands, where its manifest is about to say so; by default as it says.
+    """
     run = Run(directory)
     missing: list[str] = []
 
@@ -256,6 +261,8 @@ def read_story(directory: Path) -> Story:
     config = take(run.config_path, _read_config, "nobody knows what was asked") or {}
     unknown = "command, versions and how the run ended are unknown"
     manifest = take(run.manifest_path, read_json, unknown) or {}
+    if status is not None:
+        manifest["status"] = status
     rows = take(run.step_metrics_path, read_rows, "there is no course of the training") or []
     whole = [row for row in rows if _is_whole(row)]
     if len(whole) < len(rows):
@@ -265,11 +272,18 @@ def read_story(directory: Path) -> Story:
     metrics = take(run.metrics_path, read_json, "there are no final figures") or {}
     if metrics and not any(key.startswith("test/") for key in metrics):
         missing.append("The run was not tested.")
-    status = manifest.get("status", "finished")
-    if status == "running":
-        missing.append("The run has not ended: it is still running, or was killed.")
-    elif status != "finished":
-        missing.append(f"The run did not come to its end: it was {status}.")
+    match manifest.get("status", "finished"):
+        case "finished":
+            pass
+        case "running":
+            missing.append("The run has not ended: it is still running, or was killed.")
+        case "incomplete":
+            missing.append(
+                "The run was trained, and some of its results are missing: mlp-lab fit --run_dir "
+                f"{directory} makes them."
+            )
+        case other:
+            missing.append(f"The run did not come to its end: it was {other}.")
     if not any((directory / "plots").glob("*.png")):
         missing.append("There are no figures in plots/.")
     return Story(run, config, manifest, metrics, whole, tuple(missing))

@@ -9,6 +9,7 @@ import platformdirs
 
 from mlp_lab.atomic import write_json
 from mlp_lab.errors import MLPLabError, MLPLabWarning, WriteError
+from mlp_lab.files.sha256 import hash_file
 from mlp_lab.run import Run, read_json
 
 
@@ -20,14 +21,14 @@ def remember(run: Run, own_modules: Mapping[str, str]) -> None:
         own_modules: Files of the modules that classes of the user's own were taken from, by name.
     """
     modules = {
-        name: {"file": file, "sha256": _hash(Path(file))} for name, file in own_modules.items()
+        name: {"file": file, "sha256": hash_file(Path(file))} for name, file in own_modules.items()
     }
     try:
         write_json(
             _record_of(run),
             {
                 "run": str(run.dir.resolve()),
-                "config_sha256": _hash(run.config_path),
+                "config_sha256": hash_file(run.config_path),
                 "modules": modules,
             },
         )
@@ -46,9 +47,9 @@ def own_modules_of(run: Run) -> dict[str, str] | None:
     try:
         record = read_json(_record_of(run))
         modules = record.get("modules", {})
-        if record.get("config_sha256") != _hash(run.config_path):
+        if record.get("config_sha256") != hash_file(run.config_path):
             return None
-        if any(_hash(Path(module["file"])) != module["sha256"] for module in modules.values()):
+        if any(hash_file(Path(module["file"])) != module["sha256"] for module in modules.values()):
             return None
         return {name: module["file"] for name, module in modules.items()}
     except (MLPLabError, OSError, AttributeError, KeyError, TypeError):
@@ -59,7 +60,3 @@ def _record_of(run: Run) -> Path:
     """Return the file of what is known of a run, in the directory for the state of programs."""
     place = hashlib.sha256(str(run.dir.resolve()).encode("utf-8", "surrogateescape"))
     return platformdirs.user_state_path("mlp_lab") / "runs" / f"{place.hexdigest()[:32]}.json"
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from mlp_lab.callbacks import Figures, MetricsFile
 from mlp_lab.data import Digits, LabDataModule
 from mlp_lab.errors import MLPLabWarning
+from mlp_lab.runs.results import Results
 from mlp_lab.tasks import ClassificationTask
 from tests.conftest import CommandLine
 
@@ -118,13 +119,13 @@ def test_what_cannot_be_drawn_is_a_warning(tmp_path: Path) -> None:
     def fail() -> Figure:
         raise ZeroDivisionError("too round")
 
-    figures = Figures(tmp_path, MetricsFile(None), None)
+    figures = Figures(Results(tmp_path), MetricsFile(None), None)
     trainer = pl.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu")
-    text = "The figure roc could not be drawn: ZeroDivisionError: too round."
+    text = "plots/roc.png could not be made: ZeroDivisionError: too round."
     with pytest.warns(MLPLabWarning, match=re.escape(text)):
         figures._draw(trainer, ("roc", fail))
     figures._draw(trainer, ("roc", Figure))
-    assert (tmp_path / "roc.png").is_file()
+    assert (tmp_path / "plots" / "roc.png").is_file()
 
 
 @pytest.mark.parametrize("limit", ["--trainer.fast_dev_run=1", "--trainer.limit_test_batches=1"])

@@ -99,7 +99,8 @@ def test_any_other_run_needs_trust(
     change: Callable[[Path, Path], Path],
 ) -> None:
     run_dir = change(lab_run, tmp_path)
-    for words in (("test", "--run_dir", run_dir), ("fit", "--run_dir", run_dir)):
+    more = ("fit", "--run_dir", run_dir, "--trainer.max_epochs=2")
+    for words in (("test", "--run_dir", run_dir), more):
         refused = mlp_lab(*words)
         assert refused.code == 2
         assert "names the class 'my_net.Waves' in model.net" in refused.err

@@ -123,7 +123,7 @@ def test_an_attack_is_refused_in_one_sentence(
         ("model.init_args", [1], "gives model arguments that are no mapping."),
         ("model", "mlp_lab.tasks.Task", "names the class 'mlp_lab.tasks.Task' in model, which is"),
         ("nothing", 1, "sets nothing to 1, which is no setting."),
-        ("trainer", None, "sets trainer to None, which is no setting."),
+        ("trainer", None, "trainer is null; leave it out for its defaults."),
     ],
 )
 def test_what_is_no_plain_setting_is_named(

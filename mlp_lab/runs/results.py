@@ -1,0 +1,124 @@
+"""What a run leaves beside its checkpoints: written, still missing, or all there. No torch."""
+
+import argparse
+import contextlib
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mlp_lab.errors import MLPLabError, MLPLabWarning, WriteError, first_line
+from mlp_lab.files.plain_yaml import load_yaml
+from mlp_lab.files.sha256 import hash_file
+from mlp_lab.run import Run
+
+
+class Results:
+    """Keep account of the files that come out of a training or a test.
+
+    Args:
+        directory: Where they go.
+
+    Attributes:
+        written: Those that were written, by their path below the directory.
+        missing: Those that could not be written, and why.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.written: set[str] = set()
+        self.missing: dict[str, str] = {}
+
+    @contextlib.contextmanager
+    def making(self, path: Path) -> Iterator[None]:
+        """Make a file; where that fails it is a warning, and the others are still made.
+
+        A file that the disk does not take is missing. One that cannot be, because a net cannot be
+        exported or its numbers cannot be drawn, is not asked for again.
+        """
+        name = path.relative_to(self.directory).as_posix()
+        try:
+            yield
+        except WriteError as error:
+            self.missing[name] = first_line(error)
+            warnings.warn(str(error), MLPLabWarning, stacklevel=4)
+        except MLPLabError as error:
+            warnings.warn(str(error), MLPLabWarning, stacklevel=4)
+        except Exception as error:  # nets, numbers and what a run holds may be of any kind
+            text = f"{name} could not be made: {type(error).__name__}: {error}."
+            warnings.warn(text, MLPLabWarning, stacklevel=4)
+        else:
+            self.missing.pop(name, None)
+            self.written.add(name)
+
+    def end(self, run: Run) -> None:
+        """Note in the run that it is finished, or what it lacks.
+
+        Raises:
+            WriteError: Something is missing.
+        """
+        before = run.read_manifest().get("results", [])
+        there = {name for name in before if (run.dir / name).is_file()}
+        run.end(
+            "incomplete" if self.missing else "finished",
+            results=sorted((there | self.written) - self.missing.keys()),
+            missing=sorted(self.missing),
+            config_sha256=hash_file(run.config_path),
+        )
+
+    def require_all(self, how_to_go_on: str) -> None:
+        """Refuse to call it done where something is missing.
+
+        Raises:
+            WriteError: Something is.
+        """
+        if self.missing:
+            raise WriteError(
+                f"{', '.join(sorted(self.missing))} {'is' if len(self.missing) == 1 else 'are'} "
+                f"missing in {str(self.directory)!r}: {next(iter(self.missing.values()))} "
+                f"Make room, then: {how_to_go_on}"
+            )
+
+
+def find_complete_run(words: Sequence[str]) -> Run | None:
+    """Return the run that a ``fit`` would resume, if it is finished and nothing of it is missing.
+
+    Args:
+        words: What is typed behind ``fit``; anything but a run asks for something new.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--run_dir", type=Path)
+    parser.add_argument("--trust", action="store_true")
+    try:
+        typed, others = parser.parse_known_args(list(words))
+    except argparse.ArgumentError:  # said where they are read
+        return None
+    if typed.run_dir is None or others:
+        return None
+    run = Run.open(typed.run_dir)
+    return run if _is_complete(run) else None
+
+
+def _is_complete(run: Run) -> bool:
+    manifest = run.read_manifest()
+    if manifest.get("status") != "finished" or not run.last_checkpoint.is_file():
+        return False
+    if "results" not in manifest:
+        return _has_what_is_asked_for(run)
+    names = manifest["results"]
+    there = isinstance(names, list) and all((run.dir / str(name)).is_file() for name in names)
+    return there and manifest.get("config_sha256") == hash_file(run.config_path)
+
+
+def _has_what_is_asked_for(run: Run) -> bool:
+    """Whether a run of version 0.1, which kept no account, has all that its settings ask for."""
+    try:
+        config = load_yaml(run.config_path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    asked = config if isinstance(config, dict) else {}
+    return (
+        run.metrics_path.is_file()
+        and (run.dir / "report.html").is_file()
+        and (not asked.get("onnx") or run.model_path.is_file())
+        and (not asked.get("figures") or any((run.dir / "plots").glob("*.png")))
+    )

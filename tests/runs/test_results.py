@@ -1,0 +1,136 @@
+"""A run is finished when all its results are there, and not before."""
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import CommandLine
+
+FIT = ["fit", "--data.source=Moons", "--trainer.max_epochs=1"]
+
+
+@contextmanager
+def full_after_training(*kept: str) -> Iterator[None]:
+    """Let no file be written once a run is trained, but those of these names."""
+    replace = Path.replace
+    is_full = False
+
+    def fill(self: Path, target: Path) -> Any:
+        nonlocal is_full
+        if is_full and Path(target).name not in kept:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        is_full |= b'"incomplete"' in self.read_bytes()
+        return replace(self, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", fill)
+        yield
+
+
+def manifest_of(run_dir: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((run_dir / "manifest.json").read_text())
+    return manifest
+
+
+def contents(run_dir: Path) -> dict[str, bytes]:
+    files = [path for path in run_dir.rglob("*") if path.is_file()]
+    return {path.relative_to(run_dir).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.mark.figures
+@pytest.mark.export
+@pytest.mark.filterwarnings("ignore:.*could not be written. No space left")
+def test_what_a_full_disk_left_out_is_made_up(mlp_lab: CommandLine) -> None:
+    with full_after_training("manifest.json"):
+        outcome = mlp_lab(*FIT)
+    run_dir = Path("runs/base/version_0")
+    assert outcome.code == 1
+    assert "mlp-lab: error: metrics.json, model.onnx, plots/acc.png, plots/class_" in outcome.err
+    assert "plots/surface.png, report.html are missing in 'runs/base/version_0'" in outcome.err
+    assert outcome.err.endswith(
+        "No space left on device. Make room, then: mlp-lab fit --run_dir runs/base/version_0\n"
+    )
+    assert manifest_of(run_dir)["status"] == "incomplete"
+    assert "model.onnx" in manifest_of(run_dir)["missing"]
+    made = mlp_lab("report", run_dir)
+    assert f"some of its results are missing: mlp-lab fit --run_dir {run_dir} makes" in made.out
+
+    weights = (run_dir / "checkpoints" / "last.ckpt").read_bytes()
+    assert mlp_lab("fit", f"--run_dir={run_dir}").code == 0
+    assert manifest_of(run_dir)["status"] == "finished"
+    assert manifest_of(run_dir)["missing"] == []
+    assert {"metrics.json", "model.onnx", "report.html"} < {*manifest_of(run_dir)["results"]}
+    assert all((run_dir / name).is_file() for name in manifest_of(run_dir)["results"])
+    assert (run_dir / "checkpoints" / "last.ckpt").read_bytes() == weights
+
+    seconds = json.loads((run_dir / "metrics.json").read_text())["seconds"]
+    gone = [run_dir / "plots" / f"{name}.png" for name in ("confusion_before", "roc")]
+    for path in gone:
+        path.unlink()
+    assert mlp_lab("fit", f"--run_dir={run_dir}", "--onnx=false").code == 0
+    assert all(path.is_file() for path in gone)
+    assert json.loads((run_dir / "metrics.json").read_text())["seconds"] == seconds
+
+
+def test_a_disk_that_takes_nothing_leaves_no_run_finished(mlp_lab: CommandLine) -> None:
+    with full_after_training():
+        outcome = mlp_lab(*FIT, "--figures=false", "--onnx=false")
+    assert outcome.code == 1
+    assert manifest_of(Path("runs/base/version_0"))["status"] == "incomplete"
+    assert "manifest.json' could not be written: No space left on device." in outcome.err
+
+
+class TestFinished:
+    def test_a_run_that_lacks_nothing_is_left_alone(self, own_run: Path) -> None:
+        """It is said without torch, which takes seconds to load."""
+        before = contents(own_run)
+        code = (
+            "import sys; sys.modules['torch'] = None; import mlp_lab.cli as c; sys.exit(c.main())"
+        )
+        words = ["fit", "--run_dir", str(own_run)]
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "finished before, with all its results; to train on, add --tra" in done.stdout
+        assert done.stdout.endswith(f"run: {own_run}\n")
+        assert contents(own_run) == before
+
+    @pytest.mark.parametrize("name", ["metrics.json", "report.html", "manifest.json"])
+    def test_one_that_lacks_something_is_not(
+        self, mlp_lab: CommandLine, own_run: Path, name: str
+    ) -> None:
+        (own_run / name).unlink()
+        outcome = mlp_lab("fit", f"--run_dir={own_run}")
+        assert outcome.code == 0
+        assert "finished before" not in outcome.out
+        assert (own_run / name).is_file()
+        assert manifest_of(own_run)["status"] == "finished"
+
+    def test_one_with_more_epochs_in_its_configuration_trains_on(
+        self, mlp_lab: CommandLine, own_run: Path
+    ) -> None:
+        config = own_run / "config.yaml"
+        config.write_text(config.read_text().replace("max_epochs: 3", "max_epochs: 4"))
+        assert "epoch 4/4" in mlp_lab("fit", f"--run_dir={own_run}").out
+
+    def test_a_run_of_version_0_1_kept_no_account(
+        self, mlp_lab: CommandLine, own_run: Path
+    ) -> None:
+        manifest = manifest_of(own_run)
+        for key in ("results", "missing", "config_sha256"):
+            del manifest[key]
+        (own_run / "manifest.json").write_text(json.dumps(manifest))
+        (own_run / "model.onnx").touch()
+        (own_run / "plots").mkdir(exist_ok=True)
+        shutil.copy(own_run / "metrics.json", own_run / "plots" / "acc.png")
+        assert "finished before" in mlp_lab("fit", f"--run_dir={own_run}").out
+        (own_run / "model.onnx").unlink()
+        assert "finished before" not in mlp_lab("fit", f"--run_dir={own_run}").out
