@@ -16,14 +16,14 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` that replaces it when the block ends without error.
 
     Readers see the old content or the new one, never a part. The neighbour carries the process
-    number, so that two writers do not share it.
+    number, so that two writers do not share it. The directory must be there: a run whose directory
+    has been renamed while it trains does not begin a second one.
 
     Raises:
         WriteError: The disk is full, or the place cannot be written.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         with part.open("rb+") as written:  # some systems flush only what may be written
             os.fsync(written.fileno())
@@ -35,6 +35,22 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):  # a directory that cannot be written holds no part
             part.unlink(missing_ok=True)
+
+
+def make_directory(path: Path, *, parents: bool = True) -> None:
+    """Make a directory, unless it is there.
+
+    Args:
+        path: The directory.
+        parents: Whether those above it are made too.
+
+    Raises:
+        WriteError: It cannot be made.
+    """
+    try:
+        path.mkdir(parents=parents, exist_ok=True)
+    except OSError as error:
+        raise _write_error(path, error) from error
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:

@@ -1,5 +1,6 @@
 """What fit, validate, test and predict do and print."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from lightning.pytorch.callbacks import Callback, WeightAveraging
 from mlp_lab.callbacks import Figures, MetricsFile, OnnxFile, PredictionsFile
 from mlp_lab.console import print_table, quieten
 from mlp_lab.data import LabDataModule
-from mlp_lab.errors import ConfigError
+from mlp_lab.errors import ConfigError, WriteError
 from mlp_lab.evaluation import classification_report
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.interruption import Interrupted, raise_on_signals
@@ -57,9 +58,15 @@ def fit(cli: LabCLI) -> int:
         results.end(cli.run)
     except Interrupted:
         cli.run.end("interrupted")
-        print(f"interrupted; go on with: {how_to_go_on}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # its terminal may be gone
+            print(f"interrupted; go on with: {how_to_go_on}", file=sys.stderr)
         raise
-    except BaseException:
+    except BaseException as error:
+        if not cli.run.config_path.is_file():
+            raise WriteError(
+                f"The run directory {str(cli.run.dir)!r} is gone: renamed or removed while it was "
+                "trained. Where it still is, go on with: mlp-lab fit --run_dir DIRECTORY"
+            ) from error
         cli.run.end("failed")
         raise
     finally:

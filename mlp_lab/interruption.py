@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: end in order at the first, at once at the second."""
+"""Ctrl-C, SIGTERM, a closed terminal: end in order at the first, at once at the second."""
 
 import ctypes
 import os
@@ -35,7 +35,7 @@ def raise_on_signals(*signums: signal.Signals) -> None:
     Lightning keeps a SIGTERM handler that it finds and calls it too.
 
     Args:
-        signums: The signals; by default SIGINT and SIGTERM.
+        signums: The signals; by default SIGINT, SIGTERM and, unless nohup has it ignored, SIGHUP.
     """
     asked = False
 
@@ -46,8 +46,15 @@ def raise_on_signals(*signums: signal.Signals) -> None:
         asked = True
         raise Interrupted(signum)
 
-    for signum in signums or (signal.SIGINT, signal.SIGTERM):
+    for signum in signums or _all_that_end():
         signal.signal(signum, handle)
+
+
+def _all_that_end() -> list[signal.Signals]:
+    signums = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signums.append(signal.SIGHUP)
+    return signums
 
 
 def end_with_parent(parent: int, signum: int) -> None:

@@ -22,7 +22,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from mlp_lab import callbacks as lab
-from mlp_lab.atomic import remove_leftovers, write_text
+from mlp_lab.atomic import make_directory, remove_leftovers, write_text
 from mlp_lab.compatibility import check_training
 from mlp_lab.data import LabDataModule, Source
 from mlp_lab.errors import ConfigError, MLPLabError
@@ -400,6 +400,7 @@ class LabCLI(LightningCLI):
         if not is_first_process():
             return None
         if self.config.out:
+            make_directory(Path(self.config.out))
             return Path(self.config.out)
         checkpoint = self.settings.checkpoint
         assert checkpoint is not None

@@ -15,6 +15,7 @@ import torch
 
 from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.history import read_rows
+from mlp_lab.interruption import Interrupted, raise_on_signals
 from tests.conftest import CommandLine
 from tests.helpers.processes import finish, started
 from tests.helpers.training import assert_same_training
@@ -121,7 +122,9 @@ def test_killed_before_a_file_was_there(
     assert_nothing_is_torn(copy)
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_interrupted_in_order(
     undisturbed: tuple[Path, float], tmp_path: Path, signum: int, code: int
 ) -> None:
@@ -159,6 +162,32 @@ def test_a_second_interrupt_ends_at_once(mlp_lab: CommandLine, tmp_path: Path) -
         os.kill(process.pid, signal.SIGINT)
         process.join(10)
         assert process.exitcode == 130
+
+
+def test_nohup_stays_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT)}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        raise_on_signals()
+        os.kill(os.getpid(), signal.SIGHUP)
+        with pytest.raises(Interrupted):
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_a_run_that_is_renamed_meanwhile_is_not_begun_again(tmp_path: Path) -> None:
+    run_dir = tmp_path / "runs" / "base" / "version_0"
+    with started(*FIT, "--trainer.max_epochs=100000", cwd=tmp_path) as process:
+        wait_for((run_dir / "checkpoints" / "best.ckpt").exists, process)
+        moved = run_dir.rename(run_dir.with_name("good_one"))
+        process.join(60)
+        assert process.exitcode == 1
+    error = (tmp_path / "err.txt").read_text()
+    assert "The run directory 'runs/base/version_0' is gone: renamed or removed while" in error
+    assert not run_dir.exists()
+    assert_nothing_is_torn(moved)
 
 
 class TestDivergence:

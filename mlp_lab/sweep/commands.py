@@ -1,6 +1,7 @@
 """``mlp-lab sweep``: a grid of fits, compared on validation."""
 
 import argparse
+import contextlib
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 from mlp_lab.console import quieten
 from mlp_lab.errors import ConfigError
-from mlp_lab.interruption import raise_on_signals
+from mlp_lab.interruption import Interrupted, raise_on_signals
 from mlp_lab.report.commands import report
 from mlp_lab.report.comparison import kind_of
 from mlp_lab.report.pages import say_number
@@ -45,7 +46,12 @@ def main(command: str, args: Sequence[str]) -> int:
         if (found := find_config(typed)) != Path(typed):
             print(f"configuration: {format_config(found)}")
     with sweep.opened():
-        return run_sweep(sweep, words.jobs)
+        try:
+            return run_sweep(sweep, words.jobs)
+        except Interrupted:
+            with contextlib.suppress(OSError):  # its terminal may be gone
+                print("interrupted; the same command goes on", file=sys.stderr)
+            raise
 
 
 def make_parser(command: str) -> argparse.ArgumentParser:

@@ -91,7 +91,9 @@ def _next(done: Any, workers: Sequence[SpawnProcess]) -> tuple[Trial, Outcome]:
 
 def _work(sweep: SweepDir, todo: Any, done: Any, parent: int) -> None:
     """Train trials until there are no more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent passes it on
+    for name in ("SIGINT", "SIGHUP"):  # they reach all; the parent passes them on
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     end_with_parent(parent, signal.SIGTERM)
     import mlp_lab.commands  # noqa: F401  # with Lightning, which sets its own verbosity
 
