@@ -1,13 +1,19 @@
 """Ctrl-C, SIGTERM, a closed terminal: end in order at the first, at once at the second."""
 
+import _thread
 import ctypes
 import os
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
 _SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of Linux's prctl
+_SECONDS_TO_NEXT_TRY = 0.01
+
+_Hook = Callable[["sys.UnraisableHookArgs"], object]
 
 
 class Interrupted(BaseException):
@@ -21,6 +27,7 @@ class Interrupted(BaseException):
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
+        self.signum = signum
         self.exit_code = exit_code(signum)
 
 
@@ -46,6 +53,20 @@ def raise_on_signals(*signums: signal.Signals) -> None:
         asked = True
         raise Interrupted(signum)
 
+    def deliver_again(lost: "sys.UnraisableHookArgs", before: _Hook = sys.unraisablehook) -> None:
+        nonlocal asked
+        if not isinstance(lost.exc_value, Interrupted):
+            before(lost)
+            return
+        # Python was in a destructor or a callback of weakref, which raise nothing.
+        asked = False
+        again = threading.Timer(
+            _SECONDS_TO_NEXT_TRY, _thread.interrupt_main, (lost.exc_value.signum,)
+        )
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = deliver_again
     for signum in signums or _all_that_end():
         signal.signal(signum, handle)
 
