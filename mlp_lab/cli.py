@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mlp_lab import __version__
 from mlp_lab.errors import MLPLabError
@@ -55,6 +56,7 @@ def main(args: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 where a check or a training failed, 2 where something needs fixing in
         the command or its files.
     """
+    _replace_closed_streams()
     words = list(sys.argv[1:] if args is None else args)
     verbose = "--verbose" in words
     words = [word for word in words if word != "--verbose"]
@@ -79,6 +81,7 @@ def main(args: Sequence[str] | None = None) -> int:
             return 0
         module = importlib.import_module(COMMANDS[command].module)
         code: int = module.main(command, rest)
+        sys.stdout.flush()
     except MLPLabError as error:
         if verbose:
             traceback.print_exc()
@@ -92,9 +95,26 @@ def main(args: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # while modules were still loading
         return exit_code(signal.SIGINT)
     except BrokenPipeError:  # somebody like head stopped reading
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _drop_output()  # a file says its name, so it was what is printed
+        return _report(f"Standard output could not be written: {error.strerror or error}.", 1)
     return code
+
+
+def _replace_closed_streams() -> None:
+    """Let what is printed go nowhere where a stream is closed, and no file take its number."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # for good
+
+
+def _drop_output() -> None:
+    """Keep Python from complaining at its end of what it cannot print."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(message: str, code: int = USAGE_ERROR) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlp_lab import __version__
-from mlp_lab.cli import COMMANDS
+from mlp_lab.cli import COMMANDS, main
 from tests.conftest import CommandLine
 
 
@@ -18,6 +18,19 @@ def test_help_and_version_take_under_half_a_second(flag: str) -> None:
         return time.perf_counter() - start
 
     assert min(seconds() for _ in range(3)) < 0.5
+
+
+def test_what_is_printed_may_go_nowhere(
+    own_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["report", str(own_run)]
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert main(words) == 1
+    sentence = "Standard output could not be written: No space left on device."
+    assert capsys.readouterr().err == f"mlp-lab: error: {sentence}\n"
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(words) == 0
 
 
 def test_one_help_lists_every_command(

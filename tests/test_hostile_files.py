@@ -175,8 +175,8 @@ def test_what_a_new_user_types_is_answered(
     (tmp_path / "null.yaml").write_text("trainer:\n")
     x, y = np.zeros((12, 2)), np.arange(12) % 3
     np.savez(tmp_path / "ages.npz", x=x, y=np.arange(25.0, 37))
-    few = {"x_test": x, "y_test": y, "x_val": x, "y_val": y % 2}
-    np.savez(tmp_path / "more.npz", x_train=x, y_train=y % 2, **few)
+    parts = {"x_train": x, "y_train": y % 2, "x_val": x, "y_val": y % 2, "x_test": x, "y_test": y}
+    np.savez(tmp_path / "more.npz", allow_pickle=False, **parts)
     names = [f"class {number}" for number in range(100_000)]
     torch.save({"x": torch.zeros(12, 2), "y": torch.arange(12), "classes": names}, "many.pt")
     shutil.copytree(digits_run, tmp_path / "runs" / "base" / "version_0")

@@ -95,6 +95,30 @@ def test_ctrl_c_reaches_the_whole_group(tmp_path: Path, devices: int) -> None:
 
 
 @pytest.mark.slow
+def test_output_that_goes_nowhere(tmp_path: Path) -> None:
+    """A closed stream is no reason not to train; a full one is said, and the run can go on."""
+    command = f"{sys.executable} -m mlp_lab fit {' '.join(DIGITS)}"
+
+    def shell(line: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    def status(number: int) -> str:
+        path = tmp_path / "runs" / "base" / f"version_{number}" / "manifest.json"
+        return str(json.loads(path.read_text())["status"])
+
+    for number, closed in enumerate((">&-", ">&- 2>&-", "<&- >&- 2>&-")):
+        done = shell(f"{command} {closed}")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert status(number) == "finished"
+    sentence = "mlp-lab: error: Standard output could not be written: No space left on device.\n"
+    for line in (f"{command} > /dev/full", f"{sys.executable} -m mlp_lab report runs > /dev/full"):
+        done = shell(line)
+        assert (done.returncode, done.stderr) == (1, sentence)
+
+
+@pytest.mark.slow
 def test_two_processes_train_together(tmp_path: Path) -> None:
     ddp = ["--trainer.accelerator=cpu", "--trainer.devices=2", "--trainer.strategy=ddp"]
     out, err = run("fit", *DIGITS, *ddp, cwd=tmp_path)
