@@ -1,6 +1,8 @@
 """What fit, validate, test and predict do and print."""
 
 import contextlib
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ from lightning.pytorch.callbacks import Callback, WeightAveraging
 from mlp_lab.callbacks import Figures, MetricsFile, OnnxFile, PredictionsFile
 from mlp_lab.console import print_table, quieten
 from mlp_lab.data import LabDataModule
-from mlp_lab.errors import ConfigError, WriteError
+from mlp_lab.errors import ConfigError, WorkerError, WriteError
 from mlp_lab.evaluation import classification_report
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.interruption import Interrupted, raise_on_signals
@@ -24,6 +26,8 @@ from mlp_lab.run import Run, Status
 from mlp_lab.runs.results import Results
 from mlp_lab.settings import Command, read_settings
 from mlp_lab.tasks import Task
+
+_SECONDS_TO_END = 1.0
 
 
 def main(command: str, args: Sequence[str]) -> int:
@@ -44,6 +48,21 @@ def main(command: str, args: Sequence[str]) -> int:
         return runners[command](cli)
     except MisconfigurationException as error:
         raise ConfigError(f"The settings of trainer cannot work: {error}") from error
+    except RuntimeError as error:
+        _raise_if_a_process_died(cli, error)
+        raise
+
+
+def _raise_if_a_process_died(cli: LabCLI, error: RuntimeError) -> None:
+    """Say so where a process of the same training is gone; the others fail in any way then."""
+    for process in getattr(cli.trainer.strategy.launcher, "procs", []):
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it is alive
+            code = process.wait(_SECONDS_TO_END)
+            how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            raise WorkerError(
+                f"A process that computes beside this one ended by {how}, perhaps because memory "
+                "ran out. A training goes on with mlp-lab fit --run_dir DIRECTORY."
+            ) from error
 
 
 def fit(cli: LabCLI) -> int:

@@ -31,6 +31,7 @@ def test_what_is_printed_may_go_nowhere(
     assert capsys.readouterr().err == f"mlp-lab: error: {sentence}\n"
     monkeypatch.setattr("sys.stdout", None)
     assert main(words) == 0
+    sys.stdout.close()  # where it went instead
 
 
 def test_one_help_lists_every_command(

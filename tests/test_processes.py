@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mlp_lab.history import read_rows
+from tests.helpers.processes import children_of
 from tests.helpers.training import assert_same_training
 
 DIGITS = [
@@ -42,6 +44,15 @@ def run(*words: str, cwd: Path, **environment: str) -> tuple[str, str]:
     killer.cancel()
     assert process.returncode == 0, err
     return out, err
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait until something has happened in a process that still runs."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.05)
 
 
 @pytest.mark.slow
@@ -82,16 +93,28 @@ def test_ctrl_c_reaches_the_whole_group(tmp_path: Path, devices: int) -> None:
     ddp = ["--trainer.accelerator=cpu", f"--trainer.devices={devices}"]
     process = start("fit", *DIGITS, "--trainer.max_epochs=100000", *ddp, cwd=tmp_path)
     run_dir = tmp_path / "runs" / "base" / "version_0"
-    deadline = time.monotonic() + 60
-    while not (run_dir / "checkpoints" / "best.ckpt").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.05)
+    wait_for((run_dir / "checkpoints" / "best.ckpt").exists, process)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted; go on with: mlp-lab fit --run_dir runs/base/version_0" in err
     assert json.loads((run_dir / "manifest.json").read_text())["status"] == "interrupted"
+
+
+@pytest.mark.slow
+def test_a_killed_process_of_several_is_said(tmp_path: Path) -> None:
+    ddp = ["--trainer.accelerator=cpu", "--trainer.devices=2", "--trainer.strategy=ddp"]
+    process = start("fit", *DIGITS, "--trainer.max_epochs=100000", *ddp, cwd=tmp_path)
+    run_dir = tmp_path / "runs" / "base" / "version_0"
+    wait_for((run_dir / "checkpoints" / "best.ckpt").exists, process)
+    (child,) = children_of(process.pid, "fit")
+    os.kill(child, signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    last = "mlp-lab: error: A process that computes beside this one ended by SIGKILL, perhaps"
+    assert err.splitlines()[-1].startswith(last)
+    assert "Traceback" not in err
+    assert json.loads((run_dir / "manifest.json").read_text())["status"] == "failed"
 
 
 @pytest.mark.slow

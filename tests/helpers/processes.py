@@ -70,3 +70,13 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def children_of(pid: int, word: str) -> list[int]:
+    """Return the processes that a process has started, with a word in their command line."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [
+        int(child)
+        for child in text.split()
+        if word.encode() in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]

@@ -18,6 +18,7 @@ from mlp_lab.interruption import Interrupted
 from mlp_lab.nets import MLP
 from mlp_lab.sweep.grid import Grid, Trial, parse_seeds, parse_setting, read_grid, split_values
 from tests.conftest import CommandLine
+from tests.helpers.processes import children_of
 
 MOONS = ["--data.source=Moons", "--trainer.max_epochs=2"]
 LRS = "model.optimizer.lr=0.001,0.03"
@@ -330,7 +331,7 @@ def test_a_stopped_sweep_leaves_nobody_behind(tmp_path: Path, victim: str) -> No
         )
     lab = tmp_path / "runs" / "lab"
     wait_for(lambda: len(list(lab.glob("version_*/checkpoints/last.ckpt"))) == 2)
-    workers = children_of(process.pid)
+    workers = children_of(process.pid, "spawn_main")
     match victim:
         case "worker":
             os.kill(workers[0], signal.SIGTERM)
@@ -354,16 +355,6 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.1)
-
-
-def children_of(pid: int) -> list[int]:
-    """Return the processes that train: those of a process that import torch."""
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [
-        int(child)
-        for child in text.split()
-        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
 
 
 def is_running(pid: int) -> bool:
