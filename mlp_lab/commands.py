@@ -15,7 +15,14 @@ from lightning.pytorch.callbacks import Callback, WeightAveraging
 from mlp_lab.callbacks import Figures, MetricsFile, OnnxFile, PredictionsFile
 from mlp_lab.console import print_table, quieten
 from mlp_lab.data import LabDataModule
-from mlp_lab.errors import ConfigError, WorkerError, WriteError
+from mlp_lab.errors import (
+    ChecksumError,
+    ConfigError,
+    MLPLabError,
+    WorkerError,
+    WriteError,
+    first_line,
+)
 from mlp_lab.evaluation import classification_report
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.interruption import Interrupted, raise_on_signals
@@ -111,12 +118,22 @@ def _train_and_test(cli: LabCLI, results: Results | None = None) -> int:
             after_training.append(OnnxFile(run, results, metrics))
     if not cli.overfit_check:
         cli.trainer.callbacks += after_training  # type: ignore[attr-defined]  # set by a connector
-    cli.trainer.fit(
-        cli.model,
-        datamodule=cli.datamodule,
-        ckpt_path=cli.settings.checkpoint,
-        weights_only=True,
-    )
+    try:
+        cli.trainer.fit(
+            cli.model,
+            datamodule=cli.datamodule,
+            ckpt_path=cli.settings.checkpoint,
+            weights_only=True,
+        )
+    except MLPLabError:
+        raise
+    except Exception as error:
+        if cli.settings.checkpoint is None or cli.stopwatch.has_run:
+            raise
+        raise ChecksumError(
+            f"Going on from {str(cli.settings.checkpoint)!r} failed before the first step, perhaps "
+            f"because it is damaged: {type(error).__name__}: {first_line(error)}."
+        ) from error
     if cli.overfit_check:
         return 0 if cli.overfit_check.passed else 1
     if run:

@@ -90,6 +90,35 @@ def test_an_odd_checkpoint_is_one_sentence(
     assert len(outcome.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("optimizer_states", [], "has no optimizer_states to go on with"),
+        ("optimizer_states", None, "has no optimizer_states to go on with"),
+        (
+            "optimizer_states",
+            [{}],
+            "failed before the first step, perhaps because it is damaged: K",
+        ),
+        ("lr_schedulers", [{}], "has no lr_schedulers to go on with"),
+        ("callbacks", {}, "has lost what it knew of best.ckpt and last.ckpt."),
+        ("callbacks", [1], "has lost what it knew of best.ckpt and last.ckpt."),
+        ("pytorch-lightning_version", "x", "it is damaged: InvalidVersion: Invalid version: 'x'."),
+    ],
+)
+def test_an_odd_checkpoint_is_not_trained_on(
+    mlp_lab: CommandLine, own_run: Path, key: str, value: Any, expected: str
+) -> None:
+    last = own_run / "checkpoints" / "last.ckpt"
+    checkpoint = read_checkpoint(last)
+    checkpoint[key] = value
+    torch.save(checkpoint, last)
+    outcome = mlp_lab("fit", f"--run_dir={own_run}", "--trainer.max_epochs=4")
+    assert outcome.code == 2
+    assert expected in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
 def test_names_are_shown_and_not_obeyed(mlp_lab: CommandLine, tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
     names = np.array([ESCAPE, "=1+1", "dog"])

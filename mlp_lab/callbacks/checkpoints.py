@@ -121,8 +121,17 @@ class CheckpointStates(pl.Callback):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Put them where the run is now."""
-        states = checkpoint.get("callbacks", {})
+        """Put them where the run is now.
+
+        Raises:
+            ChecksumError: What best.ckpt and last.ckpt are has been lost.
+        """
+        states = checkpoint.get("callbacks")
+        own = [c for c in trainer.checkpoint_callbacks if isinstance(c, _RunCheckpoint)]
+        if not isinstance(states, dict) or not all(states.get(c.state_key) for c in own):
+            raise ChecksumError(
+                f"{str(trainer.ckpt_path)!r} has lost what it knew of best.ckpt and last.ckpt."
+            )
         for callback in _users_checkpoints(trainer):
             if callback.state_key in states:
                 state = _place_files(states[callback.state_key], callback)
@@ -241,14 +250,20 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def check_fits(checkpoint_path: Path, task: Task) -> int:
+def check_fits(checkpoint_path: Path, task: Task, *, to_train: bool = False) -> int:
     """Refuse a checkpoint whose tensors are not those of the task; say if its version is another.
+
+    Args:
+        checkpoint_path: The checkpoint.
+        task: The task that takes it.
+        to_train: Whether a training shall go on from it.
 
     Returns:
         The number of epochs that it has behind it.
 
     Raises:
         ConfigError: It is of another net.
+        ChecksumError: It lacks what a training needs.
     """
     checkpoint = read_checkpoint(checkpoint_path)
     version = checkpoint["mlp_lab"].get("version")
@@ -271,6 +286,16 @@ def check_fits(checkpoint_path: Path, task: Task) -> int:
             f"{str(checkpoint_path)!r} is of another net: {name} is {there} in it and {here} "
             "in the configuration."
         )
+    if to_train:
+        for key, num in (
+            ("optimizer_states", 1),
+            ("lr_schedulers", int(task.schedule is not None)),
+        ):
+            states = checkpoint.get(key)
+            if not isinstance(states, list) or len(states) != num:
+                raise ChecksumError(
+                    f"{str(checkpoint_path)!r} has no {key} to go on with as this task needs them."
+                )
     try:
         done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
     except (KeyError, TypeError) as error:
