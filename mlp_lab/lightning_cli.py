@@ -291,7 +291,9 @@ class LabCLI(LightningCLI):
     def _open_run_dir(self) -> None:
         """Make the directory of a new run, or take that of a resumed one over."""
         if self.settings.checkpoint:
-            epochs_done = lab.check_fits(self.settings.checkpoint, self.model, to_train=True)
+            epochs_done = lab.check_fits(
+                self.settings.checkpoint, self.model, resumes=self.settings.resumes
+            )
             # A run that has them all still has its test to come; a new one would have nothing.
             fewest = epochs_done if self.settings.resumes else epochs_done + 1
             if 0 < self.config.trainer.max_epochs < fewest:

@@ -95,14 +95,10 @@ def test_an_odd_checkpoint_is_one_sentence(
     [
         ("optimizer_states", [], "has no optimizer_states to go on with"),
         ("optimizer_states", None, "has no optimizer_states to go on with"),
-        (
-            "optimizer_states",
-            [{}],
-            "failed before the first step, perhaps because it is damaged: K",
-        ),
+        ("optimizer_states", [{}], "failed before the first step, perhaps because it is"),
         ("lr_schedulers", [{}], "has no lr_schedulers to go on with"),
         ("callbacks", {}, "has lost what it knew of best.ckpt and last.ckpt."),
-        ("callbacks", [1], "has lost what it knew of best.ckpt and last.ckpt."),
+        ("callbacks", [1], "failed before the first step, perhaps because it is damaged: A"),
         ("pytorch-lightning_version", "x", "it is damaged: InvalidVersion: Invalid version: 'x'."),
     ],
 )

@@ -250,13 +250,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def check_fits(checkpoint_path: Path, task: Task, *, to_train: bool = False) -> int:
+def check_fits(checkpoint_path: Path, task: Task, *, resumes: bool = False) -> int:
     """Refuse a checkpoint whose tensors are not those of the task; say if its version is another.
 
     Args:
         checkpoint_path: The checkpoint.
         task: The task that takes it.
-        to_train: Whether a training shall go on from it.
+        resumes: Whether its own training goes on.
 
     Returns:
         The number of epochs that it has behind it.
@@ -286,11 +286,9 @@ def check_fits(checkpoint_path: Path, task: Task, *, to_train: bool = False) -> 
             f"{str(checkpoint_path)!r} is of another net: {name} is {there} in it and {here} "
             "in the configuration."
         )
-    if to_train:
-        for key, num in (
-            ("optimizer_states", 1),
-            ("lr_schedulers", int(task.schedule is not None)),
-        ):
+    if resumes:
+        wanted = {"optimizer_states": 1, "lr_schedulers": int(task.schedule is not None)}
+        for key, num in wanted.items():
             states = checkpoint.get(key)
             if not isinstance(states, list) or len(states) != num:
                 raise ChecksumError(
