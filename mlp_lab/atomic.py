@@ -50,7 +50,7 @@ def make_directory(path: Path, *, parents: bool = True) -> None:
     try:
         path.mkdir(parents=parents, exist_ok=True)
     except OSError as error:
-        raise _write_error(path, error) from error
+        raise WriteError(f"No directory {str(path)!r} can be made: {error.strerror}.") from error
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
@@ -60,8 +60,8 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8, whole or not at all."""
-    write_bytes(path, text.encode())
+    """Write ``text`` as UTF-8, whole or not at all; names of files that are no text are spelt."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, content: object) -> None:

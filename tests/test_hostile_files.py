@@ -150,6 +150,20 @@ def test_an_experiment_is_called_by_text(mlp_lab: CommandLine, tmp_path: Path) -
     assert not (tmp_path / "runs").exists()
 
 
+def test_one_that_is_no_text_hides_no_other_run(
+    mlp_lab: CommandLine, own_run: Path, tmp_path: Path
+) -> None:
+    """Version 0.1 made such experiments."""
+    odd = own_run.parent.parent / "\udcff"
+    shutil.copytree(own_run.parent, odd)
+    outcome = mlp_lab("report", str(own_run.parent.parent))
+    assert (outcome.code, outcome.err) == (0, "")
+    page = (own_run.parent.parent / "report.html").read_text()
+    assert "base/version_0" in page
+    assert "\\udcff/version_0" in page
+    assert mlp_lab("report", str(odd / "version_0")).code == 0
+
+
 def test_a_long_field_of_metrics_is_reported(mlp_lab: CommandLine, own_run: Path) -> None:
     with (own_run / "metrics.csv").open("a") as file:
         file.write("9" * 140_000 + ",1\n")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_lab.errors import ConfigError
+from mlp_lab.errors import ChecksumError, ConfigError
 from mlp_lab.inference.backends import Numbers, open_model
 from mlp_lab.inference.inputs import read_batches
 
@@ -76,6 +76,7 @@ class Predictor:
 
         Raises:
             ConfigError: Inputs of another shape or type, or so large that the answer is not finite.
+            ChecksumError: The answers are not one for each input.
         """
         return self._answer(inputs, range(len(inputs)))
 
@@ -87,6 +88,13 @@ class Predictor:
                 f"{info.input_type} of shape {info.input_shape}."
             )
         answers = self._run(np.ascontiguousarray(inputs))
+        widths = (info.num_outputs, len(info.class_names))
+        for answer, columns in zip(answers, widths, strict=False):
+            if answer.shape != (len(inputs), columns):
+                raise ChecksumError(
+                    f"{str(self.path)!r} answers {len(inputs)} inputs by {answer.shape}; a model "
+                    f"of what it says it is does by {(len(inputs), columns)}."
+                )
         finite = np.isfinite(answers[0]).all(1)
         if not finite.all():
             raise ConfigError(

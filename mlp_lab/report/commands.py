@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlp_lab.atomic import make_directory
 from mlp_lab.errors import RunNotFoundError
 from mlp_lab.report.comparison import compare
 from mlp_lab.report.pages import say_spread, write_comparison, write_story
@@ -41,7 +40,6 @@ def report(directory: Path, out: Path | None) -> int:
             "Give a run such as runs/base/version_0, or a directory of runs such as runs."
         )
     out = out or directory
-    make_directory(out)
     if runs == [directory]:
         story = read_story(directory)
         for sentence in story.missing:

@@ -142,7 +142,7 @@ def test_a_table_that_cannot_be_written_is_one_sentence(
     (tmp_path / "file").touch()
     outcome = mlp_lab("infer", model, "a.npz", "--out=file/a.csv")
     assert outcome.code == 1
-    assert "'file/a.csv' could not be written" in outcome.err
+    assert "No directory 'file' can be made: File exists." in outcome.err
 
 
 def test_labels_may_be_a_column_and_unknown_and_else_it_is_said(
@@ -155,6 +155,19 @@ def test_labels_may_be_a_column_and_unknown_and_else_it_is_said(
     outcome = mlp_lab("infer", model, "shares.npz")
     assert "y in 'shares.npz' is float64 of shape (3,), no labels: left out" in outcome.out
     assert "labelled" not in outcome.out
+
+
+def test_files_whose_names_are_no_text_are_written(
+    mlp_lab: CommandLine, model: Path, tmp_path: Path
+) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / name)
+    for kind in ("csv", "json"):
+        outcome = mlp_lab("infer", model, name, f"--out=a.{kind}")
+        assert (outcome.code, outcome.err) == (0, "")
+        assert "caf\\udce9.png" in outcome.out
+    assert rows_of(tmp_path / "a.csv")[0]["input"] == "caf\\udce9.png"
+    assert json.loads((tmp_path / "a.json").read_text())[0]["input"] == name
 
 
 def test_an_answer_that_is_not_finite_is_one_sentence(mlp_lab: CommandLine, tmp_path: Path) -> None:

@@ -153,6 +153,15 @@ def change(path: Path, out: Path, **changes: Any) -> Path:
         kept = [entry for entry in model.metadata_props if entry.key != key]
         del model.metadata_props[:]
         model.metadata_props.extend(kept)
+    if changes.get("only_first"):
+        model.graph.initializer.extend(
+            [onnx.numpy_helper.from_array(np.array([n]), name) for n, name in ((0, "i"), (1, "j"))]
+        )
+        for node in model.graph.node:
+            for place, name in enumerate(node.output):
+                node.output[place] = "all" if name == "probabilities" else name
+        slice_ = onnx.helper.make_node("Slice", ["all", "i", "j"], ["probabilities"])
+        model.graph.node.append(slice_)
     if changes.get("external"):
         onnx.save(model, out, save_as_external_data=True, location="weights", size_threshold=0)
         (out.parent / "weights").unlink()
@@ -176,6 +185,14 @@ def test_a_foreign_onnx_is_refused(
     path = change(models["onnx"], tmp_path / "other.onnx", **changes)
     with pytest.raises(ChecksumError, match=said):
         Predictor(path)
+
+
+def test_an_onnx_that_answers_of_the_first_alone_is_refused(
+    models: dict[str, Path], images: np.ndarray, tmp_path: Path
+) -> None:
+    predictor = Predictor(change(models["onnx"], tmp_path / "one.onnx", only_first=True))
+    with pytest.raises(ChecksumError, match=r"answers 2 inputs by \(1, 10\); .* by \(2, 10\)"):
+        predictor.predict(images[:2])
 
 
 def test_onnx_needs_no_torch(models: dict[str, Path], tmp_path: Path) -> None:
