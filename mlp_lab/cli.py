@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import os
 import signal
 import sys
@@ -56,7 +57,7 @@ def main(args: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 where a check or a training failed, 2 where something needs fixing in
         the command or its files.
     """
-    _replace_closed_streams()
+    _prepare_streams()
     words = list(sys.argv[1:] if args is None else args)
     verbose = "--verbose" in words
     words = [word for word in words if word != "--verbose"]
@@ -105,11 +106,14 @@ def main(args: Sequence[str] | None = None) -> int:
     return code
 
 
-def _replace_closed_streams() -> None:
-    """Let what is printed go nowhere where a stream is closed, and no file take its number."""
+def _prepare_streams() -> None:
+    """Let nothing that is printed fail: where a stream is closed, or a file's name is no text."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # for good
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _drop_output() -> None:
