@@ -164,7 +164,11 @@ class LabCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse, and say what is wrong in one sentence."""
         # A dictionary that looks like a class stays one, unless the user has said it.
-        set_parsing_settings(instantiate_subclass_spec_in_any=self.settings.trusted)
+        # What the parser denies by itself, it denies in earnest once there is a list of one's own.
+        set_parsing_settings(
+            instantiate_subclass_spec_in_any=self.settings.trusted,
+            import_path_denylist=["torch.hub"],
+        )
         try:
             self.config = parser.parse_args(args)
         except argparse.ArgumentError as error:

@@ -33,6 +33,8 @@ def explain_parser_error(
                 "and a directory of images to predict as --data.predict_dir."
             )
         return _unknown_setting(word[2:].split("=")[0], options)
+    if found := re.search(r"Importing '([^']+)' is not allowed", text):
+        return f"{key} names {found[1]!r}, which no setting may name: it can run any command."
     if found := re.search(r"Expected '([^']+)' to be a subclass of <class '(?:.*\.)?(\w+)'>", text):
         return f"{key} names {found[1]!r}, which is not a subclass of {found[2]}."
     if found := re.search(r"Group '([^']+)' does not accept option '([^']+)'", text):

@@ -90,6 +90,36 @@ def test_an_odd_checkpoint_is_one_sentence(
     assert len(outcome.err.splitlines()) == 1
 
 
+def test_what_lightning_would_make_a_module_of_is_not_looked_at(
+    mlp_lab: CommandLine, own_run: Path, tmp_path: Path
+) -> None:
+    """Its load_from_checkpoint calls what ``_instantiator`` names."""
+    mark = tmp_path / "was run"
+    call = {"class_path": "subprocess.Popen", "init_args": {"args": ["touch", str(mark)]}}
+    harm = {
+        "hyper_parameters": {
+            **{"_instantiator": "subprocess.Popen", "args": ["touch", str(mark)]},
+            **{"_class_path": "subprocess.Popen", "net": call, "loss": call},
+        },
+        **{"hparams_name": "kwargs", "hparams_type": "subprocess.Popen"},
+        "datamodule_hyper_parameters": {"_instantiator": "subprocess.Popen", "source": call},
+    }
+    assert mlp_lab("export", own_run, "--format=pth").code == 0
+    np.savez(tmp_path / "x.npz", x=np.zeros((2, 8, 8), np.uint8))
+    for path in (*own_run.glob("checkpoints/*.ckpt"), own_run / "model.pth"):
+        torch.save({**torch.load(path, weights_only=True), **harm}, path)
+    words: list[tuple[Any, ...]] = [
+        *((command, f"--run_dir={own_run}") for command in ("validate", "test", "predict")),
+        ("fit", f"--run_dir={own_run}", "--trainer.max_epochs=4"),
+        ("fit", f"--ckpt_path={own_run}/checkpoints/best.ckpt", "--trainer.max_epochs=5"),
+        ("export", own_run, "--format=pth", "--out=again.pth"),
+        *(("infer", own_run / name, "x.npz") for name in ("checkpoints/best.ckpt", "model.pth")),
+    ]
+    for typed in words:
+        assert mlp_lab(*typed).code == 0, typed
+    assert not mark.exists()
+
+
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
@@ -195,6 +225,11 @@ def test_a_long_field_of_metrics_is_reported(mlp_lab: CommandLine, own_run: Path
             ["fit", "--model.net.hidden_dims", "200,100"],
             "model.net.hidden_dims is '200,100'; a list is typed as --model.net.hidden_dims=[200,1",
         ),
+        (
+            ["fit", "--trainer.callbacks=[{class_path: subprocess.Popen, init_args: {args: ls}}]"],
+            "trainer.callbacks names 'subprocess.Popen', which no setting may name",
+        ),
+        (["fit", "--model.loss=torch.hub.load"], "names 'torch.hub.load', which no setting may"),
         (["fit", "--trainer=null"], "trainer is null; leave it out for its defaults."),
         (["fit", "--config=null.yaml"], "config 'null.yaml': trainer is null; leave it out"),
         (
