@@ -187,6 +187,9 @@ def test_a_run_that_is_renamed_meanwhile_is_not_begun_again(tmp_path: Path) -> N
     error = (tmp_path / "err.txt").read_text()
     assert "The run directory 'runs/base/version_0' is gone: renamed or removed while" in error
     assert not run_dir.exists()
+    epochs = read_checkpoint(moved / "checkpoints" / "last.ckpt")["epoch"] + 2
+    more = f"--trainer.max_epochs={epochs}"
+    assert finish("fit", f"--run_dir={moved}", more, cwd=tmp_path) == 0
     assert_nothing_is_torn(moved)
 
 
