@@ -6,6 +6,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import (
     EarlyStopping,
+    GradientAccumulationScheduler,
     ModelCheckpoint,
     StochasticWeightAveraging,
     WeightAveraging,
@@ -44,6 +45,13 @@ def check_training(trainer: Any, task: Task, callbacks: Sequence[pl.Callback]) -
         raise ConfigError(
             "The callback StochasticWeightAveraging puts its average into no checkpoint, so no "
             "test would see it. Use mlp_lab.callbacks.SWAWeightAveraging."
+        )
+    if trainer.accumulate_grad_batches != 1 and any(
+        isinstance(callback, GradientAccumulationScheduler) for callback in callbacks
+    ):
+        raise ConfigError(
+            f"trainer.accumulate_grad_batches is {trainer.accumulate_grad_batches}, and the callback "
+            "GradientAccumulationScheduler says it too. Leave one of the two out."
         )
     averages = [type(c).__name__ for c in callbacks if isinstance(c, WeightAveraging)]
     if len(averages) > 1:

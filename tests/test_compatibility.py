@@ -38,6 +38,11 @@ BACKWARDS = "{class_path: LearningRateSearch, init_args: {min_lr: 1.0, max_lr: 0
         ),
         ([], [ON_TRAIN], "The monitor of ModelCheckpoint is 'lr', which is not measured."),
         ([], [EMA, SWA], "has EMAWeightAveraging and SWAWeightAveraging, and only one can average"),
+        (
+            ["--trainer.accumulate_grad_batches=3"],
+            ["{class_path: GradientAccumulationScheduler, init_args: {scheduling: {0: 2}}}"],
+            "trainer.accumulate_grad_batches is 3, and the callback GradientAccumulationScheduler",
+        ),
         ([], [STOCHASTIC], "Use mlp_lab.callbacks.SWAWeightAveraging."),
         ([], ["{class_path: SWAWeightAveraging, init_args: {start_epoch: 0}}"], "begins at 1"),
         ([], [BACKWARDS], "min_lr of LearningRateSearch is 1.0; it must lie between 0 and max_lr"),
