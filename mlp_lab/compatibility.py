@@ -50,8 +50,8 @@ def check_training(trainer: Any, task: Task, callbacks: Sequence[pl.Callback]) -
         isinstance(callback, GradientAccumulationScheduler) for callback in callbacks
     ):
         raise ConfigError(
-            f"trainer.accumulate_grad_batches is {trainer.accumulate_grad_batches}, and the callback "
-            "GradientAccumulationScheduler says it too. Leave one of the two out."
+            f"trainer.accumulate_grad_batches is {trainer.accumulate_grad_batches}, and the "
+            "callback GradientAccumulationScheduler says it too. Leave one of the two out."
         )
     averages = [type(c).__name__ for c in callbacks if isinstance(c, WeightAveraging)]
     if len(averages) > 1:
