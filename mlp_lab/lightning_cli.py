@@ -354,7 +354,11 @@ class LabCLI(LightningCLI):
             lab.CheckpointStates(),
             self.stopwatch,
             lab.RunRecord(
-                self.run, self.plain_config, ["mlp-lab", *sys.argv[1:]], self.settings.own_modules
+                self.run,
+                self.plain_config,
+                ["mlp-lab", *sys.argv[1:]],
+                self.settings.own_modules,
+                resumes=self.settings.resumes,
             ),
         ]
         if trainer.fast_dev_run:

@@ -37,6 +37,10 @@ CASES: dict[str, tuple[list[str], int]] = {
         25,
     ),
     "two checkpoints": ([callbacks(ModelCheckpoint=KEEP_TWO), "--trainer.max_epochs=4"], 130),
+    "an end without validation": (
+        [callbacks(ModelCheckpoint=KEEP_TWO), "--trainer.max_steps=100"],
+        90,
+    ),
     "LBFGS": (
         ["--model.optimizer=LBFGS", "--trainer.limit_train_batches=5", "--trainer.max_epochs=3"],
         12,

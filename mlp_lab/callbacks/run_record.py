@@ -35,6 +35,7 @@ class RunRecord(pl.Callback):
         config: The full configuration in plain types.
         command: The command line.
         own_modules: Files of the modules that classes of the user's own were taken from, by name.
+        resumes: Whether the run goes on from its own checkpoint.
     """
 
     def __init__(
@@ -43,11 +44,14 @@ class RunRecord(pl.Callback):
         config: Mapping[str, Any],
         command: list[str],
         own_modules: Mapping[str, str],
+        *,
+        resumes: bool,
     ) -> None:
         self.run = run
         self.config = dict(config)
         self.command = command
         self.own_modules = dict(own_modules)
+        self.resumes = resumes
         self._metrics: dict[str, float] = {}
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -111,6 +115,14 @@ class RunRecord(pl.Callback):
                 score={"metric": pl_module.score, "mode": pl_module.score_mode},
             )
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Let a resumed run know the scores of its last validation.
+
+        A ModelCheckpoint compares them at the end of an epoch that stops before it is validated.
+        """
+        known = {key: torch.tensor(value) for key, value in self._metrics.items()}
+        trainer.callback_metrics.update(known)
+
     def on_save_checkpoint(
         self,
         trainer: pl.Trainer,
@@ -138,8 +150,9 @@ class RunRecord(pl.Callback):
         pl_module: pl.LightningModule,
         checkpoint: dict[str, Any],
     ) -> None:
-        """Take the scores of the last validation over: there may be none before the next file."""
-        self._metrics = dict(checkpoint["mlp_lab"]["metrics"])
+        """Take the run's own scores over: there may be none before the next file."""
+        if self.resumes:
+            self._metrics = dict(checkpoint["mlp_lab"]["metrics"])
 
 
 def describe_data(data: LabDataModule) -> dict[str, Any]:
