@@ -11,19 +11,58 @@ from mlp_lab.errors import MLPLabError, WriteError
 _PART = ".part"
 
 
+_kept: dict[Path, tuple[int, int]] = {}
+
+
+def keep_to(directory: Path) -> None:
+    """Write below a directory from now on only as long as it is this one, until ``let_go``.
+
+    It may be renamed or removed while a training writes into it, and another may take its name.
+    """
+    status = directory.stat()
+    _kept[directory.absolute()] = (status.st_dev, status.st_ino)
+
+
+def let_go(directory: Path) -> None:
+    """Write below a directory as below any other again."""
+    with contextlib.suppress(OSError):  # the working directory is gone
+        _kept.pop(directory.absolute(), None)
+
+
+def _check_place(path: Path) -> None:
+    """Refuse to write below a directory that is kept to, and is another one now.
+
+    Raises:
+        WriteError: It is.
+    """
+    directory = path.parent
+    try:
+        for directory in path.absolute().parents:
+            if directory in _kept:
+                status = directory.stat()
+                if (status.st_dev, status.st_ino) != _kept[directory]:
+                    raise FileNotFoundError
+    except FileNotFoundError as error:
+        raise WriteError(
+            f"The directory {str(directory)!r} was renamed or removed while it was written to. A "
+            "run goes on under its new name: mlp-lab fit --run_dir DIRECTORY"
+        ) from error
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` that replaces it when the block ends without error.
 
     Readers see the old content or the new one, never a part. The neighbour carries the process
-    number, so that two writers do not share it. The directory must be there: a run whose directory
-    has been renamed while it trains does not begin a second one.
+    number, so that two writers do not share it.
 
     Raises:
         WriteError: The disk is full, or the place cannot be written.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}{_PART}")
+    _check_place(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         with part.open("rb+") as written:  # some systems flush only what may be written
             os.fsync(written.fileno())
@@ -37,22 +76,6 @@ def replacing(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
-def make_directory(path: Path, *, parents: bool = True) -> None:
-    """Make a directory, unless it is there.
-
-    Args:
-        path: The directory.
-        parents: Whether those above it are made too.
-
-    Raises:
-        WriteError: It cannot be made.
-    """
-    try:
-        path.mkdir(parents=parents, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"No directory {str(path)!r} can be made: {error.strerror}.") from error
-
-
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Write ``content``, whole or not at all."""
     with replacing(path) as part:
@@ -60,7 +83,7 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8, whole or not at all; names of files that are no text are spelt."""
+    """Write ``text`` as UTF-8, whole or not at all; file names that are no text are escaped."""
     write_bytes(path, text.encode(errors="backslashreplace"))
 
 
@@ -75,6 +98,7 @@ def append_text(path: Path, text: str) -> None:
     Raises:
         WriteError: The disk is full, or the file cannot be written.
     """
+    _check_place(path)
     try:
         with path.open("ab", buffering=0) as file:
             size = file.tell()

@@ -80,19 +80,15 @@ def fit(cli: LabCLI) -> int:
     how_to_go_on = f"mlp-lab fit --run_dir {cli.run.dir}"
     try:
         code = _train_and_test(cli, results)
-        _write_report(cli.run, results, status="finished")
+        _write_report(cli.run, results, "incomplete" if results.missing else "finished")
         results.end(cli.run)
     except Interrupted:
-        cli.run.end("interrupted")
+        with contextlib.suppress(WriteError):
+            cli.run.end("interrupted")
         with contextlib.suppress(OSError):  # its terminal may be gone
             print(f"interrupted; go on with: {how_to_go_on}", file=sys.stderr)
         raise
-    except BaseException as error:
-        if not cli.run.config_path.is_file():
-            raise WriteError(
-                f"The run directory {str(cli.run.dir)!r} is gone: renamed or removed while it was "
-                "trained. Where it still is, go on with: mlp-lab fit --run_dir DIRECTORY"
-            ) from error
+    except BaseException:
         cli.run.end("failed")
         raise
     finally:

@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 
 from mlp_lab import __version__
-from mlp_lab.atomic import make_directory, replacing
+from mlp_lab.atomic import replacing
 from mlp_lab.console import print_table, quieten
 from mlp_lab.data import PARTS, LabDataModule, SampleSubset
 from mlp_lab.data.statistics import in_chunks, mean_std_of
@@ -75,7 +75,6 @@ def stats(data: LabDataModule, task: Task, out: Path | None) -> None:
         print_table("samples of each class", table)
 
     directory = out or Path("stats") / type(data.source).__name__
-    make_directory(directory)
     for name, figure in _figures(data).items():
         path = directory / f"{name}.png"
         write_figure(figure, path)
@@ -171,7 +170,6 @@ def prepare(data: LabDataModule, task: Task, out: Path | None) -> None:
             "provenance": data.source.provenance,
         },
     }
-    make_directory(out.parent)
     with replacing(out) as unfinished:
         try:
             torch.save(content, unfinished)

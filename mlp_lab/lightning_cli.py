@@ -22,7 +22,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from mlp_lab import callbacks as lab
-from mlp_lab.atomic import make_directory, remove_leftovers, write_text
+from mlp_lab.atomic import keep_to, let_go, remove_leftovers, write_text
 from mlp_lab.compatibility import check_training
 from mlp_lab.data import LabDataModule, Source
 from mlp_lab.errors import ConfigError, MLPLabError
@@ -308,15 +308,20 @@ class LabCLI(LightningCLI):
                 )
         config = yaml.safe_dump(self.plain_config, sort_keys=False, allow_unicode=True, width=100)
         if self.run is not None:
-            self._lock = self.run.lock()
+            self._take_run_dir(self.run)
             remove_leftovers(self.run.dir)
             write_text(self.run.config_path, config)
             if self.settings.trusted:
                 remember(self.run, self.settings.own_modules)
         elif not self.config_init.trainer.fast_dev_run:
             self.run = Run.create(self.config.runs_dir, self.config.experiment, config)
-            self._lock = self.run.lock()
+            self._take_run_dir(self.run)
             remember(self.run, self.settings.own_modules)
+
+    def _take_run_dir(self, run: Run) -> None:
+        """Keep other processes out of the run, and this one from another run of its name."""
+        self._lock = run.lock()
+        keep_to(run.dir)
 
     def _check_unchanged(self, run: Run) -> None:
         """Refuse settings that no resumed run may change."""
@@ -394,7 +399,8 @@ class LabCLI(LightningCLI):
 
     def release_run(self) -> None:
         """Let other processes work on the run."""
-        if self._lock is not None:
+        if self._lock is not None and self.run is not None:
+            let_go(self.run.dir)
             self._lock.release()
             self._lock = None
 
@@ -410,7 +416,6 @@ class LabCLI(LightningCLI):
         if not is_first_process():
             return None
         if self.config.out:
-            make_directory(Path(self.config.out))
             return Path(self.config.out)
         checkpoint = self.settings.checkpoint
         assert checkpoint is not None

@@ -1,27 +1,39 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mlp_lab.atomic import make_directory, replacing, write_json, write_text
+from mlp_lab.atomic import append_text, keep_to, let_go, replacing, write_json, write_text
 from mlp_lab.errors import WriteError
 
 
 def test_content_replaces_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file.txt"
-    make_directory(path.parent)
     write_text(path, "old")
     write_text(path, "neu: ö\n")
     assert path.read_bytes() == b"neu: \xc3\xb6\n"
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_directory_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
-    with pytest.raises(WriteError, match=r"run/file.txt' could not be written: No such file or"):
-        write_text(tmp_path / "run" / "file.txt", "new")
-    with pytest.raises(WriteError, match="run/plots' can be made: No such file or directory"):
-        make_directory(tmp_path / "run" / "plots", parents=False)
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("write", [write_text, append_text])
+def test_no_other_directory_of_a_name_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path, str], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = Path("run")
+    run.mkdir()
+    keep_to(run)
+    write(run / "file.txt", "one")
+    run.rename("moved")
+    for _ in range(2):  # it is gone, then there is another one
+        with pytest.raises(WriteError, match="run' was renamed or removed while it was written to"):
+            write(tmp_path / "run" / "file.txt", "two")
+        run.mkdir(exist_ok=True)
+        assert list(run.iterdir()) == []
+    let_go(run)
+    write(run / "file.txt", "three")
+    assert Path("moved", "file.txt").read_text() == "one"
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:

@@ -177,16 +177,24 @@ def test_nohup_stays_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
             signal.signal(number, handler)
 
 
-def test_a_run_that_is_renamed_meanwhile_is_not_begun_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("another", [False, True])
+def test_a_run_that_is_renamed_meanwhile_is_not_begun_again(tmp_path: Path, another: bool) -> None:
+    """Nor does it write into the run that has its name now."""
     run_dir = tmp_path / "runs" / "base" / "version_0"
     with started(*FIT, "--trainer.max_epochs=100000", cwd=tmp_path) as process:
         wait_for((run_dir / "checkpoints" / "best.ckpt").exists, process)
+        os.kill(process.pid or 0, signal.SIGSTOP)
         moved = run_dir.rename(run_dir.with_name("good_one"))
+        if another:
+            assert finish(*FIT, cwd=tmp_path) == 0
+        before = {path: path.read_bytes() for path in run_dir.rglob("*.c*")}
+        os.kill(process.pid or 0, signal.SIGCONT)
         process.join(60)
         assert process.exitcode == 1
     error = (tmp_path / "err.txt").read_text()
-    assert "The run directory 'runs/base/version_0' is gone: renamed or removed while" in error
-    assert not run_dir.exists()
+    assert f"The directory '{run_dir}' was renamed or removed while it was written to." in error
+    assert run_dir.exists() == another
+    assert {path: path.read_bytes() for path in run_dir.rglob("*.c*")} == before
     epochs = read_checkpoint(moved / "checkpoints" / "last.ckpt")["epoch"] + 2
     more = f"--trainer.max_epochs={epochs}"
     assert finish("fit", f"--run_dir={moved}", more, cwd=tmp_path) == 0

@@ -12,21 +12,14 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from mlp_lab import __version__
-from mlp_lab.atomic import make_directory, write_bytes
+from mlp_lab.atomic import write_bytes
 from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning, RunNotFoundError
 from mlp_lab.plain_file import load_plain
 from mlp_lab.tasks import Task
 
 
 class WholeFileCheckpointIO(TorchCheckpointIO):
-    """Write a checkpoint whole; Lightning's own way copies it from another file system.
-
-    A directory is made for the first checkpoint that goes there, and not again where it is gone.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._made: set[Path] = set()
+    """Write a checkpoint whole; Lightning's own way copies it from another file system."""
 
     def save_checkpoint(
         self,
@@ -38,10 +31,6 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
         # Writing to a file itself, PyTorch tells of a full disk in no way that can be relied on.
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        directory = Path(path).parent
-        if directory not in self._made:
-            make_directory(directory)
-            self._made.add(directory)
         write_bytes(Path(path), buffer.getbuffer())
 
 

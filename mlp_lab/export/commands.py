@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlp_lab.atomic import make_directory
 from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.console import quieten
 from mlp_lab.errors import ConfigError
@@ -48,7 +47,6 @@ def main(command: str, args: Sequence[str]) -> int:
     info = describe_model(cli.model, data, name, metrics)
     path: Path = words.out or directory / f"{stem}.{words.format}"
     samples = samples_to_check(data)
-    make_directory(path.parent)
     if words.format == "onnx":
         difference = write_onnx(cli.model, info, samples, path, words.opset)
     else:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from mlp_lab.atomic import make_directory, replacing
+from mlp_lab.atomic import replacing
 from mlp_lab.console import print_rows
 from mlp_lab.errors import ConfigError
 from mlp_lab.files.plain_text import as_cell
@@ -128,7 +128,6 @@ def _table(path: Path | None, columns: Sequence[str]) -> Iterator[Callable[[Row]
         return
     if path.suffix not in (".csv", ".json"):
         raise ConfigError(f"out is {str(path)!r}; it must be a .csv or a .json.")
-    make_directory(path.parent)
     with (
         replacing(path) as part,
         part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,

@@ -9,14 +9,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from mlp_lab.atomic import make_directory, write_bytes
+from mlp_lab.atomic import write_bytes
 
 _DOTS_PER_INCH = 130
 
 
 def write_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all; its directory is made, but none above that."""
-    make_directory(path.parent, parents=False)
+    """Write a figure as PNG, whole or not at all, into a directory that is made if need be."""
     write_bytes(path, to_png(figure))
 
 

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from mlp_lab import __version__
-from mlp_lab.atomic import make_directory, write_text
+from mlp_lab.atomic import write_text
 from mlp_lab.files.plain_text import as_cell
 from mlp_lab.history import History
 from mlp_lab.plots import plot_history, to_png
@@ -53,18 +53,12 @@ _PARTS = {
 def write_story(story: Story, out: Path) -> Path:
     """Write ``report.html`` of one run, everything in it.
 
-    Args:
-        story: The run.
-        out: Where to; a directory that is made, unless it is the run's own.
-
     Returns:
         The file.
 
     Raises:
         WriteError: It cannot be written.
     """
-    if out != story.run.dir:
-        make_directory(out)
     figures = story.figures
     named = {name for names in _FIGURES.values() for name in names}
     sections = {
@@ -102,7 +96,6 @@ def write_comparison(
     Raises:
         WriteError: One of them cannot be written.
     """
-    make_directory(out)
     known = {
         "comparisons": comparisons,
         "left_out": left_out,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-from mlp_lab.atomic import make_directory, write_json
+from mlp_lab.atomic import write_json
 from mlp_lab.errors import MLPLabError, MLPLabWarning, WriteError
 from mlp_lab.files.sha256 import hash_file
 from mlp_lab.run import Run, read_json
@@ -23,11 +23,9 @@ def remember(run: Run, own_modules: Mapping[str, str]) -> None:
     modules = {
         name: {"file": file, "sha256": hash_file(Path(file))} for name, file in own_modules.items()
     }
-    record = _record_of(run)
     try:
-        make_directory(record.parent)
         write_json(
-            record,
+            _record_of(run),
             {
                 "run": str(run.dir.resolve()),
                 "config_sha256": hash_file(run.config_path),

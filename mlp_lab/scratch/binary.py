@@ -22,7 +22,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mlp_lab.atomic import make_directory
 from mlp_lab.data import XOR, Circles, Moons, Source
 from mlp_lab.errors import DivergenceError
 from mlp_lab.plots import plot_decision_surface, plot_history, write_figure
@@ -155,7 +154,6 @@ def binary(
         "surface": plot_decision_surface(*surface, f"{data}, learnt with the update by hand"),
     }
     out = out or Path("scratch") / data
-    make_directory(out)
     for name, figure in figures.items():
         write_figure(figure, out / f"{name}.png")
         print(f"figure: {out / name}.png")

@@ -21,7 +21,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mlp_lab.atomic import make_directory
 from mlp_lab.data import SigmoidCurve
 from mlp_lab.errors import ConfigError, DivergenceError
 from mlp_lab.plots import plot_curve, plot_history, write_figure
@@ -145,7 +144,6 @@ def regression(
         "fit": plot_curve(points, "A sigmoid, learnt with the backward pass by hand", fits, truth),
         "loss": plot_history(history, "step", "Loss", log=True),
     }
-    make_directory(out)
     for name, figure in figures.items():
         write_figure(figure, out / f"{name}.png")
         print(f"figure: {out / name}.png")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlp_lab.atomic import make_directory, write_json
+from mlp_lab.atomic import write_json
 from mlp_lab.errors import ConfigError, MLPLabError, first_line
 from mlp_lab.files.lock import hold
 from mlp_lab.run import Run, read_json
@@ -76,7 +76,6 @@ class SweepDir:
             raise ConfigError(f"{str(self.dir)!r} is in use by another sweep.")
         try:
             write_json(path, self.grid.plain())
-            make_directory(self.dir / "trials")
             yield
         finally:
             lock.release()
@@ -153,6 +152,7 @@ def run_trial(sweep: SweepDir, trial: Trial) -> Outcome:
 @contextlib.contextmanager
 def _into(path: Path) -> Iterator[None]:
     """Write what is printed into a file; a trial that goes on adds to it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with (
         path.open("a", encoding="utf-8", buffering=1) as log,
         contextlib.redirect_stdout(log),

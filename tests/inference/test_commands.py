@@ -142,7 +142,7 @@ def test_a_table_that_cannot_be_written_is_one_sentence(
     (tmp_path / "file").touch()
     outcome = mlp_lab("infer", model, "a.npz", "--out=file/a.csv")
     assert outcome.code == 1
-    assert "No directory 'file' can be made: File exists." in outcome.err
+    assert "'file/a.csv' could not be written" in outcome.err
 
 
 def test_labels_may_be_a_column_and_unknown_and_else_it_is_said(
