@@ -1,6 +1,7 @@
 """The entry point: finds the command, and loads only what that command needs."""
 
 import argparse
+import contextlib
 import importlib
 import io
 import os
@@ -90,18 +91,19 @@ def main(args: Sequence[str] | None = None) -> int:
     except (RuntimeError, MemoryError) as error:
         if (said := explain_out_of_memory(error)) is None:
             raise
+        if verbose:
+            traceback.print_exc()
         return _report(said, 1)
     except Interrupted as stop:
         return stop.exit_code
     except KeyboardInterrupt:  # while modules were still loading
         return exit_code(signal.SIGINT)
-    except BrokenPipeError:  # somebody like head stopped reading
-        _drop_output()
-        return 1
     except OSError as error:
-        if error.filename is not None:
+        if not _output_fails():
             raise
-        _drop_output()  # a file says its name, so it was what is printed
+        _drop_output()
+        if isinstance(error, BrokenPipeError):  # somebody like head stopped reading
+            return 1
         return _report(f"Standard output could not be written: {error.strerror or error}.", 1)
     return code
 
@@ -116,9 +118,18 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _output_fails() -> bool:
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
+
+
 def _drop_output() -> None:
     """Keep Python from complaining at its end of what it cannot print."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(OSError, ValueError):  # what stands in for it may be no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(message: str, code: int = USAGE_ERROR) -> int:

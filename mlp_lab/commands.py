@@ -16,12 +16,9 @@ from mlp_lab.callbacks import Figures, MetricsFile, OnnxFile, PredictionsFile
 from mlp_lab.console import print_table, quieten
 from mlp_lab.data import LabDataModule
 from mlp_lab.errors import (
-    ChecksumError,
     ConfigError,
-    MLPLabError,
     WorkerError,
     WriteError,
-    first_line,
 )
 from mlp_lab.evaluation import classification_report
 from mlp_lab.files.plain_text import as_shown
@@ -56,19 +53,23 @@ def main(command: str, args: Sequence[str]) -> int:
     except MisconfigurationException as error:
         raise ConfigError(f"The settings of trainer cannot work: {error}") from error
     except RuntimeError as error:
-        _raise_if_a_process_died(cli, error)
+        _raise_if_a_process_was_killed(cli, error)
         raise
 
 
-def _raise_if_a_process_died(cli: LabCLI, error: RuntimeError) -> None:
-    """Say so where a process of the same training is gone; the others fail in any way then."""
+def _raise_if_a_process_was_killed(cli: LabCLI, error: RuntimeError) -> None:
+    """Say so where a process beside this one was killed; the others fail in any way then."""
     for process in getattr(cli.trainer.strategy.launcher, "procs", []):
-        with contextlib.suppress(subprocess.TimeoutExpired):  # it is alive
+        try:
             code = process.wait(_SECONDS_TO_END)
-            how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        except subprocess.TimeoutExpired:  # it is alive
+            continue
+        if code < 0:  # what it fails of otherwise, it says itself
+            name = signal.Signals(-code).name
+            how_to_go_on = f" Go on with: mlp-lab fit --run_dir {cli.run.dir}" if cli.run else ""
             raise WorkerError(
-                f"A process that computes beside this one ended by {how}, perhaps because memory "
-                "ran out. A training goes on with mlp-lab fit --run_dir DIRECTORY."
+                f"A process that computes beside this one was ended by {name}, perhaps because "
+                f"memory ran out.{how_to_go_on}"
             ) from error
 
 
@@ -114,22 +115,12 @@ def _train_and_test(cli: LabCLI, results: Results | None = None) -> int:
             after_training.append(OnnxFile(run, results, metrics))
     if not cli.overfit_check:
         cli.trainer.callbacks += after_training  # type: ignore[attr-defined]  # set by a connector
-    try:
-        cli.trainer.fit(
-            cli.model,
-            datamodule=cli.datamodule,
-            ckpt_path=cli.settings.checkpoint,
-            weights_only=True,
-        )
-    except MLPLabError:
-        raise
-    except Exception as error:
-        if cli.settings.checkpoint is None or cli.stopwatch.has_run:
-            raise
-        raise ChecksumError(
-            f"Going on from {str(cli.settings.checkpoint)!r} failed before the first step, perhaps "
-            f"because it is damaged: {type(error).__name__}: {first_line(error)}."
-        ) from error
+    cli.trainer.fit(
+        cli.model,
+        datamodule=cli.datamodule,
+        ckpt_path=cli.settings.checkpoint,
+        weights_only=True,
+    )
     if cli.overfit_check:
         return 0 if cli.overfit_check.passed else 1
     if run:
@@ -219,8 +210,11 @@ def predict(cli: LabCLI) -> int:
 
 def _write_report(run: Run, results: Results, status: Status | None = None) -> None:
     """Write the run's story, with the status that it is about to have."""
+    report: Path | None = None
     with results.making(run.dir / "report.html"):
-        print(f"report: {write_story(read_story(run.dir, status), run.dir)}")
+        report = write_story(read_story(run.dir, status), run.dir)
+    if report is not None:
+        print(f"report: {report}")
 
 
 def _print_report(metrics: Mapping[str, Any], data: LabDataModule) -> None:

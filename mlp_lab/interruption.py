@@ -44,31 +44,42 @@ def raise_on_signals(*signums: signal.Signals) -> None:
     Args:
         signums: The signals; by default SIGINT, SIGTERM and, unless nohup has it ignored, SIGHUP.
     """
-    asked = False
+    delivery = _Delivery()
+    sys.unraisablehook = delivery.deliver_again
+    for signum in signums or _all_that_end():
+        signal.signal(signum, delivery.deliver)
 
-    def handle(signum: int, _frame: FrameType | None) -> NoReturn:
-        nonlocal asked
-        if asked:
+
+class _Delivery:
+    """Raise Interrupted once; again where Python has only printed it."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._again: threading.Timer | None = None
+        hook = sys.unraisablehook
+        known = getattr(hook, "__self__", None)
+        self._hook_before: _Hook = known._hook_before if isinstance(known, _Delivery) else hook
+
+    def deliver(self, signum: int, _frame: FrameType | None) -> NoReturn:
+        """Handle a signal."""
+        if self._again is not None:
+            self._again.cancel()
+        if self._asked:
             os._exit(exit_code(signum))
-        asked = True
+        self._asked = True
         raise Interrupted(signum)
 
-    def deliver_again(lost: "sys.UnraisableHookArgs", before: _Hook = sys.unraisablehook) -> None:
-        nonlocal asked
+    def deliver_again(self, lost: "sys.UnraisableHookArgs") -> None:
+        """Take what was raised in a destructor or a callback of weakref, which raise nothing."""
         if not isinstance(lost.exc_value, Interrupted):
-            before(lost)
+            self._hook_before(lost)
             return
-        # Python was in a destructor or a callback of weakref, which raise nothing.
-        asked = False
-        again = threading.Timer(
+        self._asked = False
+        self._again = threading.Timer(
             _SECONDS_TO_NEXT_TRY, _thread.interrupt_main, (lost.exc_value.signum,)
         )
-        again.daemon = True
-        again.start()
-
-    sys.unraisablehook = deliver_again
-    for signum in signums or _all_that_end():
-        signal.signal(signum, handle)
+        self._again.daemon = True
+        self._again.start()
 
 
 def _all_that_end() -> list[signal.Signals]:

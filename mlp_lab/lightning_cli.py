@@ -28,6 +28,7 @@ from mlp_lab.data import LabDataModule, Source
 from mlp_lab.errors import ConfigError, MLPLabError
 from mlp_lab.execution import find_steps_per_execution
 from mlp_lab.loggers import CSVLogger, TensorBoardEvents, run_loggers
+from mlp_lab.memory import explain_out_of_memory
 from mlp_lab.nets import Net
 from mlp_lab.parser_errors import explain_parser_error
 from mlp_lab.run import Run
@@ -222,7 +223,10 @@ class LabCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except ValueError as error:
-            raise next((e for e in _causes(error) if isinstance(e, MLPLabError)), error) from error
+            said = (
+                e for e in _causes(error) if isinstance(e, MLPLabError) or explain_out_of_memory(e)
+            )
+            raise next(said, error) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Make the run directory and the trainer that writes into it."""
@@ -252,6 +256,8 @@ class LabCLI(LightningCLI):
             # Data that is missing is found out before a run directory is made.
             self.datamodule.prepare_data()
             self.datamodule.setup("fit")
+            if not self.settings.resumes:
+                self.datamodule.require_learnable_classes()
             self.model.take_statistics(self.datamodule)
             self._open_run_dir()
         kwargs["callbacks"] = [*user_callbacks, *(self._training_callbacks() if training else [])]
@@ -274,6 +280,7 @@ class LabCLI(LightningCLI):
                 self.release_run()
                 self.run.discard()
             raise ConfigError(f"The settings of trainer cannot work: {error}") from error
+        lab.name_damage(trainer)
         if settings.overfit_batches:
             trainer.limit_val_batches = 0
         # last.ckpt lies between epochs. With max_steps Lightning would go on within one, with

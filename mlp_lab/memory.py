@@ -31,16 +31,16 @@ def explain_out_of_memory(error: BaseException) -> str | None:
 
     Example:
         >>> explain_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."))
-        'Memory ran out: 2.00 GiB more were wanted. Try a smaller --data.batch_size or net.'
+        'Memory ran out: 2.00 GiB more were wanted. Try a smaller net, or fewer samples at once.'
     """
     said = str(error)
     if not isinstance(error, MemoryError) and not re.search(
         r"out of memory|can't allocate memory|not enough memory", said
     ):
         return None
-    wanted = re.search(r"allocate ([\d.]+ \w+)", said)
-    more = f"{wanted[1]} more were wanted" if wanted else "no more was to be had"
-    return f"Memory ran out: {more}. Try a smaller --data.batch_size or net."
+    wanted = re.search(r"allocate (\d+(?:\.\d+)?)\.? (\w+)", said)
+    more = f"{wanted[1]} {wanted[2]} more were wanted" if wanted else "no more was to be had"
+    return f"Memory ran out: {more}. Try a smaller net, or fewer samples at once."
 
 
 def _physical_memory() -> int | None:

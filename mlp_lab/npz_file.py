@@ -30,6 +30,6 @@ def load_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:
     """Bring numbers to a type that torch and ONNX Runtime know too."""
-    dtype = np.dtype(np.float64) if array.dtype == np.longdouble else array.dtype
+    dtype = np.dtype(np.float64) if array.dtype.type is np.longdouble else array.dtype
     with np.errstate(over="ignore"):  # infinity is looked for where numbers are used
         return array.astype(dtype.newbyteorder("="), copy=False)

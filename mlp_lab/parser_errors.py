@@ -24,7 +24,7 @@ def explain_parser_error(
         positions: The settings that name a class, and the base class of what they may name.
     """
     text = " ".join(message.split())
-    key = ".".join(re.findall(r'Parser key "([^"]+)"', text))
+    key = ".".join(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', text)))  # some come twice
     if found := re.search(r"[Uu]nrecognized arguments: (\S+)", text):
         word = found[1]
         if not word.startswith("--"):

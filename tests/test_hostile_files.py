@@ -123,13 +123,18 @@ def test_what_lightning_would_make_a_module_of_is_not_looked_at(
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("optimizer_states", [], "has no optimizer_states to go on with"),
-        ("optimizer_states", None, "has no optimizer_states to go on with"),
-        ("optimizer_states", [{}], "failed before the first step, perhaps because it is"),
-        ("lr_schedulers", [{}], "has no lr_schedulers to go on with"),
-        ("callbacks", {}, "has lost what it knew of best.ckpt and last.ckpt."),
-        ("callbacks", [1], "failed before the first step, perhaps because it is damaged: A"),
-        ("pytorch-lightning_version", "x", "it is damaged: InvalidVersion: Invalid version: 'x'."),
+        ("optimizer_states", [], "has 0 optimizer_states, and this training has 1."),
+        ("optimizer_states", None, "has 0 optimizer_states, and this training has 1."),
+        ("optimizer_states", [{}], "cannot be gone on from: KeyError: 'param_groups'"),
+        ("lr_schedulers", [{}], "has 1 lr_schedulers, and this training has 0."),
+        ("callbacks", {}, "has lost the state of BestCheckpoint."),
+        ("callbacks", [1], "has lost the state of BestCheckpoint."),
+        ("callbacks", {"BestCheckpoint": {"a": 1}}, "has lost the state of LastCheckpoint."),
+        (
+            "pytorch-lightning_version",
+            "x",
+            "cannot be gone on from: InvalidVersion: Invalid",
+        ),
     ],
 )
 def test_an_odd_checkpoint_is_not_trained_on(
@@ -219,7 +224,7 @@ def test_a_long_field_of_metrics_is_reported(mlp_lab: CommandLine, own_run: Path
         ),
         (
             ["fit", "--data.source=TensorFile", "--data.source.path=more.npz"],
-            "Class '2' has 4 samples in test and none in train: it cannot be learnt.",
+            "Class '2' has samples in test and none in train, so it cannot be learnt.",
         ),
         (
             ["fit", "--model.net.hidden_dims", "200,100"],

@@ -111,7 +111,7 @@ def test_a_killed_process_of_several_is_said(tmp_path: Path) -> None:
     os.kill(child, signal.SIGKILL)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    last = "mlp-lab: error: A process that computes beside this one ended by SIGKILL, perhaps"
+    last = "mlp-lab: error: A process that computes beside this one was ended by SIGKILL, per"
     assert err.splitlines()[-1].startswith(last)
     assert "Traceback" not in err
     assert json.loads((run_dir / "manifest.json").read_text())["status"] == "failed"

@@ -6,6 +6,7 @@ from mlp_lab.callbacks.checkpoints import (
     LastCheckpoint,
     WholeFileCheckpointIO,
     check_fits,
+    name_damage,
 )
 from mlp_lab.callbacks.console import EpochLines, progress_bars
 from mlp_lab.callbacks.epoch_seed import EpochSeed
@@ -40,5 +41,6 @@ __all__ = [
     "Stopwatch",
     "WholeFileCheckpointIO",
     "check_fits",
+    "name_damage",
     "progress_bars",
 ]

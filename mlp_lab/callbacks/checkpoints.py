@@ -3,6 +3,7 @@
 import io
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,15 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from mlp_lab import __version__
 from mlp_lab.atomic import write_bytes
-from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning, RunNotFoundError
+from mlp_lab.errors import (
+    ChecksumError,
+    ConfigError,
+    MLPLabError,
+    MLPLabWarning,
+    RunNotFoundError,
+    first_line,
+)
+from mlp_lab.memory import explain_out_of_memory
 from mlp_lab.plain_file import load_plain
 from mlp_lab.tasks import Task
 
@@ -110,22 +119,37 @@ class CheckpointStates(pl.Callback):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Put them where the run is now.
-
-        Raises:
-            ChecksumError: What best.ckpt and last.ckpt are has been lost.
-        """
-        states = checkpoint.get("callbacks")
-        own = [c for c in trainer.checkpoint_callbacks if isinstance(c, _RunCheckpoint)]
-        if not isinstance(states, dict) or not all(states.get(c.state_key) for c in own):
-            raise ChecksumError(
-                f"{str(trainer.ckpt_path)!r} has lost what it knew of best.ckpt and last.ckpt."
-            )
+        """Put them where the run is now."""
+        states = checkpoint.get("callbacks", {})
         for callback in _users_checkpoints(trainer):
             if callback.state_key in states:
                 state = _place_files(states[callback.state_key], callback)
                 states[callback.state_key] = state
                 callback.current_score = state.get("current_score")  # Lightning leaves it out
+
+
+def name_damage(trainer: pl.Trainer) -> None:
+    """Let a checkpoint that Lightning cannot take up be refused in one sentence."""
+    connector = trainer._checkpoint_connector
+    for name in ("_restore_modules_and_callbacks", "restore_training_state"):
+        setattr(connector, name, _naming_damage(getattr(connector, name), trainer))
+
+
+def _naming_damage(restore: Callable[..., None], trainer: pl.Trainer) -> Callable[..., None]:
+    def wrapped(*arguments: Any, **named: Any) -> None:
+        try:
+            restore(*arguments, **named)
+        except (MLPLabError, OSError, MemoryError):
+            raise
+        except Exception as error:  # damaged, it may confuse Lightning in any way
+            if explain_out_of_memory(error):
+                raise
+            raise ChecksumError(
+                f"{str(trainer.ckpt_path)!r} cannot be gone on from: {type(error).__name__}: "
+                f"{first_line(error)}."
+            ) from error
+
+    return wrapped
 
 
 def _users_checkpoints(trainer: pl.Trainer) -> list[ModelCheckpoint]:
@@ -279,9 +303,16 @@ def check_fits(checkpoint_path: Path, task: Task, *, resumes: bool = False) -> i
         wanted = {"optimizer_states": 1, "lr_schedulers": int(task.schedule is not None)}
         for key, num in wanted.items():
             states = checkpoint.get(key)
-            if not isinstance(states, list) or len(states) != num:
+            found = len(states) if isinstance(states, list) else 0
+            if found != num:
                 raise ChecksumError(
-                    f"{str(checkpoint_path)!r} has no {key} to go on with as this task needs them."
+                    f"{str(checkpoint_path)!r} has {found} {key}, and this training has {num}."
+                )
+        known = checkpoint.get("callbacks")
+        for cls in (BestCheckpoint, LastCheckpoint):
+            if not isinstance(known, dict) or not known.get(cls.__name__):
+                raise ChecksumError(
+                    f"{str(checkpoint_path)!r} has lost the state of {cls.__name__}."
                 )
     try:
         done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]

@@ -38,7 +38,9 @@ class OnnxFile(pl.Callback):
         from mlp_lab.export.model_info import describe_model, samples_to_check
         from mlp_lab.export.onnx_file import write_onnx
 
+        difference: float | None = None
         with self.results.making(path):
             info = describe_model(task, data, self.run.name, self.metrics.metrics)
             difference = write_onnx(task, info, samples_to_check(data), path)
+        if difference is not None:
             print(f"model: {path} (differs by {difference:.1e} from the net on test samples)")

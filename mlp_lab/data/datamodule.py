@@ -163,21 +163,23 @@ class LabDataModule(pl.LightningDataModule):
             self._loaded = None
             self.subsets = self._split(parts)
         if stage == "fit" and not len(self.mean):
-            self._require_learnable_classes()
             train = self.subsets["train"]
             self.mean, self.std = channel_mean_std(train.samples.inputs, train.indices)
 
-    def _require_learnable_classes(self) -> None:
-        """Refuse a class that is asked about and never shown."""
+    def require_learnable_classes(self) -> None:
+        """Refuse a class that is asked about and never shown, after ``setup``.
+
+        Raises:
+            EmptyClassError: There is one.
+        """
         learnt = self.class_counts("train") > 0
         for part in ("val", "test"):
             never = ~learnt & (self.class_counts(part) > 0)
             if never.any():
-                label = int(never.nonzero()[0])
+                name = self.class_names[int(never.nonzero()[0])]
                 raise EmptyClassError(
-                    f"Class {self.class_names[label]!r} has "
-                    f"{int(self.class_counts(part)[label])} samples in {part} and none in train: "
-                    "it cannot be learnt. Add training samples of it, or choose the others by "
+                    f"Class {name!r} has samples in {part} and none in train, so it cannot be "
+                    "learnt. Add training samples of it, or choose the other classes by "
                     "data.source.classes."
                 )
 

@@ -17,7 +17,7 @@ from mlp_lab.plain_file import load_plain
 Layout = Literal["auto", "NHW", "NHWC", "NCHW", "ND"]
 
 _COLOURS = (1, 3, 4)  # what a channel dimension may be for its place to be told
-_LARGEST_TARGET = 1e18  # squared, and summed over samples, it is still a float32
+_LARGEST_TARGET = 1e15  # squared, and summed over all samples, it is still a float32
 
 
 class TensorFile(Source):
@@ -108,12 +108,14 @@ class TensorFile(Source):
             ChecksumError: It is no array of numbers.
         """
         array = content[name]
-        if not isinstance(array, Tensor):
+        is_plain = isinstance(array, Tensor) and array.layout == torch.strided
+        if not is_plain or array.is_complex() or array.is_quantized:
             kind = getattr(array, "dtype", type(array).__name__)
             raise ChecksumError(
                 f"{name} of '{self.path}' is of type {kind}; it must be an array of numbers."
             )
-        return array
+        plain: Tensor = array
+        return plain
 
     def _find_axes(self, x: Tensor) -> str:
         """Say what the dimensions of an array mean."""
@@ -174,8 +176,8 @@ class TensorFile(Source):
             raise ChecksumError(f"y_{part} of '{self.path}' has the shape {tuple(y.shape)}.")
         if (largest := float(y.double().abs().max())) > _LARGEST_TARGET:
             raise ChecksumError(
-                f"y_{part} of '{self.path}' reaches {largest:.0e}, whose square is beyond float32. "
-                "Give its numbers in another unit."
+                f"y_{part} of '{self.path}' reaches {largest:.0e}, too large for a loss in "
+                f"float32; {_LARGEST_TARGET:.0e} is the most. Give its numbers in another unit."
             )
         return y.float().reshape(num, -1)
 
@@ -187,8 +189,8 @@ class TensorFile(Source):
             raise ChecksumError(
                 f"{name} of '{self.path}' holds labels that are no integers. {self.if_no_classes}"
             )
-        unsigned, y = y.dtype == torch.uint64, y.long()
-        if unsigned and (y < 0).any():
+        given, y = y, y.long()
+        if (y.double() != given.double()).any():
             raise ChecksumError(f"{name} of '{self.path}' holds labels beyond 2**63.")
         if y.ndim == 2 and y.shape[1] > 1:
             if not ((y == 0) | (y == 1)).all() or not (y.sum(1) == 1).all():
@@ -237,7 +239,7 @@ def _read_arrays(path: Path) -> dict[str, Any]:
 
 def _from_numpy(array: NDArray[Any]) -> Tensor | NDArray[Any]:
     """Return numbers as a tensor; what is none stays what it is."""
-    return torch.from_numpy(array) if array.dtype.kind in "biufc" else array
+    return torch.from_numpy(array) if array.dtype.kind in "biuf" else array
 
 
 def _rename(content: Mapping[str, Any]) -> dict[str, Any]:

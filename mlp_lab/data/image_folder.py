@@ -199,7 +199,8 @@ class ImageFolder(Source):
         digest = hashlib.sha256(repr((self.input_shape, self.broken)).encode())
         for file, label in files:
             status = file.stat()
-            digest.update(f"{file}|{label}|{status.st_size}|{status.st_mtime_ns}\n".encode())
+            known = f"{file}|{label}|{status.st_size}|{status.st_mtime_ns}\n"
+            digest.update(known.encode(errors="surrogateescape"))  # a name need not be text
         return digest.hexdigest()[:16]
 
 

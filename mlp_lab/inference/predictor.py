@@ -92,8 +92,8 @@ class Predictor:
         for answer, columns in zip(answers, widths, strict=False):
             if answer.shape != (len(inputs), columns):
                 raise ChecksumError(
-                    f"{str(self.path)!r} answers {len(inputs)} inputs by {answer.shape}; a model "
-                    f"of what it says it is does by {(len(inputs), columns)}."
+                    f"{str(self.path)!r} returned shape {answer.shape} for {len(inputs)} inputs; "
+                    f"expected {(len(inputs), columns)}."
                 )
         finite = np.isfinite(answers[0]).all(1)
         if not finite.all():

@@ -3,8 +3,11 @@
 import argparse
 import contextlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from mlp_lab.errors import MLPLabError, MLPLabWarning, WriteError, first_line
 from mlp_lab.files.plain_yaml import load_yaml
@@ -51,16 +54,20 @@ class Results:
             self.written.add(name)
 
     def end(self, run: Run) -> None:
-        """Note in the run that it is finished, or what it lacks.
-
-        Raises:
-            WriteError: Something is missing.
-        """
-        before = run.read_manifest().get("results", [])
+        """Note in the run that it is finished, or what it lacks."""
+        checkpoints = {
+            path.relative_to(run.dir).as_posix()
+            for path in (run.best_checkpoint, run.last_checkpoint)
+            if path.is_file()
+        }
+        before = set(_names(run.read_manifest()))
         there = {name for name in before if (run.dir / name).is_file()}
+        if lost := before - there - self.missing.keys():
+            text = f"{', '.join(sorted(lost))} of {str(run.dir)!r} cannot be written again."
+            warnings.warn(text, MLPLabWarning, stacklevel=2)
         run.end(
             "incomplete" if self.missing else "finished",
-            results=sorted((there | self.written) - self.missing.keys()),
+            results=sorted((there | self.written | checkpoints) - self.missing.keys()),
             missing=sorted(self.missing),
             config_sha256=hash_file(run.config_path),
         )
@@ -75,7 +82,7 @@ class Results:
             raise WriteError(
                 f"{', '.join(sorted(self.missing))} {'is' if len(self.missing) == 1 else 'are'} "
                 f"missing in {str(self.directory)!r}: {next(iter(self.missing.values()))} "
-                f"Make room, then: {how_to_go_on}"
+                f"Mend that, then: {how_to_go_on}"
             )
 
 
@@ -104,16 +111,24 @@ def _is_complete(run: Run) -> bool:
         return False
     if "results" not in manifest:
         return _has_what_is_asked_for(run)
-    names = manifest["results"]
-    there = isinstance(names, list) and all((run.dir / str(name)).is_file() for name in names)
-    return there and manifest.get("config_sha256") == hash_file(run.config_path)
+    names = _names(manifest)
+    is_unchanged = manifest.get("config_sha256") == hash_file(run.config_path)
+    # An overfit check has no figures of a test, and is never gone on with.
+    there = "metrics.json" in names and all((run.dir / name).is_file() for name in names)
+    return is_unchanged and there
+
+
+def _names(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the files that a manifest lists, which may be damaged."""
+    names = manifest.get("results")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _has_what_is_asked_for(run: Run) -> bool:
     """Whether a run of version 0.1, which kept no account, has all that its settings ask for."""
     try:
         config = load_yaml(run.config_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, yaml.YAMLError):  # said where it is read
         return False
     asked = config if isinstance(config, dict) else {}
     return (

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from mlp_lab.errors import MLPLabWarning
 from tests.conftest import CommandLine
 
 FIT = ["fit", "--data.source=Moons", "--trainer.max_epochs=1"]
@@ -57,7 +59,7 @@ def test_what_a_full_disk_left_out_is_made_up(mlp_lab: CommandLine) -> None:
     assert "mlp-lab: error: metrics.json, model.onnx, plots/acc.png, plots/class_" in outcome.err
     assert "plots/surface.png, report.html are missing in 'runs/base/version_0'" in outcome.err
     assert outcome.err.endswith(
-        "No space left on device. Make room, then: mlp-lab fit --run_dir runs/base/version_0\n"
+        "No space left on device. Mend that, then: mlp-lab fit --run_dir runs/base/version_0\n"
     )
     assert manifest_of(run_dir)["status"] == "incomplete"
     assert "model.onnx" in manifest_of(run_dir)["missing"]
@@ -89,6 +91,17 @@ def test_a_disk_that_takes_nothing_leaves_no_run_finished(mlp_lab: CommandLine) 
     assert "manifest.json' could not be written: No space left on device." in outcome.err
 
 
+@pytest.mark.export
+@pytest.mark.filterwarnings("ignore:.*could not be written. No space left")
+def test_a_report_of_a_run_that_lacks_something_says_so(mlp_lab: CommandLine) -> None:
+    kept = ("manifest.json", "metrics.json", "report.html")
+    with full_after_training(*kept):
+        outcome = mlp_lab(*FIT, "--figures=false")
+    assert "model.onnx is missing in 'runs/base/version_0': " in outcome.err
+    page = Path("runs/base/version_0/report.html").read_text()
+    assert "The run was trained, and some of its results are missing" in page
+
+
 class TestFinished:
     def test_a_run_that_lacks_nothing_is_left_alone(self, own_run: Path) -> None:
         """It is said without torch, which takes seconds to load."""
@@ -114,6 +127,34 @@ class TestFinished:
         assert (own_run / name).is_file()
         assert manifest_of(own_run)["status"] == "finished"
 
+    def test_what_cannot_be_written_again_is_said(
+        self, mlp_lab: CommandLine, own_run: Path
+    ) -> None:
+        (own_run / "metrics.json").unlink()
+        (own_run / "checkpoints" / "best.ckpt").unlink()
+        with pytest.warns(MLPLabWarning, match=r"checkpoints/best.ckpt of .* cannot be written ag"):
+            assert mlp_lab("fit", f"--run_dir={own_run}").code == 0
+        assert "finished before" in mlp_lab("fit", f"--run_dir={own_run}").out
+
+    @pytest.mark.parametrize("results", [None, 5, ["metrics.json", 5], ["../../../other"]])
+    def test_a_damaged_account_is_kept_anew(
+        self, mlp_lab: CommandLine, own_run: Path, results: Any
+    ) -> None:
+        manifest = manifest_of(own_run) | {"results": results}
+        (own_run / "manifest.json").write_text(json.dumps(manifest))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MLPLabWarning)
+            assert mlp_lab("fit", f"--run_dir={own_run}").code == 0
+        assert "metrics.json" in manifest_of(own_run)["results"]
+
+    def test_an_overfit_check_is_never_gone_on_with(self, mlp_lab: CommandLine) -> None:
+        run_dir = mlp_lab(*FIT, "--trainer.overfit_batches=1").run_dir.with_name("version_0")
+        outcome = mlp_lab("fit", "--run_dir=runs/base/version_0")
+        assert "is of an overfit check, which is not resumed" in outcome.err
+        words = ["--trainer.overfit_batches=0", "--trainer.max_epochs=101"]
+        last = "runs/base/version_0/checkpoints/last.ckpt"
+        assert mlp_lab(*FIT, f"--ckpt_path={last}", *words).code == 0
+
     def test_one_with_more_epochs_in_its_configuration_trains_on(
         self, mlp_lab: CommandLine, own_run: Path
     ) -> None:
@@ -124,6 +165,7 @@ class TestFinished:
     def test_a_run_of_version_0_1_kept_no_account(
         self, mlp_lab: CommandLine, own_run: Path
     ) -> None:
+        config = (own_run / "config.yaml").read_text()
         manifest = manifest_of(own_run)
         for key in ("results", "missing", "config_sha256"):
             del manifest[key]
@@ -132,5 +174,8 @@ class TestFinished:
         (own_run / "plots").mkdir(exist_ok=True)
         shutil.copy(own_run / "metrics.json", own_run / "plots" / "acc.png")
         assert "finished before" in mlp_lab("fit", f"--run_dir={own_run}").out
+        (own_run / "config.yaml").write_text("a: [1")
+        assert "is no YAML" in mlp_lab("fit", f"--run_dir={own_run}").err
+        (own_run / "config.yaml").write_text(config)
         (own_run / "model.onnx").unlink()
         assert "finished before" not in mlp_lab("fit", f"--run_dir={own_run}").out
