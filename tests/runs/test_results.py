@@ -148,7 +148,7 @@ class TestFinished:
         assert "metrics.json" in manifest_of(own_run)["results"]
 
     def test_an_overfit_check_is_never_gone_on_with(self, mlp_lab: CommandLine) -> None:
-        run_dir = mlp_lab(*FIT, "--trainer.overfit_batches=1").run_dir.with_name("version_0")
+        mlp_lab(*FIT, "--trainer.overfit_batches=1")
         outcome = mlp_lab("fit", "--run_dir=runs/base/version_0")
         assert "is of an overfit check, which is not resumed" in outcome.err
         words = ["--trainer.overfit_batches=0", "--trainer.max_epochs=101"]
