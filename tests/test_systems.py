@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# Windows has none of these; Python's own modules are loaded before, since they know what they have.
+# Windows has none of these; modules that know of Windows by themselves are loaded before.
 TAKE_AWAY = """
 import asyncio, concurrent.futures, multiprocessing, os, signal, sys, subprocess, tempfile
 import multiprocessing.context, multiprocessing.pool, concurrent.futures.process
 import lightning.pytorch.trainer.connectors.signal_connector as signal_connector
-import torchvision, sklearn.datasets, matplotlib.pyplot
+import torchvision, sklearn.datasets, matplotlib.pyplot, platformdirs
 
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     sys.modules[name] = None

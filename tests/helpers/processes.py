@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ def _run(words: list[str], cwd: Path, file_size_limit: int | None, num_threads: 
     from mlp_lab.cli import main
 
     os.chdir(cwd)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup may run the tests
     torch.set_num_threads(num_threads)
     for stream, number in (("out.txt", 1), ("err.txt", 2)):
         os.dup2(os.open(stream, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)

@@ -327,7 +327,13 @@ def test_a_stopped_sweep_leaves_nobody_behind(tmp_path: Path, victim: str) -> No
     said = tmp_path / "said.txt"
     with said.open("w") as file:
         process = subprocess.Popen(
-            command, cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL, stderr=file
+            command,
+            cwd=tmp_path,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+            # nohup may run the tests
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
     lab = tmp_path / "runs" / "lab"
     wait_for(lambda: len(list(lab.glob("version_*/checkpoints/last.ckpt"))) == 2)
