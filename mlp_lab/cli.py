@@ -77,12 +77,7 @@ def main(args: Sequence[str] | None = None) -> int:
         )
     try:
         check_configs(rest)
-        if command == "fit" and (run := find_complete_run(rest)):
-            print("finished before, with all its results; to train on, add --trainer.max_epochs")
-            print(f"run: {run.dir}")
-            return 0
-        module = importlib.import_module(COMMANDS[command].module)
-        code: int = module.main(command, rest)
+        code = _run(command, rest)
         sys.stdout.flush()
     except MLPLabError as error:
         if verbose:
@@ -105,6 +100,16 @@ def main(args: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):  # somebody like head stopped reading
             return 1
         return _report(f"Standard output could not be written: {error.strerror or error}.", 1)
+    return code
+
+
+def _run(command: str, words: Sequence[str]) -> int:
+    if command == "fit" and (run := find_complete_run(words)):
+        print("finished before, with all its results; to train on, add --trainer.max_epochs")
+        print(f"run: {run.dir}")
+        return 0
+    module = importlib.import_module(COMMANDS[command].module)
+    code: int = module.main(command, words)
     return code
 
 

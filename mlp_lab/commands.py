@@ -15,11 +15,7 @@ from lightning.pytorch.callbacks import Callback, WeightAveraging
 from mlp_lab.callbacks import Figures, MetricsFile, OnnxFile, PredictionsFile
 from mlp_lab.console import print_table, quieten
 from mlp_lab.data import LabDataModule
-from mlp_lab.errors import (
-    ConfigError,
-    WorkerError,
-    WriteError,
-)
+from mlp_lab.errors import ConfigError, WorkerError, WriteError
 from mlp_lab.evaluation import classification_report
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.interruption import Interrupted, raise_on_signals
