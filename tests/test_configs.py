@@ -7,6 +7,9 @@ import pytest
 import torch
 import yaml
 
+from mlp_lab.lightning_cli import ParsedCLI
+from mlp_lab.runs.untyped import check_untyped
+from mlp_lab.settings import read_settings
 from mlp_lab.sweep.grid import read_grid
 from tests.conftest import CommandLine
 
@@ -137,3 +140,17 @@ def test_base_is_what_the_defaults_say(
         assert stop.value.code == 0
         printed.append(yaml.safe_load(capsys.readouterr().out))
     assert printed[0] == printed[1]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.name != "profile.yaml"], ids=name_of
+)
+def test_a_run_of_a_config_needs_no_trust_elsewhere(
+    path: Path, fake_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What its config.yaml says is allowed to a file of unknown origin, but for its loggers."""
+    monkeypatch.chdir(tmp_path)
+    settings = read_settings("fit", [*words_for(path), f"--data.root={fake_root}"])
+    config = ParsedCLI("fit", settings).plain_config
+    del config["trainer"]["logger"]
+    check_untyped(config, "config.yaml", resumes=True)

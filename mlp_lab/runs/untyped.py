@@ -123,10 +123,10 @@ class _Check:
         known = _parameters(owner)
         for name, value in given.items():
             place = f"{key}.{name}"
+            if value is None:  # so the parser says what is not set, of base classes' arguments too
+                continue
             if name not in known:
                 raise _NotAllowedError(f"sets {place}, which {owner.__name__} does not have.")
-            if value is None:
-                continue
             leaves = name == "filename" and pathlib.PureWindowsPath(str(value)).name != value
             if name in _REFUSED or (self.resumes and (name in _PLACES or leaves)):
                 raise _NotAllowedError(f"sets {place} to {_short(value)}, which must be typed.")
