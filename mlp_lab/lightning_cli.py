@@ -33,7 +33,7 @@ from mlp_lab.nets import Net
 from mlp_lab.parser_errors import explain_parser_error
 from mlp_lab.run import Run
 from mlp_lab.runs.own_runs import remember
-from mlp_lab.runs.threads import restore_threads
+from mlp_lab.runs.threads import describe_threads, restore_threads
 from mlp_lab.settings import DEFAULT_RUNS_DIR, Command, Settings
 from mlp_lab.tasks import Schedule, Task
 
@@ -321,7 +321,12 @@ class LabCLI(LightningCLI):
             if self.settings.trusted:
                 remember(self.run, self.settings.own_modules)
         elif not self.config_init.trainer.fast_dev_run:
-            self.run = Run.create(self.config.runs_dir, self.config.experiment, config)
+            self.run = Run.create(
+                self.config.runs_dir,
+                self.config.experiment,
+                config,
+                manifest=describe_threads(),
+            )
             self._take_run_dir(self.run)
             remember(self.run, self.settings.own_modules)
 

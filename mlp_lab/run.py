@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,35 +33,39 @@ class Run:
     dir: Path
 
     @classmethod
-    def create(cls, runs_dir: Path, experiment: str, config: str) -> "Run":
+    def create(
+        cls, runs_dir: Path, experiment: str, config: str, manifest: Mapping[str, object]
+    ) -> "Run":
         """Make the directory ``runs_dir/experiment/version_<n>`` with the next free number.
 
-        It appears at once with its configuration, which claims it: two runs that start together get
-        two numbers, and a run that is killed at once can still be resumed.
+        It appears at once with what it holds, which claims it: two runs that start together get two
+        numbers, and a run that is killed at once can still be resumed.
 
         Args:
             runs_dir: Directory of all runs.
             experiment: Name of the experiment.
             config: What config.yaml shall hold.
+            manifest: What manifest.json shall hold.
 
         Raises:
             ConfigError: The experiment's name is no plain name, or nothing can be made there.
         """
         check_experiment(experiment)
         try:
-            return cls._claim(runs_dir / experiment, config)
+            return cls._claim(runs_dir / experiment, config, manifest)
         except OSError as error:
             raise ConfigError(
-                f"No run directory can be made below runs_dir {str(runs_dir)!r}: {error.strerror}. "
+                f"No run directory can be made below runs_dir {str(runs_dir)!r}: {error.strerror or error}. "
                 "Point --runs_dir at a directory that can be written."
             ) from error
 
     @classmethod
-    def _claim(cls, parent: Path, config: str) -> "Run":
+    def _claim(cls, parent: Path, config: str, manifest: Mapping[str, object]) -> "Run":
         draft = parent / f".version.{os.getpid()}.{threading.get_ident()}.part"
         draft.mkdir(parents=True)
         try:
             cls(draft).config_path.write_text(config, encoding="utf-8")
+            cls(draft).update_manifest(**manifest)
             for directory in _next_dirs(parent, "version"):
                 try:
                     return cls(draft.rename(directory))

@@ -68,7 +68,7 @@ def interrupt(
     error = (cwd / "err.txt").read_text() if (cwd / "err.txt").exists() else ""
     run_dir = cwd / "runs" / "base" / "version_0"
     manifest = run_dir / "manifest.json"
-    status = json.loads(manifest.read_text())["status"] if manifest.exists() else "none"
+    status = json.loads(manifest.read_text()).get("status", "none") if manifest.exists() else "none"
     if not run_dir.exists():
         # Before Python has come to mlp_lab it does as it always does.
         assert code in (exit_code(signum), -signum), error

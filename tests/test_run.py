@@ -10,7 +10,7 @@ from mlp_lab.run import Run
 
 
 def make_run(runs_dir: Path, experiment: str, **manifest: object) -> Run:
-    run = Run.create(runs_dir, experiment, "{}\n")
+    run = Run.create(runs_dir, experiment, "{}\n", {})
     run.config_path.write_text("{}")
     run.update_manifest(**manifest)
     run.checkpoints_dir.mkdir()
@@ -19,36 +19,37 @@ def make_run(runs_dir: Path, experiment: str, **manifest: object) -> Run:
 
 
 def test_each_run_gets_the_next_number(tmp_path: Path) -> None:
-    names = [Run.create(tmp_path, "base", "{}\n").dir.name for _ in range(3)]
+    names = [Run.create(tmp_path, "base", "{}\n", {}).dir.name for _ in range(3)]
     assert names == ["version_0", "version_1", "version_2"]
     shutil.rmtree(tmp_path / "base" / "version_1")
-    assert Run.create(tmp_path, "base", "{}\n").dir.name == "version_3"
-    assert Run.create(tmp_path, "other", "{}\n").dir.name == "version_0"
+    assert Run.create(tmp_path, "base", "{}\n", {}).dir.name == "version_3"
+    assert Run.create(tmp_path, "other", "{}\n", {}).dir.name == "version_0"
 
 
 def test_a_run_is_born_with_its_configuration(tmp_path: Path) -> None:
-    run = Run.create(tmp_path, "base", "data: 1\n")
+    run = Run.create(tmp_path, "base", "data: 1\n", {"threads": 2})
     assert run.config_path.read_text() == "data: 1\n"
+    assert run.read_manifest() == {"threads": 2}
     assert [p.name for p in run.dir.parent.iterdir()] == ["version_0"]
     assert run.dir.stat().st_mode & 0o777 == run.dir.parent.stat().st_mode & 0o777
 
 
 def test_runs_started_at_once_never_share_a_directory(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        dirs = list(pool.map(lambda _: Run.create(tmp_path, "base", "{}\n").dir, range(40)))
+        dirs = list(pool.map(lambda _: Run.create(tmp_path, "base", "{}\n", {}).dir, range(40)))
     assert len(set(dirs)) == 40
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "/etc"])
 def test_an_experiment_is_one_plain_name(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="must be one plain name"):
-        Run.create(tmp_path, name, "{}\n")
+        Run.create(tmp_path, name, "{}\n", {})
 
 
 def test_a_runs_dir_that_cannot_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="No run directory can be made below runs_dir"):
-        Run.create(tmp_path / "file", "base", "{}\n")
+        Run.create(tmp_path / "file", "base", "{}\n", {})
 
 
 def test_open_wants_a_run(tmp_path: Path) -> None:

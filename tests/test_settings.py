@@ -10,7 +10,7 @@ from mlp_lab.settings import read_settings
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    run = Run.create(tmp_path, "base", "{}\n")
+    run = Run.create(tmp_path, "base", "{}\n", {})
     run.config_path.write_text("data:\n  batch_size: 8\n")
     run.checkpoints_dir.mkdir()
     run.best_checkpoint.write_bytes(b"best")

@@ -272,9 +272,13 @@ def read_story(directory: Path, status: Status | None = None) -> Story:
     metrics = take(run.metrics_path, read_json, "there are no final figures") or {}
     if metrics and not any(key.startswith("test/") for key in metrics):
         missing.append("The run was not tested.")
-    match manifest.get("status", "finished"):
+    match manifest.get("status"):
         case "finished":
             pass
+        case None if not manifest:  # which is said above
+            pass
+        case None:
+            missing.append("The run was stopped before its training began.")
         case "running":
             missing.append("The run has not ended: it is still running, or was killed.")
         case "incomplete":
