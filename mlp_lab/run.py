@@ -54,8 +54,9 @@ class Run:
         try:
             return cls._claim(runs_dir / experiment, config, manifest)
         except OSError as error:
+            reason = str(error.strerror or error).rstrip(".")
             raise ConfigError(
-                f"No run directory can be made below runs_dir {str(runs_dir)!r}: {error.strerror or error}. "
+                f"No run directory can be made below runs_dir {str(runs_dir)!r}: {reason}. "
                 "Point --runs_dir at a directory that can be written."
             ) from error
 
