@@ -95,7 +95,8 @@ class WandbTracker(Tracker):
             project=self.project or (run.experiment if run else "mlp_lab"),
             entity=self.entity,
             name=run.dir.name if run else None,
-            dir=str(run.dir) if run else None,
+            # Relative, it would be below where its service was started first.
+            dir=str(run.dir.absolute()) if run else None,
             id=known,
             resume="allow" if known else None,
             mode=self.mode,
