@@ -8,10 +8,10 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn
 
 _SIGNAL_AT_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of Linux's prctl
 _SECONDS_TO_NEXT_TRY = 0.01
+_MOST_TRIES = 100  # a queue may be full for ever
 
 _Hook = Callable[["sys.UnraisableHookArgs"], object]
 
@@ -51,21 +51,26 @@ def raise_on_signals(*signums: signal.Signals) -> None:
 
 
 class _Delivery:
-    """Raise Interrupted once; again where Python has only printed it."""
+    """Raise Interrupted once, where it does no harm; again where Python has only printed it."""
 
     def __init__(self) -> None:
         self._asked = False
+        self._tries = 0
         self._again: threading.Timer | None = None
         hook = sys.unraisablehook
         known = getattr(hook, "__self__", None)
         self._hook_before: _Hook = known._hook_before if isinstance(known, _Delivery) else hook
 
-    def deliver(self, signum: int, _frame: FrameType | None) -> NoReturn:
+    def deliver(self, signum: int, frame: FrameType | None) -> None:
         """Handle a signal."""
         if self._again is not None:
             self._again.cancel()
         if self._asked:
             os._exit(exit_code(signum))
+        if _is_handing_over(frame) and self._tries < _MOST_TRIES:
+            self._tries += 1
+            self._try_again(signum)
+            return
         self._asked = True
         raise Interrupted(signum)
 
@@ -75,11 +80,26 @@ class _Delivery:
             self._hook_before(lost)
             return
         self._asked = False
-        self._again = threading.Timer(
-            _SECONDS_TO_NEXT_TRY, _thread.interrupt_main, (lost.exc_value.signum,)
-        )
+        self._try_again(lost.exc_value.signum)
+
+    def _try_again(self, signum: int) -> None:
+        self._again = threading.Timer(_SECONDS_TO_NEXT_TRY, _thread.interrupt_main, (signum,))
         self._again.daemon = True
         self._again.start()
+
+
+def _is_handing_over(frame: FrameType | None) -> bool:
+    """Whether something is put into a queue just now.
+
+    Half put, it would let whoever waits for the queue to be empty wait for ever, as TensorBoard's
+    writer does at its end.
+    """
+    while frame is not None:
+        module = frame.f_globals.get("__name__")
+        if frame.f_code.co_name == "put" and module in ("queue", "multiprocessing.queues"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _all_that_end() -> list[signal.Signals]:

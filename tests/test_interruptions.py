@@ -114,6 +114,33 @@ except Interrupted as stop:
     assert (done.stdout, done.stderr) == ("143\n", "")
 
 
+def test_what_is_put_into_a_queue_is_put_whole() -> None:
+    """Who waits for the queue to be empty, as TensorBoard does, would wait for ever otherwise."""
+    code = """
+import os, queue, signal, threading, time
+from mlp_lab.interruption import Interrupted, raise_on_signals
+
+class Queue(queue.Queue):
+    def _put(self, item):
+        super()._put(item)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)
+
+raise_on_signals()
+tasks = Queue()
+try:
+    tasks.put(1)
+    while True:
+        time.sleep(0.01)
+except Interrupted as stop:
+    print(stop.exit_code, tasks.unfinished_tasks)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("143 1\n", "")
+
+
 @pytest.mark.parametrize("trials", some_slow([1, 50], [1]))
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_at_random_moments(
