@@ -143,7 +143,14 @@ def test_base_is_what_the_defaults_say(
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in FILES if path.name != "profile.yaml"], ids=name_of
+    "path",
+    [
+        pytest.param(
+            p, marks=[] if p.parent.name == "trainer" else [pytest.mark.slow], id=name_of(p)
+        )
+        for p in FILES
+        if p.name != "profile.yaml"
+    ],
 )
 def test_a_run_of_a_config_needs_no_trust_elsewhere(
     path: Path, fake_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

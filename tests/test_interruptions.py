@@ -14,7 +14,6 @@ import pytest
 
 from mlp_lab.interruption import exit_code
 from tests.helpers.processes import finish, started
-from tests.helpers.slow import some_slow
 from tests.helpers.training import assert_same_training
 
 FIT = ["fit", "--data.source=Moons", "--trainer.max_epochs=6", "--model.net.dropout=0.2"]
@@ -141,8 +140,14 @@ except Interrupted as stop:
     assert (done.stdout, done.stderr) == ("143 1\n", "")
 
 
-@pytest.mark.parametrize("trials", some_slow([1, 50], [1]))
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("signum", "trials"),
+    [
+        (signal.SIGTERM, 1),
+        pytest.param(signal.SIGINT, 50, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 50, marks=pytest.mark.slow),
+    ],
+)
 def test_interrupted_at_random_moments(
     undisturbed: tuple[Path, dict[str, float]], tmp_path: Path, signum: signal.Signals, trials: int
 ) -> None:
