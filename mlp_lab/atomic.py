@@ -19,14 +19,40 @@ def keep_to(directory: Path) -> None:
 
     It may be renamed or removed while a training writes into it, and another may take its name.
     """
-    status = directory.stat()
-    _kept[directory.absolute()] = (status.st_dev, status.st_ino)
+    _kept[directory.absolute()] = _identity(directory)
 
 
 def let_go(directory: Path) -> None:
     """Write below a directory as below any other again."""
     with contextlib.suppress(OSError):  # the working directory is gone
         _kept.pop(directory.absolute(), None)
+
+
+def find_kept(directory: Path) -> Path:
+    """Return where a directory that is kept to is by now: it, or its parent, may have been renamed.
+
+    Raises:
+        WriteError: It is nowhere near.
+    """
+    identity = _kept.get(directory.absolute())
+    parent = directory.parent
+    with contextlib.suppress(OSError):  # what is gone, or may not be looked at
+        for path in (directory, *parent.parent.glob("*"), *parent.parent.glob("*/*")):
+            if path.is_dir() and _identity(path) == identity:
+                return path
+    raise _moved(directory)
+
+
+def _identity(directory: Path) -> tuple[int, int]:
+    status = directory.stat()
+    return status.st_dev, status.st_ino
+
+
+def _moved(directory: Path) -> WriteError:
+    return WriteError(
+        f"The directory {str(directory)!r} was renamed or removed while it was written to. A run "
+        "goes on under its new name: mlp-lab fit --run_dir DIRECTORY"
+    )
 
 
 def _check_place(path: Path) -> None:
@@ -38,15 +64,10 @@ def _check_place(path: Path) -> None:
     directory = path.parent
     try:
         for directory in path.absolute().parents:
-            if directory in _kept:
-                status = directory.stat()
-                if (status.st_dev, status.st_ino) != _kept[directory]:
-                    raise FileNotFoundError
+            if directory in _kept and _identity(directory) != _kept[directory]:
+                raise _moved(directory)
     except FileNotFoundError as error:
-        raise WriteError(
-            f"The directory {str(directory)!r} was renamed or removed while it was written to. A "
-            "run goes on under its new name: mlp-lab fit --run_dir DIRECTORY"
-        ) from error
+        raise _moved(directory) from error
 
 
 @contextlib.contextmanager

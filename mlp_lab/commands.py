@@ -12,6 +12,7 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, WeightAveraging
 
+from mlp_lab.atomic import find_kept
 from mlp_lab.callbacks import Figures, MetricsFile, OnnxFile, PredictionsFile
 from mlp_lab.console import print_table, quieten
 from mlp_lab.data import LabDataModule
@@ -81,12 +82,12 @@ def fit(cli: LabCLI) -> int:
         results.end(cli.run)
     except Interrupted:
         with contextlib.suppress(WriteError):
-            cli.run.end("interrupted")
+            Run(find_kept(cli.run.dir)).end("interrupted")
         with contextlib.suppress(OSError):  # its terminal may be gone
             print(f"interrupted; go on with: {how_to_go_on}", file=sys.stderr)
         raise
     except BaseException:
-        cli.run.end("failed")
+        Run(find_kept(cli.run.dir)).end("failed")
         raise
     finally:
         for logger in run_loggers(cli.trainer.loggers):

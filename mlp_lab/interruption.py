@@ -5,7 +5,7 @@ import ctypes
 import os
 import signal
 import sys
-import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -56,15 +56,14 @@ class _Delivery:
     def __init__(self) -> None:
         self._asked = False
         self._tries = 0
-        self._again: threading.Timer | None = None
+        self._comes_again = False
         hook = sys.unraisablehook
         known = getattr(hook, "__self__", None)
         self._hook_before: _Hook = known._hook_before if isinstance(known, _Delivery) else hook
 
     def deliver(self, signum: int, frame: FrameType | None) -> None:
         """Handle a signal."""
-        if self._again is not None:
-            self._again.cancel()
+        self._comes_again = False
         if self._asked:
             os._exit(exit_code(signum))
         if _is_handing_over(frame) and self._tries < _MOST_TRIES:
@@ -83,9 +82,14 @@ class _Delivery:
         self._try_again(lost.exc_value.signum)
 
     def _try_again(self, signum: int) -> None:
-        self._again = threading.Timer(_SECONDS_TO_NEXT_TRY, _thread.interrupt_main, (signum,))
-        self._again.daemon = True
-        self._again.start()
+        def interrupt() -> None:
+            time.sleep(_SECONDS_TO_NEXT_TRY)
+            if self._comes_again:  # else somebody has asked once more
+                _thread.interrupt_main(signal.Signals(signum))
+
+        self._comes_again = True
+        # A Thread's start takes locks, which the code that was interrupted may hold.
+        _thread.start_new_thread(interrupt, ())
 
 
 def _is_handing_over(frame: FrameType | None) -> bool:

@@ -8,12 +8,13 @@ from mlp_lab.errors import ConfigError
 _GB = 1e9
 
 
-def require_memory(num_bytes: int, what: str) -> None:
+def require_memory(num_bytes: int, what: str, instead: str) -> None:
     """Refuse what this machine has no memory for, where its size is known.
 
     Args:
         num_bytes: Bytes that it takes.
-        what: What takes them, and what to choose instead.
+        what: What takes them.
+        instead: What to choose instead.
 
     Raises:
         ConfigError: The machine has less.
@@ -21,8 +22,8 @@ def require_memory(num_bytes: int, what: str) -> None:
     there = _physical_memory()
     if there is not None and num_bytes > there:
         raise ConfigError(
-            f"{what.format(size=f'{num_bytes / _GB:,.0f} GB')} "
-            f"This machine has {there / _GB:,.0f} GB."
+            f"{what} would take {num_bytes / _GB:,.0f} GB, and this machine has "
+            f"{there / _GB:,.0f} GB. {instead}"
         )
 
 

@@ -109,12 +109,11 @@ class Settings:
         return any(word.split("=")[0] == f"--{key}" for word in self.flags)
 
 
-def read_settings(command: Command, words: Sequence[str]) -> Settings:
-    """Find out from the command line what run and configuration are meant.
+def read_words(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Tell which configurations and run are typed from all other words.
 
     Raises:
-        RunNotFoundError: A named run or checkpoint is not there.
-        ConfigError: Flags that contradict each other.
+        ConfigError: A flag lacks its value.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("-c", "--config", action="append", default=[])
@@ -122,9 +121,19 @@ def read_settings(command: Command, words: Sequence[str]) -> Settings:
     parser.add_argument("--run_dir", type=Path)
     parser.add_argument("--trust", action="store_true")
     try:
-        typed, flags = parser.parse_known_args(list(words))
+        return parser.parse_known_args(list(words))
     except argparse.ArgumentError as error:
         raise ConfigError(f"{error}.") from error
+
+
+def read_settings(command: Command, words: Sequence[str]) -> Settings:
+    """Find out from the command line what run and configuration are meant.
+
+    Raises:
+        RunNotFoundError: A named run or checkpoint is not there.
+        ConfigError: Flags that contradict each other.
+    """
+    typed, flags = read_words(words)
     paths = [find_config(path) for path in typed.config]
     configs = [str(path) for path in paths]
     contents = [_read_yaml(path) for path in paths]

@@ -196,6 +196,7 @@ def test_a_run_that_is_renamed_meanwhile_is_not_begun_again(tmp_path: Path, anot
     error = (tmp_path / "err.txt").read_text()
     assert f"The directory '{run_dir}' was renamed or removed while it was written to." in error
     assert run_dir.exists() == another
+    assert status(moved) == "failed"
     assert {path: path.read_bytes() for path in run_dir.rglob("*.c*")} == before
     epochs = read_checkpoint(moved / "checkpoints" / "last.ckpt")["epoch"] + 2
     more = f"--trainer.max_epochs={epochs}"

@@ -91,6 +91,7 @@ def test_it_goes_on_as_if_it_had_not_been_stopped(
 
 
 def test_a_finished_one_is_left_alone(mlp_lab: CommandLine, whole: Path) -> None:
+    assert mlp_lab("report", whole).code == 0
     assert "finished before, with all its results" in mlp_lab("fit", f"--run_dir={whole}").out
     assert "epoch 4/4" in mlp_lab("fit", f"--run_dir={whole}", "--trainer.max_epochs=4").out or (
         "binary" in str(whole)  # its schedule stretches over all epochs

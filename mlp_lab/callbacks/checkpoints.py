@@ -129,7 +129,7 @@ class CheckpointStates(pl.Callback):
 
 
 def name_damage(trainer: pl.Trainer) -> None:
-    """Let a checkpoint that Lightning cannot take up be refused in one sentence."""
+    """Let a checkpoint that Lightning cannot restore be refused in one sentence."""
     connector = trainer._checkpoint_connector
     for name in ("_restore_modules_and_callbacks", "restore_training_state"):
         setattr(connector, name, _naming_damage(getattr(connector, name), trainer))
@@ -145,7 +145,7 @@ def _naming_damage(restore: Callable[..., None], trainer: pl.Trainer) -> Callabl
             if explain_out_of_memory(error):
                 raise
             raise ChecksumError(
-                f"{str(trainer.ckpt_path)!r} cannot be gone on from: {type(error).__name__}: "
+                f"{str(trainer.ckpt_path)!r} cannot be restored: {type(error).__name__}: "
                 f"{first_line(error)}."
             ) from error
 

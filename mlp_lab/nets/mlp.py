@@ -117,8 +117,8 @@ class MLP(Net):
         num = sum(before * after for before, after in itertools.pairwise(widths))
         require_memory(
             num * _FLOAT_BYTES,
-            f"The net has {num:,} weights, which alone take {{size}}: choose smaller "
-            "model.net.hidden_dims.",
+            f"The net's {num:,} weights alone",
+            "Choose smaller model.net.hidden_dims.",
         )
 
     def _for_each_layer(self, key: str, value: list[T] | T) -> list[T]:

@@ -1,6 +1,5 @@
 """What a run leaves beside its checkpoints: written, still missing, or all there. No torch."""
 
-import argparse
 import contextlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from mlp_lab.errors import MLPLabError, MLPLabWarning, WriteError, first_line
 from mlp_lab.files.plain_yaml import load_yaml
 from mlp_lab.files.sha256 import hash_file
 from mlp_lab.run import Run
+from mlp_lab.settings import read_words
 
 
 class Results:
@@ -92,14 +92,8 @@ def find_complete_run(words: Sequence[str]) -> Run | None:
     Args:
         words: What is typed behind ``fit``; anything but a run asks for something new.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("--run_dir", type=Path)
-    parser.add_argument("--trust", action="store_true")
-    try:
-        typed, others = parser.parse_known_args(list(words))
-    except argparse.ArgumentError:  # said where they are read
-        return None
-    if typed.run_dir is None or others:
+    typed, others = read_words(words)
+    if typed.run_dir is None or typed.config or typed.ckpt_path or others:
         return None
     run = Run.open(typed.run_dir)
     return run if _is_complete(run) else None

@@ -39,8 +39,8 @@ class ClassesTask(Task):
     def __init__(self, num_classes: int, *arguments: Any) -> None:
         require_memory(
             num_classes**2 * _INTEGER_BYTES,
-            f"The data have {num_classes:,} classes, whose confusion matrix alone takes {{size}}: "
-            "choose fewer, or --model RegressionTask where they are numbers.",
+            f"The confusion matrix of {num_classes:,} classes",
+            "Choose fewer, or --model RegressionTask where they are numbers.",
         )
         super().__init__(*arguments)
         self.num_classes = num_classes
