@@ -140,14 +140,9 @@ except Interrupted as stop:
     assert (done.stdout, done.stderr) == ("143 1\n", "")
 
 
-@pytest.mark.parametrize(
-    ("signum", "trials"),
-    [
-        (signal.SIGTERM, 1),
-        pytest.param(signal.SIGINT, 50, marks=pytest.mark.slow),
-        pytest.param(signal.SIGTERM, 50, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("trials", [50])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_at_random_moments(
     undisturbed: tuple[Path, dict[str, float]], tmp_path: Path, signum: signal.Signals, trials: int
 ) -> None:

@@ -19,6 +19,7 @@ from mlp_lab.history import read_rows
 from mlp_lab.interruption import Interrupted, raise_on_signals
 from tests.conftest import CommandLine
 from tests.helpers.processes import finish, started
+from tests.helpers.slow import some_slow
 from tests.helpers.training import assert_same_training
 
 FIT = [
@@ -179,7 +180,7 @@ def test_nohup_stays_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
             signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("another", [False, True])
+@pytest.mark.parametrize("another", some_slow([False, True], [True]))
 def test_a_run_that_is_renamed_meanwhile_is_not_begun_again(tmp_path: Path, another: bool) -> None:
     """Nor does it write into the run that has its name now."""
     run_dir = tmp_path / "runs" / "base" / "version_0"
