@@ -23,9 +23,12 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from mlp_lab import commands, console, lightning_cli
 from mlp_lab import data as lab_data
-from mlp_lab.settings import read_settings
+from mlp_lab.cli.invocation import read_invocation
+from mlp_lab.cli.parser import LabCLI
+from mlp_lab.training.checks import check_training
+from mlp_lab.training.start import open_run
+from mlp_lab.training.trainer import build_trainer
 
 BASE_CONFIG = Path(__file__).parents[1] / "configs" / "base.yaml"
 
@@ -95,12 +98,14 @@ def time_ours(data_root: Path, num_epochs: int, **settings: str) -> Seconds:
             "runs_dir": runs_dir,
             **settings,
         }
-        console.quieten()
         arguments = [f"--{key}={value}" for key, value in words.items()]
-        cli = lightning_cli.LabCLI("fit", read_settings("fit", arguments))
+        job = LabCLI("fit", read_invocation("fit", arguments)).job
         clock = EpochClock()
-        cli.trainer.callbacks.insert(0, clock)  # type: ignore[attr-defined]  # set by a connector
-        commands.fit(cli)
+        check_training(job)
+        with open_run(job) as run:
+            trainer = build_trainer(job, run)
+            trainer.callbacks.insert(0, clock)  # type: ignore[attr-defined]  # set by a connector
+            trainer.fit(job.task, datamodule=job.data)
     return {"train": clock.train_seconds, "whole": clock.whole_seconds}
 
 

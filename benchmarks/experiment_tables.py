@@ -8,12 +8,12 @@ from statistics import fmean
 
 import numpy as np
 
-from mlp_lab.atomic import write_text
-from mlp_lab.history import epoch_means
-from mlp_lab.report.asked import say
+from mlp_lab.files.atomic import write_text
 from mlp_lab.report.comparison import Comparison, Setting, Spread
+from mlp_lab.report.config_diff import say
 from mlp_lab.report.pages import say_number, say_spread
-from mlp_lab.report.story import Story
+from mlp_lab.report.run_summary import RunSummary
+from mlp_lab.runs.metrics_csv import epoch_means
 
 NET_SHAPES = ("convs_per_stage", "head_dims", "width", "blocks")  # beside the layers
 
@@ -77,7 +77,7 @@ def hyperparameters(setting: Setting, base: Setting | None) -> str:
     return ", ".join(value for key, value in ours.items() if value != theirs.get(key))
 
 
-def spoken(story: Story) -> dict[str, str]:
+def spoken(story: RunSummary) -> dict[str, str]:
     """Return what a reader wants to know of a training, said shortly."""
     chosen = story.settings
     net = {k.removeprefix("model.net."): v for k, v in chosen.items() if k.startswith("model.net.")}
@@ -189,7 +189,7 @@ def results_table(rows: Sequence[tuple[Setting, tuple[int, int]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def num_held_out(story: Story) -> int:
+def num_held_out(story: RunSummary) -> int:
     """Return how many training images were held out for validation."""
     return story.sizes["val"] if story.validation == "held out of train" else 0
 

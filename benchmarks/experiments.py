@@ -22,11 +22,11 @@ from pathlib import Path
 import experiment_tables as tables
 import numpy as np
 
-from mlp_lab.atomic import write_text
-from mlp_lab.callbacks.checkpoints import read_checkpoint
+from mlp_lab.files.atomic import write_text
 from mlp_lab.plots import plot_confusion, plot_filters, plot_history, write_figure
 from mlp_lab.report.comparison import Comparison, Setting, compare
-from mlp_lab.report.story import Story, find_runs, read_story
+from mlp_lab.report.run_summary import RunSummary, find_runs, read_summary
+from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.sweep.grid import read_grid
 
 ROOT = Path(__file__).parent.parent
@@ -227,9 +227,9 @@ def said_by_labs(arguments: argparse.Namespace) -> dict[str, str]:
     return said
 
 
-def stories_of(directory: Path) -> list[Story]:
+def stories_of(directory: Path) -> list[RunSummary]:
     """Read all runs below a directory, none where it is not there yet."""
-    return [read_story(run) for run in find_runs(directory)] if directory.is_dir() else []
+    return [read_summary(run) for run in find_runs(directory)] if directory.is_dir() else []
 
 
 def compare_below(directory: Path) -> list[Comparison]:
@@ -285,7 +285,7 @@ def draw(group: Group, settings: Sequence[Setting]) -> None:
     write_figure(plot_confusion(confusion, names, title), FIGURES / f"{group.name}_confusion.png")
 
 
-def draw_filters(story: Story) -> None:
+def draw_filters(story: RunSummary) -> None:
     """Draw what the first neurons of a trained perceptron look for."""
     state = read_checkpoint(story.run.best_checkpoint)["state_dict"]
     first = next(value for key, value in state.items() if key.endswith(".weight"))

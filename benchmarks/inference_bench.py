@@ -17,7 +17,7 @@ from data_bench import compare
 
 from mlp_lab.images import images_below, stream_images
 from mlp_lab.inference import Predictor
-from mlp_lab.run import Run
+from mlp_lab.runs.run import Run
 
 BATCH_SIZE = 256
 SMALL_FOR = 500  # calls that are timed together, since one takes microseconds

@@ -1,6 +1,11 @@
 """The exception tree: every error that a user can mend derives from MLPLabError."""
 
+import difflib
+import re
+from collections.abc import Iterable
 from typing import ClassVar
+
+_MOST_NAMES_LISTED = 12
 
 
 class MLPLabError(Exception):
@@ -75,3 +80,37 @@ def first_line(error: BaseException) -> str:
 
 class MLPLabWarning(UserWarning):
     """Something the user should know and can act on; the console shows its text alone."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Say which known word is meant, or list the known ones where none is near.
+
+    Example:
+        >>> did_you_mean("hors", ["cat", "horse"])
+        "Did you mean 'horse'?"
+        >>> did_you_mean("xyz", ["cat", "horse"])
+        'There is: cat, horse.'
+    """
+    names = list(known)
+    folded = {name.casefold(): name for name in names}
+    if near := difflib.get_close_matches(word.casefold(), folded, n=1):
+        return f"Did you mean {folded[near[0]]!r}?"
+    dots = ", ..." if len(names) > _MOST_NAMES_LISTED else "."
+    return f"There is: {', '.join(names[:_MOST_NAMES_LISTED])}{dots}"
+
+
+def explain_out_of_memory(error: BaseException) -> str | None:
+    """Say in a sentence that memory ran out; None where it was something else.
+
+    Example:
+        >>> explain_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."))
+        'Memory ran out: 2.00 GiB more were wanted. Try a smaller net, or fewer samples at once.'
+    """
+    said = str(error)
+    if not isinstance(error, MemoryError) and not re.search(
+        r"out of memory|can't allocate memory|not enough memory", said
+    ):
+        return None
+    wanted = re.search(r"allocate (\d+(?:\.\d+)?)\.? (\w+)", said)
+    more = f"{wanted[1]} {wanted[2]} more were wanted" if wanted else "no more was to be had"
+    return f"Memory ran out: {more}. Try a smaller net, or fewer samples at once."

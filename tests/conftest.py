@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 
-from mlp_lab.cli import main
+from mlp_lab.cli.main import main
+from mlp_lab.files.sha256 import hash_file
+from mlp_lab.runs.run import Run
 
+MARKS = {"figures": "figures", "onnx": "export"}
 QUICK = ["--trainer.max_epochs=3", "--data.batch_size=16"]
 
 
@@ -71,15 +74,6 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     os.environ.pop("PL_SEED_WORKERS", None)
 
 
-@pytest.fixture(autouse=True)
-def _no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw nothing, which would take most of a small run's time, but where a test is about it."""
-    from mlp_lab.callbacks import Figures
-
-    if "figures" not in request.keywords:
-        monkeypatch.setattr(Figures, "_draw", lambda *_: None)
-
-
 @pytest.fixture(scope="session")
 def _one_registry() -> Iterator[None]:
     """Let torch collect its ONNX operators once, and not at each export, for a second each time."""
@@ -89,17 +83,6 @@ def _one_registry() -> Iterator[None]:
         collect = functools.cache(ONNXRegistry.from_torchlib)
         monkeypatch.setattr(ONNXRegistry, "from_torchlib", staticmethod(collect))
         yield
-
-
-@pytest.fixture(autouse=True)
-def _no_export(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Export nothing, which takes a second each time, but where a test is about it."""
-    from mlp_lab.callbacks import OnnxFile
-
-    if "export" in request.keywords:
-        request.getfixturevalue("_one_registry")
-    else:
-        monkeypatch.setattr(OnnxFile, "_export", lambda *_: None)
 
 
 @pytest.fixture(scope="session")
@@ -139,13 +122,28 @@ CommandLine = Callable[..., Outcome]
 
 @pytest.fixture
 def mlp_lab(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> CommandLine:
-    """Run ``mlp-lab`` in this process, in an empty directory."""
+    """Run ``mlp-lab`` in this process, in an empty directory.
+
+    A new run draws and exports nothing, which would take most of its time, but where a test is
+    marked ``figures`` or ``export``.
+    """
     monkeypatch.chdir(tmp_path)
+    flags = [
+        f"--{name}=false" for name in ("figures", "onnx") if MARKS[name] not in request.keywords
+    ]
+    if "export" in request.keywords:
+        request.getfixturevalue("_one_registry")
 
     def run(*words: object) -> Outcome:
-        monkeypatch.setattr("sys.argv", ["mlp-lab", *map(str, words)])
+        typed = [*map(str, words)]
+        if typed[:1] == ["fit"] and typed[1:] and "--run_dir" not in " ".join(typed):
+            typed += flags
+        monkeypatch.setattr("sys.argv", ["mlp-lab", *typed])
         code = main()
         captured = capsys.readouterr()
         return Outcome(code, captured.out, captured.err)
@@ -166,5 +164,11 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory, _one_registry: None) ->
 
 @pytest.fixture
 def own_run(digits_run: Path, tmp_path: Path) -> Path:
-    """A copy of the finished run that a test may write to, at another place."""
-    return Path(shutil.copytree(digits_run, tmp_path / "moved" / "base" / "version_0"))
+    """A copy of the finished run that a test may write to, at another place; it draws no more."""
+    run = Run(shutil.copytree(digits_run, tmp_path / "moved" / "base" / "version_0"))
+    config = run.config_path.read_text()
+    for name in MARKS:
+        config = config.replace(f"{name}: true", f"{name}: false")
+    run.config_path.write_text(config)
+    run.update_manifest(config_sha256=hash_file(run.config_path))
+    return run.dir

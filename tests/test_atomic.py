@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.atomic import append_text, keep_to, let_go, replacing, write_json, write_text
 from mlp_lab.errors import WriteError
+from mlp_lab.files.atomic import append_text, keep_to, let_go, replacing, write_json, write_text
 
 
 def test_content_replaces_what_was_there(tmp_path: Path) -> None:

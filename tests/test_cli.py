@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlp_lab import __version__
-from mlp_lab.cli import COMMANDS, main
+from mlp_lab.cli.main import COMMANDS, main
 from tests.conftest import CommandLine
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 import yaml
 
-from mlp_lab.lightning_cli import ParsedCLI
-from mlp_lab.runs.untyped import check_untyped
-from mlp_lab.settings import read_settings
+from mlp_lab.cli.invocation import read_invocation
+from mlp_lab.cli.parser import ParsedCLI
+from mlp_lab.cli.untrusted import check_untrusted
 from mlp_lab.sweep.grid import read_grid
 from tests.conftest import CommandLine
 
@@ -157,7 +157,7 @@ def test_a_run_of_a_config_needs_no_trust_elsewhere(
 ) -> None:
     """What its config.yaml says is allowed to a file of unknown origin, but for its loggers."""
     monkeypatch.chdir(tmp_path)
-    settings = read_settings("fit", [*words_for(path), f"--data.root={fake_root}"])
+    settings = read_invocation("fit", [*words_for(path), f"--data.root={fake_root}"])
     config = ParsedCLI("fit", settings).plain_config
     del config["trainer"]["logger"]
-    check_untyped(config, "config.yaml", resumes=True)
+    check_untrusted(config, "config.yaml", resumes=True)

@@ -14,9 +14,9 @@ import torch
 import yaml
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mlp_lab.callbacks.checkpoints import read_checkpoint
-from mlp_lab.execution import STEPS_AT_ONCE
-from mlp_lab.history import read_rows
+from mlp_lab.runs.checkpoint import read_checkpoint
+from mlp_lab.runs.metrics_csv import read_rows
+from mlp_lab.training.multi_step import STEPS_AT_ONCE
 from tests.conftest import CommandLine
 from tests.helpers.slow import some_slow
 from tests.helpers.training import assert_same_training, killed_at_step, same_tensors

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.inference import Predictor
+from mlp_lab.runs.checkpoint import read_checkpoint
 from tests.conftest import CommandLine
 from tests.helpers.training import assert_same_training, killed_at_step
 

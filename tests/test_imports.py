@@ -16,7 +16,9 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["mlp_lab.cli", "mlp_lab.run", "mlp_lab.settings"])
+@pytest.mark.parametrize(
+    "module", ["mlp_lab.cli.main", "mlp_lab.runs.run", "mlp_lab.cli.invocation"]
+)
 def test_what_needs_no_training_loads_no_torch(module: str) -> None:
     loaded = loaded_by(f"import {module}")
     assert not loaded & {"torch", "lightning", "numpy", "matplotlib", "jsonargparse"}

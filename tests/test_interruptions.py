@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.interruption import exit_code
+from mlp_lab.processes.signals import exit_code
 from tests.helpers.processes import finish, started
 from tests.helpers.training import assert_same_training
 
@@ -91,7 +91,7 @@ def test_a_destructor_swallows_no_interruption() -> None:
     """Python only prints what is raised in one, and in a callback of weakref."""
     code = """
 import os, signal, time
-from mlp_lab.interruption import Interrupted, raise_on_signals
+from mlp_lab.processes.signals import Interrupted, raise_on_signals
 
 class Last:
     def __del__(self):
@@ -117,7 +117,7 @@ def test_what_is_put_into_a_queue_is_put_whole() -> None:
     """Who waits for the queue to be empty, as TensorBoard does, would wait for ever otherwise."""
     code = """
 import os, queue, signal, threading, time
-from mlp_lab.interruption import Interrupted, raise_on_signals
+from mlp_lab.processes.signals import Interrupted, raise_on_signals
 
 class Queue(queue.Queue):
     def _put(self, item):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlp_lab.callbacks.checkpoints import read_checkpoint
+from mlp_lab.runs.checkpoint import read_checkpoint
 from tests.conftest import QUICK, CommandLine
 from tests.helpers.training import assert_same_training
 

@@ -31,7 +31,7 @@ def memory_of_its_own() -> int:
 
 def run_and_watch(words: list[str], cwd: Path) -> None:
     """Run a command, and write how much its memory grew at most."""
-    from mlp_lab.cli import main
+    from mlp_lab.cli.main import main
 
     os.chdir(cwd)
     torch.set_num_threads(1)

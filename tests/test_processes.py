@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.history import read_rows
+from mlp_lab.runs.metrics_csv import read_rows
 from tests.helpers.processes import children_of
 from tests.helpers.training import assert_same_training
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from mlp_lab.cli import COMMANDS
+from mlp_lab.cli.main import COMMANDS
 from mlp_lab.errors import MLPLabWarning
 from tests.conftest import CommandLine
 
@@ -34,9 +34,9 @@ def test_command_parses(
     line: str, mlp_lab: CommandLine, digits_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command, *words = shlex.split(line.replace("runs/base/version_0", str(digits_run)))[1:]
-    module = importlib.import_module(COMMANDS[command].module)
+    module = importlib.import_module(f"mlp_lab.cli.commands.{COMMANDS[command].module}")
     if hasattr(module, "make_parser"):
-        module.make_parser(command).parse_args(words)
+        module.make_parser().parse_args(words)
         return
     monkeypatch.chdir(ROOT)
     with pytest.raises(SystemExit) as stop:

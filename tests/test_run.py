@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
-from mlp_lab.run import Run
+from mlp_lab.runs.run import Run
 
 
 def make_run(runs_dir: Path, experiment: str, **manifest: object) -> Run:

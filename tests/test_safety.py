@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import torch
 
-from mlp_lab.callbacks.checkpoints import read_checkpoint
-from mlp_lab.history import read_rows
-from mlp_lab.interruption import Interrupted, raise_on_signals
+from mlp_lab.processes.signals import Interrupted, raise_on_signals
+from mlp_lab.runs.checkpoint import read_checkpoint
+from mlp_lab.runs.metrics_csv import read_rows
 from tests.conftest import CommandLine
 from tests.helpers.processes import finish, started
 from tests.helpers.slow import some_slow

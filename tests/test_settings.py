@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from mlp_lab.cli.invocation import read_invocation
 from mlp_lab.errors import ConfigError
-from mlp_lab.run import Run
-from mlp_lab.settings import read_settings
+from mlp_lab.runs.run import Run
 
 
 @pytest.fixture
@@ -27,54 +27,57 @@ def _configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_flags_come_after_configs_wherever_they_stand() -> None:
-    settings = read_settings("fit", ["--data.batch_size=3", "--config", "a.yaml", "-c", "b.yaml"])
+    settings = read_invocation("fit", ["--data.batch_size=3", "--config", "a.yaml", "-c", "b.yaml"])
     assert settings.arguments == ["--config", "a.yaml", "--config", "b.yaml", "--data.batch_size=3"]
-    assert settings.origin == "settings: a.yaml, b.yaml; typed: --data.batch_size=3"
+    assert settings.summary == "settings: a.yaml, b.yaml; typed: --data.batch_size=3"
     assert settings.is_typed("data.batch_size")
     assert not settings.is_typed("data.batch")
 
 
 def test_a_checkpoint_brings_its_runs_configuration(run: Run) -> None:
-    settings = read_settings("test", [f"--ckpt_path={run.best_checkpoint}", "--out=x"])
-    assert (settings.run, settings.checkpoint) == (run, run.best_checkpoint)
+    settings = read_invocation("test", [f"--ckpt_path={run.best_checkpoint}", "--out=x"])
+    assert (settings.origin.run, settings.origin.checkpoint) == (run, run.best_checkpoint)
     assert settings.arguments == ["--config", '{"data": {"batch_size": 8}}', "--out=x"]
     assert (
-        settings.origin
+        settings.summary
         == f"settings: {run.config_path}; typed: --out=x; checkpoint: {run.best_checkpoint}"
     )
 
 
 def test_a_typed_config_replaces_the_runs_wholly(run: Run) -> None:
-    settings = read_settings("test", ["--run_dir", str(run.dir), "--config", "a.yaml"])
+    settings = read_invocation("test", ["--run_dir", str(run.dir), "--config", "a.yaml"])
     assert settings.arguments == ["--config", "a.yaml"]
-    assert settings.checkpoint == run.best_checkpoint
+    assert settings.origin.checkpoint == run.best_checkpoint
 
 
 def test_a_run_means_best_for_all_but_fit(run: Run) -> None:
     words = ["--run_dir", str(run.dir)]
-    assert read_settings("predict", words).checkpoint == run.best_checkpoint
-    assert read_settings("test", [*words, "--ckpt_path=last"]).checkpoint == run.last_checkpoint
-    fit = read_settings("fit", words)
-    assert (fit.checkpoint, fit.resumes) == (run.last_checkpoint, True)
+    assert read_invocation("predict", words).origin.checkpoint == run.best_checkpoint
+    assert (
+        read_invocation("test", [*words, "--ckpt_path=last"]).origin.checkpoint
+        == run.last_checkpoint
+    )
+    fit = read_invocation("fit", words)
+    assert (fit.origin.checkpoint, fit.origin.resumes) == (run.last_checkpoint, True)
     run.last_checkpoint.unlink()
-    assert read_settings("fit", words).checkpoint is None
+    assert read_invocation("fit", words).origin.checkpoint is None
 
 
 def test_neither_means_the_newest_finished_run(run: Run) -> None:
-    settings = read_settings("test", ["--runs_dir", str(run.dir.parent.parent)])
-    assert settings.checkpoint == run.best_checkpoint
-    assert read_settings("fit", []).checkpoint is None
+    settings = read_invocation("test", ["--runs_dir", str(run.dir.parent.parent)])
+    assert settings.origin.checkpoint == run.best_checkpoint
+    assert read_invocation("fit", []).origin.checkpoint is None
 
 
 def test_a_configuration_may_say_where_runs_lie(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(f"runs_dir: {run.dir.parent.parent}\n")
-    settings = read_settings("test", ["--config", str(tmp_path / "mine.yaml")])
-    assert settings.checkpoint == run.best_checkpoint
+    settings = read_invocation("test", ["--config", str(tmp_path / "mine.yaml")])
+    assert settings.origin.checkpoint == run.best_checkpoint
 
 
 def test_a_run_goes_on_from_its_last_checkpoint_alone(run: Run) -> None:
     with pytest.raises(ConfigError, match="goes on from last"):
-        read_settings("fit", ["--run_dir", str(run.dir), "--ckpt_path", "best"])
+        read_invocation("fit", ["--run_dir", str(run.dir), "--ckpt_path", "best"])
 
 
 def test_a_configuration_that_was_not_typed_may_not_name_any_class(run: Run) -> None:
@@ -82,15 +85,15 @@ def test_a_configuration_that_was_not_typed_may_not_name_any_class(run: Run) -> 
     run.config_path.write_text(json.dumps(config))
     words = ["--run_dir", str(run.dir)]
     with pytest.raises(ConfigError, match=r"names the class 'os.system' in model, .* add --trust"):
-        read_settings("test", words)
+        read_invocation("test", words)
     ours = {"data": {"source": {"class_path": "mlp_lab.data.KMNIST"}, "root": "photos"}}
     run.config_path.write_text(json.dumps(ours))
-    assert read_settings("test", words).run_config == ours
-    assert not read_settings("test", words).trusted
+    assert read_invocation("test", words).origin.config == ours
+    assert not read_invocation("test", words).origin.trusted
     # A typed configuration replaces it, and is the user's own.
-    typed = read_settings("test", [*words, "--config=a.yaml"])
+    typed = read_invocation("test", [*words, "--config=a.yaml"])
     assert typed.arguments == ["--config", "a.yaml"]
-    assert typed.trusted
+    assert typed.origin.trusted
 
 
 def test_a_damaged_configuration_is_named(run: Run) -> None:
@@ -102,4 +105,4 @@ def test_a_damaged_configuration_is_named(run: Run) -> None:
     ):
         run.config_path.write_text(text)
         with pytest.raises(ConfigError, match=message):
-            read_settings("test", ["--run_dir", str(run.dir)])
+            read_invocation("test", ["--run_dir", str(run.dir)])

@@ -46,7 +46,7 @@ for module in pkgutil.walk_packages(mlp_lab.__path__, "mlp_lab."):
 """
 
 RUN = """
-from mlp_lab.cli import main
+from mlp_lab.cli.main import main
 import sys
 sys.exit(main(sys.argv[1:]))
 """

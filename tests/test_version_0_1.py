@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mlp_lab.data import Digits, Moons, SigmoidCurve
-from mlp_lab.history import read_rows
+from mlp_lab.runs.metrics_csv import read_rows
 from tests.conftest import CommandLine
 
 RUNS = Path(__file__).parent / "version_0_1"

@@ -5,42 +5,57 @@ from mlp_lab.callbacks.checkpoints import (
     CheckpointStates,
     LastCheckpoint,
     WholeFileCheckpointIO,
-    check_fits,
-    name_damage,
 )
+from mlp_lab.callbacks.confusion_matrix_plot import ConfusionMatrixPlot
 from mlp_lab.callbacks.console import EpochLines, progress_bars
+from mlp_lab.callbacks.curve_plots import CalibrationPlot, ClassScoresPlot, CurvePlots
 from mlp_lab.callbacks.epoch_seed import EpochSeed
-from mlp_lab.callbacks.figures import Figures
+from mlp_lab.callbacks.extra_scores import TrainingSetScores, UntrainedScores
 from mlp_lab.callbacks.finite_check import FiniteCheck
 from mlp_lab.callbacks.learning_rate_search import LearningRateSearch
 from mlp_lab.callbacks.metrics_file import MetricsFile
-from mlp_lab.callbacks.onnx_file import OnnxFile
+from mlp_lab.callbacks.net_plots import NetPlots
+from mlp_lab.callbacks.onnx_export import OnnxExport
 from mlp_lab.callbacks.overfit_check import OverfitCheck
 from mlp_lab.callbacks.predictions_file import PredictionsFile
+from mlp_lab.callbacks.result import PlotCallback, ResultCallback
 from mlp_lab.callbacks.run_record import RunRecord
+from mlp_lab.callbacks.sample_plots import DecisionSurfacePlot, MistakesPlot, TargetPlots
 from mlp_lab.callbacks.step_metrics import StepMetrics
 from mlp_lab.callbacks.stopwatch import Stopwatch
+from mlp_lab.callbacks.training_plots import ClassBalancePlot, TrainingPlots
 from mlp_lab.callbacks.weight_averaging import SWAWeightAveraging
 
 __all__ = [
     "BestCheckpoint",
+    "CalibrationPlot",
     "CheckpointStates",
+    "ClassBalancePlot",
+    "ClassScoresPlot",
+    "ConfusionMatrixPlot",
+    "CurvePlots",
+    "DecisionSurfacePlot",
     "EpochLines",
     "EpochSeed",
-    "Figures",
     "FiniteCheck",
     "LastCheckpoint",
     "LearningRateSearch",
     "MetricsFile",
-    "OnnxFile",
+    "MistakesPlot",
+    "NetPlots",
+    "OnnxExport",
     "OverfitCheck",
+    "PlotCallback",
     "PredictionsFile",
+    "ResultCallback",
     "RunRecord",
     "SWAWeightAveraging",
     "StepMetrics",
     "Stopwatch",
+    "TargetPlots",
+    "TrainingPlots",
+    "TrainingSetScores",
+    "UntrainedScores",
     "WholeFileCheckpointIO",
-    "check_fits",
-    "name_damage",
     "progress_bars",
 ]

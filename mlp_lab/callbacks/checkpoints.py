@@ -2,8 +2,6 @@
 
 import io
 import os
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,19 +10,8 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from mlp_lab import __version__
-from mlp_lab.atomic import write_bytes
-from mlp_lab.errors import (
-    ChecksumError,
-    ConfigError,
-    MLPLabError,
-    MLPLabWarning,
-    RunNotFoundError,
-    first_line,
-)
-from mlp_lab.memory import explain_out_of_memory
-from mlp_lab.plain_file import load_plain
-from mlp_lab.tasks import Task
+from mlp_lab.errors import ChecksumError
+from mlp_lab.files.atomic import write_bytes
 
 
 class WholeFileCheckpointIO(TorchCheckpointIO):
@@ -128,30 +115,6 @@ class CheckpointStates(pl.Callback):
                 callback.current_score = state.get("current_score")  # Lightning leaves it out
 
 
-def name_damage(trainer: pl.Trainer) -> None:
-    """Let a checkpoint that Lightning cannot restore be refused in one sentence."""
-    connector = trainer._checkpoint_connector
-    for name in ("_restore_modules_and_callbacks", "restore_training_state"):
-        setattr(connector, name, _naming_damage(getattr(connector, name), trainer))
-
-
-def _naming_damage(restore: Callable[..., None], trainer: pl.Trainer) -> Callable[..., None]:
-    def wrapped(*arguments: Any, **named: Any) -> None:
-        try:
-            restore(*arguments, **named)
-        except (MLPLabError, OSError, MemoryError):
-            raise
-        except Exception as error:  # damaged, it may confuse Lightning in any way
-            if explain_out_of_memory(error):
-                raise
-            raise ChecksumError(
-                f"{str(trainer.ckpt_path)!r} cannot be restored: {type(error).__name__}: "
-                f"{first_line(error)}."
-            ) from error
-
-    return wrapped
-
-
 def _users_checkpoints(trainer: pl.Trainer) -> list[ModelCheckpoint]:
     return [
         callback
@@ -245,81 +208,10 @@ class LastCheckpoint(_RunCheckpoint):
             trainer.should_stop = True
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU, without unpickling anything but tensors and plain types.
-
-    Raises:
-        RunNotFoundError: There is no such file.
-        ChecksumError: The file is torn, no checkpoint of this project, or holds pickled objects.
-    """
-    try:
-        checkpoint = load_plain(path)
-    except FileNotFoundError as error:
-        raise RunNotFoundError(f"ckpt_path {str(path)!r} is not there.") from error
-    own = checkpoint.get("mlp_lab")
-    has_config = isinstance(own, dict) and isinstance(own.get("config"), dict)
-    if not has_config or not isinstance(checkpoint.get("state_dict"), dict):
-        raise ChecksumError(f"{str(path)!r} is no checkpoint of mlp_lab.")
-    return checkpoint
-
-
-def check_fits(checkpoint_path: Path, task: Task, *, resumes: bool = False) -> int:
-    """Refuse a checkpoint whose tensors are not those of the task; say if its version is another.
-
-    Args:
-        checkpoint_path: The checkpoint.
-        task: The task that takes it.
-        resumes: Whether its own training goes on.
-
-    Returns:
-        The number of epochs that it has behind it.
-
-    Raises:
-        ConfigError: It is of another net.
-        ChecksumError: It lacks what a training needs.
-    """
-    checkpoint = read_checkpoint(checkpoint_path)
-    version = checkpoint["mlp_lab"].get("version")
-    if version != __version__:
-        warnings.warn(
-            f"{str(checkpoint_path)!r} was written by mlp_lab {version}; this is {__version__}.",
-            MLPLabWarning,
-            stacklevel=2,
-        )
-    theirs = {
-        name: tuple(tensor.shape)
-        for name, tensor in checkpoint["state_dict"].items()
-        if isinstance(tensor, torch.Tensor)
-    }
-    ours = {name: tuple(tensor.shape) for name, tensor in task.state_dict().items()}
-    if different := sorted(name for name in theirs | ours if theirs.get(name) != ours.get(name)):
-        name = different[0]
-        there, here = theirs.get(name, "not there"), ours.get(name, "not there")
-        raise ConfigError(
-            f"{str(checkpoint_path)!r} is of another net: {name} is {there} in it and {here} "
-            "in the configuration."
-        )
-    if resumes:
-        wanted = {"optimizer_states": 1, "lr_schedulers": int(task.schedule is not None)}
-        for key, num in wanted.items():
-            states = checkpoint.get(key)
-            found = len(states) if isinstance(states, list) else 0
-            if found != num:
-                raise ChecksumError(
-                    f"{str(checkpoint_path)!r} has {found} {key}, and this training has {num}."
-                )
-        known = checkpoint.get("callbacks")
-        for cls in (BestCheckpoint, LastCheckpoint):
-            if not isinstance(known, dict) or not known.get(cls.__name__):
-                raise ChecksumError(
-                    f"{str(checkpoint_path)!r} has lost the state of {cls.__name__}."
-                )
-    try:
-        done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
-    except (KeyError, TypeError) as error:
-        raise ChecksumError(
-            f"{str(checkpoint_path)!r} does not say how many epochs it has."
-        ) from error
-    if not isinstance(done, int) or done < 0:
-        raise ChecksumError(f"{str(checkpoint_path)!r} gives {done!r} as its number of epochs.")
-    return done
+def find_checkpoint_to_test(trainer: pl.Trainer) -> Path | None:
+    """Return the best checkpoint of a training, or its last where nothing was validated."""
+    for kind in (BestCheckpoint, LastCheckpoint):
+        for callback in trainer.checkpoint_callbacks:
+            if isinstance(callback, kind) and callback.best_model_path:
+                return Path(callback.best_model_path)
+    return None

@@ -11,8 +11,8 @@ import torch
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 
-from mlp_lab.atomic import replacing
 from mlp_lab.data import LabDataModule, SampleSubset
+from mlp_lab.files.atomic import replacing
 from mlp_lab.files.plain_text import as_cell
 
 

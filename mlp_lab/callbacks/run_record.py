@@ -18,8 +18,8 @@ from mlp_lab.export.model_info import describe_model
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.loggers import run_loggers
 from mlp_lab.nets import measure_net
-from mlp_lab.run import Run, now
-from mlp_lab.runs.threads import describe_threads
+from mlp_lab.processes.threads import describe_threads
+from mlp_lab.runs.run import Run, now
 from mlp_lab.tasks import Task
 
 _MOST_CLASSES_LISTED = 12

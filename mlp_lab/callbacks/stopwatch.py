@@ -6,6 +6,8 @@ from typing import Any
 import lightning.pytorch as pl
 
 from mlp_lab.data.source import batches_of
+from mlp_lab.evaluation.evaluation import TrainingTime
+from mlp_lab.tasks import Task
 
 
 class Stopwatch(pl.Callback):
@@ -26,11 +28,6 @@ class Stopwatch(pl.Callback):
         self._epoch_start: float | None = None
 
     @property
-    def has_run(self) -> bool:
-        """Whether it has timed any training in this process."""
-        return self._fit_start is not None
-
-    @property
     def seconds(self) -> float:
         """Seconds since training began, stops left out."""
         running = 0.0 if self._fit_start is None else time.perf_counter() - self._fit_start
@@ -41,13 +38,10 @@ class Stopwatch(pl.Callback):
         """Samples trained on in a second, validation left out."""
         return self.images / self.train_seconds if self.train_seconds else 0.0
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock; what is measured and drawn before the first step does not count."""
-        self._fit_start = time.perf_counter()
-
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the epoch's clock."""
+        """Start the clocks; what is measured and drawn before the first epoch does not count."""
         self._epoch_start = time.perf_counter()
+        self._fit_start = self._fit_start or self._epoch_start
         self._epoch_images = 0
 
     def on_train_batch_end(
@@ -75,6 +69,14 @@ class Stopwatch(pl.Callback):
             self.train_seconds += self.epoch_seconds
             self.images += self._epoch_images * trainer.world_size
             self._epoch_start = None
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Leave the time on the task."""
+        if isinstance(pl_module, Task):
+            was_measured = self._fit_start is not None
+            pl_module.training_time = TrainingTime(
+                self.seconds, self.images_per_second, was_measured
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run goes on from."""

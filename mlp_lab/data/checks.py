@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from mlp_lab.errors import ConfigError
-from mlp_lab.suggest import did_you_mean
+from mlp_lab.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from mlp_lab.data.datamodule import LabDataModule

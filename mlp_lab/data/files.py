@@ -11,8 +11,8 @@ from torch import Tensor
 
 from mlp_lab.data.source import PARTS, Part, Samples, Source
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError
-from mlp_lab.npz_file import load_npz
-from mlp_lab.plain_file import load_plain
+from mlp_lab.files.npz_file import load_npz
+from mlp_lab.files.safe_load import load_plain
 
 Layout = Literal["auto", "NHW", "NHWC", "NCHW", "ND"]
 

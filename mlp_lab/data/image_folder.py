@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mlp_lab.atomic import remove_leftovers, replacing
 from mlp_lab.data.source import PARTS, Part, Samples, Source
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, MLPLabWarning
+from mlp_lab.files.atomic import remove_leftovers, replacing
 from mlp_lab.files.lock import locked
 from mlp_lab.images import (
     SUFFIXES,

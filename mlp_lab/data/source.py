@@ -12,8 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mlp_lab.data.split import choose_classes
-from mlp_lab.errors import ConfigError
-from mlp_lab.suggest import did_you_mean
+from mlp_lab.errors import ConfigError, did_you_mean
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")

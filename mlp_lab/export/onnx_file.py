@@ -11,9 +11,9 @@ import onnx
 import torch
 from torch import Tensor
 
-from mlp_lab.atomic import replacing
 from mlp_lab.errors import ConfigError, ExportError, first_line
 from mlp_lab.export.parity import check_parity
+from mlp_lab.files.atomic import replacing
 from mlp_lab.inference import ModelInfo
 from mlp_lab.inference.backends import open_onnx
 from mlp_lab.nets import rebuild

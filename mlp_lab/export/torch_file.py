@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mlp_lab.atomic import replacing
 from mlp_lab.export.parity import check_parity
+from mlp_lab.files.atomic import replacing
 from mlp_lab.inference import ModelInfo
 from mlp_lab.inference.backends import PTH_KIND, open_torch
 from mlp_lab.nets import rebuild

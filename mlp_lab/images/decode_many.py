@@ -22,7 +22,7 @@ from PIL import Image
 
 from mlp_lab.errors import ChecksumError, WorkerError
 from mlp_lab.images.decode import decode_image, refusing_bombs
-from mlp_lab.interruption import end_with_parent
+from mlp_lab.processes.signals import end_with_parent
 
 # Handed to a worker together: one at a time, handing over would take longer than decoding.
 _FILES_AT_ONCE = 256

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError, first_line
 from mlp_lab.inference.info import ModelInfo
-from mlp_lab.run import Run
 from mlp_lab.runs.own_classes import import_own_classes
 from mlp_lab.runs.own_runs import own_modules_of
+from mlp_lab.runs.run import Run
 
 Numbers = NDArray[np.floating]
 
@@ -104,8 +104,8 @@ def open_torch(path: Path, *, is_checkpoint: bool, trust: bool) -> tuple[ModelIn
     """
     import torch
 
+    from mlp_lab.files.safe_load import load_plain
     from mlp_lab.nets import rebuild
-    from mlp_lab.plain_file import load_plain
 
     content = load_plain(path)
     if is_checkpoint:
@@ -140,8 +140,8 @@ def _import_own_net(class_path: str, path: Path, *, trust: bool) -> bool:
     run = Run.of_checkpoint(path) or Run(path.absolute().parent)
     modules = (own_modules_of(run) if run.config_path.is_file() else None) or {}
     if file := modules.get(class_path.rpartition(".")[0]):
-        import_own_classes({"net": class_path}, [Path(file).parent])
+        import_own_classes({"model.net": class_path}, [Path(file).parent])
         return True
     if trust:
-        import_own_classes({"net": class_path}, [path.absolute().parent, Path.cwd()])
+        import_own_classes({"model.net": class_path}, [path.absolute().parent, Path.cwd()])
     return trust

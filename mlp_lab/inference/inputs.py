@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError
+from mlp_lab.files.npz_file import load_npz
 from mlp_lab.images import SUFFIXES, images_below, stream_images
 from mlp_lab.inference.info import ModelInfo
-from mlp_lab.npz_file import load_npz
 
 _ARRAYS = ("x_test", "x", "data", "x_val", "x_train")
 _LABELS = {"x_test": "y_test", "x": "y", "data": "target", "x_val": "y_val", "x_train": "y_train"}
@@ -123,7 +123,7 @@ def _read_arrays(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch
 def _load_pt(path: Path) -> Mapping[str, Any]:
     import torch
 
-    from mlp_lab.plain_file import load_plain
+    from mlp_lab.files.safe_load import load_plain
 
     content = load_plain(path, mmap=True)
     arrays = {}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from lightning.pytorch.utilities import rank_zero_only
 
-from mlp_lab.atomic import append_text, write_text
-from mlp_lab.history import read_rows
+from mlp_lab.files.atomic import append_text, write_text
 from mlp_lab.loggers.run_logger import Row, RunLogger
+from mlp_lab.runs.metrics_csv import read_rows
 
 _FIRST_COLUMNS = ("epoch", "step")
 

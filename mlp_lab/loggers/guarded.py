@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 
 from mlp_lab.loggers.run_logger import Row, RunLogger, Tracker
-from mlp_lab.settings import flatten
+from mlp_lab.runs.config import flatten
 
 
 class GuardedLogger(Tracker):

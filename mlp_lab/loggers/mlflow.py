@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from mlp_lab.errors import MissingExtraError
 from mlp_lab.loggers.run_logger import Row, Tracker, columns_of
-from mlp_lab.settings import flatten
+from mlp_lab.runs.config import flatten
 
 _MANIFEST_KEY = "mlflow_run_id"
 

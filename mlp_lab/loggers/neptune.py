@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from mlp_lab.errors import MissingExtraError
 from mlp_lab.loggers.run_logger import Row, Tracker, columns_of
-from mlp_lab.settings import flatten
+from mlp_lab.runs.config import flatten
 
 # Where the client keeps what it has not sent; it asks the environment alone.
 _DIRECTORY_VARIABLE = "NEPTUNE_DATA_DIRECTORY"

@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from mlp_lab.errors import MLPLabWarning
-from mlp_lab.run import Run
+from mlp_lab.runs.run import Run
 
 Row = Mapping[str, float]
 """Metrics of one moment, with ``step`` and mostly ``epoch``, both counted from 1."""

@@ -10,7 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from mlp_lab.errors import MissingExtraError
 from mlp_lab.loggers.run_logger import Row, Tracker
-from mlp_lab.settings import flatten
+from mlp_lab.runs.config import flatten
 
 _MANIFEST_KEY = "wandb_run_id"
 

@@ -7,8 +7,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from mlp_lab.errors import ConfigError
-from mlp_lab.suggest import did_you_mean
+from mlp_lab.errors import ConfigError, did_you_mean
 
 
 def find_activation(name: str) -> Callable[[], nn.Module]:

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from mlp_lab.describe import loaded_class, own_subclasses
 from mlp_lab.errors import ChecksumError, ConfigError
+from mlp_lab.files.plain_types import loaded_class, own_subclasses
 from mlp_lab.nets.net import Net
 
 Head = Literal["softmax", "sigmoid", "none"]

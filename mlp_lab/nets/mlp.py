@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from mlp_lab.errors import ConfigError
-from mlp_lab.memory import require_memory
 from mlp_lab.nets.activation import find_activation
 from mlp_lab.nets.initialise import InitName, initialise
+from mlp_lab.nets.memory import require_memory
 from mlp_lab.nets.net import Net
 
 T = TypeVar("T")

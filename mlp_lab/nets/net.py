@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mlp_lab.describe import describe
+from mlp_lab.files.plain_types import describe
 
 
 class Net(nn.Module, ABC):

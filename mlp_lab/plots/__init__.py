@@ -3,7 +3,8 @@
 from mlp_lab.plots.classes import (
     plot_calibration,
     plot_confusion,
-    plot_curves,
+    plot_precision_recall_curves,
+    plot_roc_curves,
 )
 from mlp_lab.plots.data import (
     plot_class_bars,
@@ -24,7 +25,6 @@ __all__ = [
     "plot_class_bars",
     "plot_confusion",
     "plot_curve",
-    "plot_curves",
     "plot_decision_surface",
     "plot_filters",
     "plot_history",
@@ -33,7 +33,9 @@ __all__ = [
     "plot_mistakes",
     "plot_net",
     "plot_points",
+    "plot_precision_recall_curves",
     "plot_predictions",
+    "plot_roc_curves",
     "to_png",
     "write_figure",
 ]

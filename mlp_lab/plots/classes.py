@@ -1,6 +1,6 @@
 """How well classes are told apart: confusion, ROC and precision-recall curves, calibration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mlp_lab.plots.canvas import colours, drawable, new_axes
 
 if TYPE_CHECKING:  # figures of finished runs are drawn without torch
-    from mlp_lab.evaluation import Calibration, Curve
+    from mlp_lab.evaluation.calibration import Calibration
+    from mlp_lab.evaluation.curves import Curves
 
 _MOST_NUMBERED = 20  # classes whose cells have numbers in them
 _MOST_TICKED = 50
@@ -76,30 +77,25 @@ def _draw_cells(
         )
 
 
-def plot_curves(
-    curves: "Mapping[str, Curve]",
-    averages: "Mapping[str, Curve]",
-    xlabel: str,
-    ylabel: str,
-    title: str,
-) -> Figure:
-    """Draw a curve for each class, and averages over them, with their areas.
+def plot_roc_curves(curves: "Curves") -> Figure:
+    """Plot the ROC curve of each class, and their averages, with the areas below them."""
+    return _plot_curves(curves, "false positive rate", "true positive rate", "ROC curve")
 
-    Of many classes those with the smallest areas are named.
 
-    Args:
-        curves: The curve of each class.
-        averages: Curves over all classes.
-        xlabel: What x is.
-        ylabel: What y is.
-        title: What is shown.
-    """
+def plot_precision_recall_curves(curves: "Curves") -> Figure:
+    """Plot the precision-recall curve of each class, and their averages, with the areas below."""
+    return _plot_curves(curves, "recall", "precision", "Precision-recall curve")
+
+
+def _plot_curves(curves: "Curves", xlabel: str, ylabel: str, title: str) -> Figure:
+    """Plot a curve for each class; of many classes those with the smallest areas are named."""
     figure, axes = new_axes(6.5, 5, xlabel=xlabel, ylabel=ylabel, title=title)
-    worst = sorted(curves, key=lambda name: curves[name].area)[:_MOST_NAMED]
-    named = [name for name in curves if name in worst]
+    classes = curves.classes
+    worst = sorted(classes, key=lambda name: classes[name].area)[:_MOST_NAMED]
+    named = [name for name in classes if name in worst]
     shades = dict(zip(named, colours(len(named)), strict=True))
-    labels = dict(zip(curves, drawable(list(curves)), strict=True))
-    for name, curve in curves.items():
+    labels = dict(zip(classes, drawable(list(classes)), strict=True))
+    for name, curve in classes.items():
         is_named = name in shades
         axes.plot(
             *(curve.x, curve.y),
@@ -108,16 +104,16 @@ def plot_curves(
             zorder=2 if is_named else 1,
             label=f"{labels[name]}  {curve.area:.4f}" if is_named else None,
         )
-    for (name, curve), dashes in zip(averages.items(), ("--", ":"), strict=False):
+    for (average, curve), dashes in zip(curves.averages.items(), ("--", ":"), strict=False):
         axes.plot(
             *(curve.x, curve.y),
             color="black",
             linestyle=dashes,
             linewidth=2,
-            label=f"{name}  {curve.area:.4f}",
+            label=f"{average} average  {curve.area:.4f}",
         )
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    heading = "area" if len(curves) <= _MOST_NAMED else f"area, of the {_MOST_NAMED} lowest"
+    heading = "area" if len(classes) <= _MOST_NAMED else f"area, of the {_MOST_NAMED} lowest"
     figure.legend(loc="outside right upper", title=heading, fontsize=8)
     return figure
 

@@ -6,8 +6,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mlp_lab.history import History
 from mlp_lab.plots.canvas import NUM_NAMED, drawable, new_axes
+from mlp_lab.runs.metrics_csv import History
 
 _LONGEST_NAME = 60
 _MOST_INSIDE = 6  # lines that leave room for their key

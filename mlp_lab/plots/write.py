@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from mlp_lab.atomic import write_bytes
+from mlp_lab.files.atomic import write_bytes
 
 _DOTS_PER_INCH = 130
 

@@ -1,7 +1,14 @@
 """One run's story, or many runs compared, from run directories alone. Imports no torch."""
 
 from mlp_lab.report.comparison import Comparison, compare
-from mlp_lab.report.pages import write_comparison, write_story
-from mlp_lab.report.story import Story, read_story
+from mlp_lab.report.pages import write_comparison_report, write_run_report
+from mlp_lab.report.run_summary import RunSummary, read_summary
 
-__all__ = ["Comparison", "Story", "compare", "read_story", "write_comparison", "write_story"]
+__all__ = [
+    "Comparison",
+    "RunSummary",
+    "compare",
+    "read_summary",
+    "write_comparison_report",
+    "write_run_report",
+]

@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from mlp_lab.report.asked import asked, differing_keys, last_word, say
-from mlp_lab.report.story import Story, is_number
+from mlp_lab.report.config_diff import asked, differing_keys, last_word, say
+from mlp_lab.report.run_summary import RunSummary, is_number
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,16 @@ class Setting:
 
     label: str
     differing: dict[str, str]
-    stories: list[Story]
+    stories: list[RunSummary]
 
     def spread(self, key: str) -> Spread | None:
         """Return mean and deviation of a number of metrics.json over the seeds."""
         return Spread.of(story.number(key) for story in self.draws)
 
     @property
-    def draws(self) -> list[Story]:
+    def draws(self) -> list[RunSummary]:
         """Its runs, of those that repeat one another the newest alone."""
-        newest: dict[tuple[Any, ...], Story] = {}
+        newest: dict[tuple[Any, ...], RunSummary] = {}
         for story in self.stories:
             known = newest.get(_draw(story))
             if known is None or _end(known) <= _end(story):
@@ -134,13 +134,13 @@ class Comparison:
         return Pair(setting.label, spread, _interval(spread), better)
 
 
-def compare(stories: Sequence[Story]) -> tuple[list[Comparison], list[tuple[Story, str]]]:
+def compare(stories: Sequence[RunSummary]) -> tuple[list[Comparison], list[tuple[RunSummary, str]]]:
     """Group runs by their setting, and settings by their data and what they are scored by.
 
     Returns:
         The comparisons, and the runs that are left out with the reason of each.
     """
-    alike: dict[tuple[str, ...], list[Story]] = {}
+    alike: dict[tuple[str, ...], list[RunSummary]] = {}
     left_out = []
     for story in stories:
         if not story.config:
@@ -154,20 +154,20 @@ def compare(stories: Sequence[Story]) -> tuple[list[Comparison], list[tuple[Stor
     return [_compare_alike(group) for group in alike.values()], left_out
 
 
-def kind_of(story: Story) -> tuple[str, ...]:
+def kind_of(story: RunSummary) -> tuple[str, ...]:
     """Return what runs must share to be ranked: data, how they are validated, the score."""
     return story.data, story.hashes.get("data", ""), story.validation, story.score
 
 
-def _title(story: Story) -> str:
+def _title(story: RunSummary) -> str:
     """Say what data a story is of, and whether its validation is an honest one."""
     file = Path(str(story.settings.get("data.source.path") or "")).name
     named = story.data if file in story.data else f"{story.data} '{file}'"
     return f"{named}, validated on the test set" if story.validation == "test set" else named
 
 
-def _compare_alike(stories: list[Story]) -> Comparison:
-    by_setting: dict[str, list[Story]] = {}
+def _compare_alike(stories: list[RunSummary]) -> Comparison:
+    by_setting: dict[str, list[RunSummary]] = {}
     for story in stories:
         by_setting.setdefault(json.dumps(asked(story), sort_keys=True), []).append(story)
     groups = [sorted(group, key=_seed_order) for group in by_setting.values()]
@@ -201,12 +201,12 @@ def _compare_alike(stories: list[Story]) -> Comparison:
     return Comparison(_title(stories[0]), score, highest, sorted(settings, key=rank), keys)
 
 
-def _draw(story: Story) -> tuple[Any, ...]:
+def _draw(story: RunSummary) -> tuple[Any, ...]:
     """What a run that repeats another one has in common with it, beside the setting."""
     return str(story.seed), story.hashes.get("data"), story.hashes.get("split")
 
 
-def _tested(story: Story) -> tuple[Any, ...]:
+def _tested(story: RunSummary) -> tuple[Any, ...]:
     """What two runs must share to be a pair: the seed, the data and what is tested of them.
 
     How much of the rest is held out for validation belongs to the setting.
@@ -215,12 +215,12 @@ def _tested(story: Story) -> tuple[Any, ...]:
     return str(story.seed), story.hashes.get("data"), test
 
 
-def _seed_order(story: Story) -> tuple[bool, float, str]:
+def _seed_order(story: RunSummary) -> tuple[bool, float, str]:
     known = is_number(story.seed)
     return not known, story.seed if known else 0.0, str(story.seed)
 
 
-def _end(story: Story) -> str:
+def _end(story: RunSummary) -> str:
     return str(story.manifest.get("end"))
 
 

@@ -18,13 +18,13 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from mlp_lab import __version__
-from mlp_lab.atomic import write_text
+from mlp_lab.files.atomic import write_text
 from mlp_lab.files.plain_text import as_cell
-from mlp_lab.history import History
 from mlp_lab.plots import plot_history, to_png
-from mlp_lab.report.asked import say
 from mlp_lab.report.comparison import Comparison, Setting, Spread
-from mlp_lab.report.story import Story, is_number
+from mlp_lab.report.config_diff import say
+from mlp_lab.report.run_summary import RunSummary, is_number
+from mlp_lab.runs.metrics_csv import History
 
 _BROAD = 1.7  # as broad as high
 _TALL = 1.5  # as high as broad
@@ -50,7 +50,7 @@ _PARTS = {
 }
 
 
-def write_story(story: Story, out: Path) -> Path:
+def write_run_report(story: RunSummary, out: Path) -> Path:
     """Write ``report.html`` of one run, everything in it.
 
     Returns:
@@ -85,8 +85,8 @@ def write_story(story: Story, out: Path) -> Path:
     return path
 
 
-def write_comparison(
-    comparisons: Sequence[Comparison], left_out: Sequence[tuple[Story, str]], out: Path
+def write_comparison_report(
+    comparisons: Sequence[Comparison], left_out: Sequence[tuple[RunSummary, str]], out: Path
 ) -> list[Path]:
     """Write ``report.html``, ``report.md`` and ``report.csv`` of many runs.
 
@@ -139,7 +139,7 @@ def say_spread(key: str, spread: Spread | None) -> str:
     return f"{spread.mean:.4g} ± {spread.deviation:.2g}"
 
 
-def _scores(story: Story) -> dict[str, dict[str, float]]:
+def _scores(story: RunSummary) -> dict[str, dict[str, float]]:
     """Return the metrics, and the value of each for the parts of the data."""
     table: dict[str, dict[str, float]] = {}
     before = story.metrics.get("test_before")
@@ -151,7 +151,7 @@ def _scores(story: Story) -> dict[str, dict[str, float]]:
     return table
 
 
-def _asked(story: Story) -> dict[str, str]:
+def _asked(story: RunSummary) -> dict[str, str]:
     """Return the settings of data, model and training that say something."""
     return {
         key.removesuffix(".class_path"): told
@@ -209,7 +209,7 @@ def _to_csv(comparisons: Iterable[Comparison]) -> str:
     return text.getvalue()
 
 
-def _command(story: Story) -> str:
+def _command(story: RunSummary) -> str:
     """Return the command line that began a run."""
     words = story.manifest.get("command")
     return shlex.join(map(str, words)) if isinstance(words, list) else ""
@@ -257,7 +257,7 @@ def _cell(text: object) -> str:
     return " ".join(escaped.split())
 
 
-def _link(story: Story, out: Path) -> str:
+def _link(story: RunSummary, out: Path) -> str:
     """Return the way from the comparison to a run's own report, where there is one."""
     report = story.run.dir / "report.html"
     if not report.is_file():

@@ -4,8 +4,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlp_lab.errors import ConfigError
-from mlp_lab.suggest import did_you_mean
+from mlp_lab.errors import ConfigError, did_you_mean
 
 _PACKAGE = Path(__file__).parent.parent
 _FOLDER = "configs"

@@ -12,16 +12,9 @@ from typing import Any
 
 import yaml
 
-from mlp_lab.errors import ConfigError
-from mlp_lab.suggest import did_you_mean
+from mlp_lab.errors import ConfigError, did_you_mean
+from mlp_lab.settings import SETTINGS
 
-# Settings whose value may be the path of a class.
-_CLASS_SETTINGS = frozenset(
-    {
-        *("model", "net", "loss", "optimizer", "schedule", "source", "augment"),
-        *("callbacks", "logger", "plugins", "profiler", "strategy"),
-    }
-)
 _CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -76,7 +69,7 @@ def class_names(config: object, key: str = "") -> Iterator[tuple[str, str]]:
         case list():
             for value in config:
                 yield from class_names(value, key)
-        case str() if _is_class_setting(key) and _is_class_path(config):
+        case str() if _names_class(key) and _is_class_path(config):
             yield key, config
 
 
@@ -101,8 +94,8 @@ def typed_settings(flags: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
-def _is_class_setting(key: str) -> bool:
-    return key.rpartition(".")[2] in _CLASS_SETTINGS
+def _names_class(key: str) -> bool:
+    return key in SETTINGS and SETTINGS[key].names_class
 
 
 def _is_class_path(text: str) -> bool:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import platformdirs
 
-from mlp_lab.atomic import write_json
 from mlp_lab.errors import MLPLabError, MLPLabWarning, WriteError
+from mlp_lab.files.atomic import write_json
 from mlp_lab.files.sha256 import hash_file
-from mlp_lab.run import Run, read_json
+from mlp_lab.runs.run import Run, read_json
 
 
 def remember(run: Run, own_modules: Mapping[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,7 @@ import yaml
 from mlp_lab.errors import MLPLabError, MLPLabWarning, WriteError, first_line
 from mlp_lab.files.plain_yaml import load_yaml
 from mlp_lab.files.sha256 import hash_file
-from mlp_lab.run import Run
-from mlp_lab.settings import read_words
+from mlp_lab.runs.run import Run
 
 
 class Results:
@@ -86,25 +85,13 @@ class Results:
             )
 
 
-def find_complete_run(words: Sequence[str]) -> Run | None:
-    """Return the run that a ``fit`` would resume, if it is finished and nothing of it is missing.
-
-    Args:
-        words: What is typed behind ``fit``; anything but a run asks for something new.
-    """
-    typed, others = read_words(words)
-    if typed.run_dir is None or typed.config or typed.ckpt_path or others:
-        return None
-    run = Run.open(typed.run_dir)
-    return run if _is_complete(run) else None
-
-
-def _is_complete(run: Run) -> bool:
+def is_complete(run: Run) -> bool:
+    """Whether a run is finished, and nothing of it is missing."""
     manifest = run.read_manifest()
     if manifest.get("status") != "finished" or not run.last_checkpoint.is_file():
         return False
     if "results" not in manifest:
-        return _has_what_is_asked_for(run)
+        return _has_configured_results(run)
     names = _names(manifest)
     is_unchanged = manifest.get("config_sha256") == hash_file(run.config_path)
     # An overfit check has no figures of a test, and is never gone on with.
@@ -118,16 +105,16 @@ def _names(manifest: Mapping[str, Any]) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
-def _has_what_is_asked_for(run: Run) -> bool:
+def _has_configured_results(run: Run) -> bool:
     """Whether a run of version 0.1, which kept no account, has all that its settings ask for."""
     try:
         config = load_yaml(run.config_path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):  # said where it is read
         return False
-    asked = config if isinstance(config, dict) else {}
+    settings = config if isinstance(config, dict) else {}
     return (
         run.metrics_path.is_file()
         and (run.dir / "report.html").is_file()
-        and (not asked.get("onnx") or run.model_path.is_file())
-        and (not asked.get("figures") or any((run.dir / "plots").glob("*.png")))
+        and (not settings.get("onnx") or run.model_path.is_file())
+        and (not settings.get("figures") or any((run.dir / "plots").glob("*.png")))
     )

@@ -3,15 +3,15 @@
 import contextlib
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from mlp_lab.atomic import write_json
 from mlp_lab.errors import ConfigError, MLPLabError, first_line
+from mlp_lab.files.atomic import write_json
 from mlp_lab.files.lock import hold
-from mlp_lab.run import Run, read_json
+from mlp_lab.runs.run import Run, read_json
 from mlp_lab.sweep.grid import Grid, Trial
 
 MAX_UNASKED = 1000
@@ -118,33 +118,37 @@ class SweepDir:
         return ["--figures=false", "--onnx=false", *self.grid.words(trial), *place]
 
 
-def run_trial(sweep: SweepDir, trial: Trial) -> Outcome:
+class Fit(Protocol):
+    """What trains: ``mlp-lab fit`` with some words, in this process."""
+
+    def __call__(self, words: Sequence[str], *, opened: Callable[[Run], None]) -> int:
+        """Train; call ``opened`` with the run once it is there."""
+
+
+def run_trial(sweep: SweepDir, trial: Trial, fit: Fit) -> Outcome:
     """Train a trial in this process, and note what became of it.
 
     Raises:
         Interrupted: The sweep is to stop; the trial goes on with the next one.
     """
-    from mlp_lab.commands import fit
-    from mlp_lab.lightning_cli import LabCLI
-    from mlp_lab.settings import read_settings
-
     start = time.monotonic()
-    run: Path | None = None
+    runs: list[Path] = []
     error = ""
+
+    def note_run(run: Run) -> None:
+        runs.append(run.dir.absolute())
+        sweep.note(trial, run=str(runs[0].relative_to(sweep.dir.absolute())))
+
     with _into(sweep.log_path(trial)):
         try:
-            cli = LabCLI("fit", read_settings("fit", sweep.words(trial)))
-            if cli.run is not None:
-                run = cli.run.dir.absolute()
-                sweep.note(trial, run=str(run.relative_to(sweep.dir.absolute())))
-            fit(cli)
+            fit(sweep.words(trial), opened=note_run)
         except MLPLabError as refusal:
             error = str(refusal)
             print(error)
         except Exception as failure:  # a trial may fail in any way, and the others go on
             error = f"{type(failure).__name__}: {first_line(failure)}"
             traceback.print_exc()
-    outcome = Outcome(run, error, time.monotonic() - start)
+    outcome = Outcome(runs[0] if runs else None, error, time.monotonic() - start)
     sweep.note(trial, error=error, seconds=round(outcome.seconds, 1))
     return outcome
 

@@ -3,31 +3,26 @@
 import contextlib
 import multiprocessing
 import os
-import queue
 import signal
-import sys
 from collections.abc import Iterator, Sequence
-from multiprocessing.context import SpawnProcess
-from typing import Any
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 
-from mlp_lab.console import quieten
 from mlp_lab.errors import WorkerError
-from mlp_lab.interruption import Interrupted, end_with_parent, raise_on_signals
-from mlp_lab.runs.threads import count_cores
+from mlp_lab.processes.signals import Interrupted, end_with_parent, raise_on_signals
+from mlp_lab.processes.threads import count_cores
 from mlp_lab.sweep.grid import Trial
-from mlp_lab.sweep.trials import Outcome, SweepDir, run_trial
-
-_SECONDS_BETWEEN_LOOKS = 1.0
+from mlp_lab.sweep.trials import Fit, Outcome, SweepDir, run_trial
 
 
-def run_here(sweep: SweepDir, trials: Sequence[Trial]) -> Iterator[tuple[Trial, Outcome]]:
+def run_here(sweep: SweepDir, trials: Sequence[Trial], fit: Fit) -> Iterator[tuple[Trial, Outcome]]:
     """Yield each trial with its outcome, trained in this process."""
     for trial in trials:
-        yield trial, run_trial(sweep, trial)
+        yield trial, run_trial(sweep, trial, fit)
 
 
 def run_in_processes(
-    sweep: SweepDir, trials: Sequence[Trial], jobs: int
+    sweep: SweepDir, trials: Sequence[Trial], jobs: int, fit: Fit
 ) -> Iterator[tuple[Trial, Outcome]]:
     """Yield each trial with its outcome as they come from so many processes.
 
@@ -36,30 +31,26 @@ def run_in_processes(
     Raises:
         WorkerError: A process was killed.
     """
-    context = multiprocessing.get_context("spawn")
-    todo: Any = context.Queue()
-    done: Any = context.Queue()
-    for trial in trials:
-        todo.put(trial)
     jobs = min(jobs, len(trials))
     threads = max(1, count_cores() // jobs)
-    arguments = (sweep, todo, done, os.getpid())
-    workers = [context.Process(target=_work, args=arguments) for _ in range(jobs)]
-    with _environment("OMP_NUM_THREADS", str(threads)):  # read when torch is loaded
-        for worker in workers:
-            worker.start()
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(os.getpid(),))
     try:
-        for _ in trials:
-            yield _next(done, workers)
-        for _ in workers:
-            todo.put(None)
+        with _environment("OMP_NUM_THREADS", str(threads)):  # read when torch is loaded
+            futures = {executor.submit(_run, sweep, trial, fit): trial for trial in trials}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool as error:
+        raise WorkerError(
+            "A process that trained was stopped, perhaps because memory ran out. The same command "
+            "goes on."
+        ) from error
     except BaseException:
-        for worker in workers:
+        for worker in multiprocessing.active_children():
             worker.terminate()
         raise
     finally:
-        for worker in workers:
-            worker.join()
+        executor.shutdown(cancel_futures=True)
 
 
 @contextlib.contextmanager
@@ -74,34 +65,19 @@ def _environment(name: str, value: str) -> Iterator[None]:
             del os.environ[name]
 
 
-def _next(done: Any, workers: Sequence[SpawnProcess]) -> tuple[Trial, Outcome]:
-    while True:
-        ended = [worker for worker in workers if worker.exitcode is not None]  # before it is asked
-        try:
-            found: tuple[Trial, Outcome] = done.get(timeout=_SECONDS_BETWEEN_LOOKS)
-        except queue.Empty:
-            if ended:
-                raise WorkerError(
-                    "A process that trained was stopped, perhaps because memory ran out. The same "
-                    "command goes on."
-                ) from None
-        else:
-            return found
-
-
-def _work(sweep: SweepDir, todo: Any, done: Any, parent: int) -> None:
-    """Train trials until there are no more."""
+def _begin(parent: int) -> None:
+    """Prepare a process for its trials."""
     for name in ("SIGINT", "SIGHUP"):  # they reach all; the parent passes them on
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     end_with_parent(parent, signal.SIGTERM)
-    import mlp_lab.commands  # noqa: F401  # with Lightning, which sets its own verbosity
+    # A pool that stops tells its processes so several times.
+    raise_on_signals(signal.SIGTERM, ends_at_second=False)
 
-    quieten()
-    raise_on_signals(signal.SIGTERM)
+
+def _run(sweep: SweepDir, trial: Trial, fit: Fit) -> Outcome:
+    """Train a trial; a process that is told to stop ends, since the pool waits for nothing else."""
     try:
-        while (trial := todo.get()) is not None:
-            done.put((trial, run_trial(sweep, trial)))
+        return run_trial(sweep, trial, fit)
     except Interrupted as stop:
-        done.cancel_join_thread()
-        sys.exit(stop.exit_code)
+        os._exit(stop.exit_code)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError
-from mlp_lab.metrics import confusion_matrix
+from mlp_lab.evaluation.metrics import confusion_matrix
 from mlp_lab.nets import MLP, Head, NetFactory
 from mlp_lab.tasks.classes import ClassesTask
 from mlp_lab.tasks.loss import LossFactory, check_loss
@@ -70,15 +70,15 @@ class BinaryTask(ClassesTask):
             settings["pos_weight"] = torch.tensor(pos_weight)
         super().__init__(
             num_classes,
-            net,
-            loss or nn.BCEWithLogitsLoss,
-            optimizer,
-            schedule,
-            input_shape,
-            1,
-            weight_decay_on,
-            compile_mode,
-            settings,
+            input_shape=input_shape,
+            num_outputs=1,
+            net=net,
+            loss=loss or nn.BCEWithLogitsLoss,
+            optimizer=optimizer,
+            schedule=schedule,
+            weight_decay_on=weight_decay_on,
+            compile_mode=compile_mode,
+            loss_settings=settings,
         )
         self.pos_weight = pos_weight
         labels = torch.tensor([[0.0], [1.0], [1.0]])

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from mlp_lab.data import Batch, LabDataModule
 from mlp_lab.errors import ConfigError
-from mlp_lab.memory import require_memory
 from mlp_lab.nets import Head, probabilities
+from mlp_lab.nets.memory import require_memory
 from mlp_lab.tasks.loss import takes_weights
 from mlp_lab.tasks.task import Goal, Task
 
@@ -23,7 +23,7 @@ class ClassesTask(Task):
 
     Args:
         num_classes: Number of classes K.
-        arguments: Those of Task, in their order.
+        arguments: Those of Task.
 
     Attributes:
         weighs_classes: Whether the training loss weighs classes.
@@ -36,13 +36,13 @@ class ClassesTask(Task):
     overfit_goals: ClassVar[Mapping[str, Goal]] = {"loss": ("under", 0.05), "acc": ("at least", 1)}
     head: ClassVar[Head] = "softmax"
 
-    def __init__(self, num_classes: int, *arguments: Any) -> None:
+    def __init__(self, num_classes: int, **arguments: Any) -> None:
         require_memory(
             num_classes**2 * _INTEGER_BYTES,
             f"The confusion matrix of {num_classes:,} classes",
             "Choose fewer, or --model RegressionTask where they are numbers.",
         )
-        super().__init__(*arguments)
+        super().__init__(**arguments)
         self.num_classes = num_classes
         self.weighs_classes = False
         self.class_weights: Tensor

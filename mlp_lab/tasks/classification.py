@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError
-from mlp_lab.metrics import accuracy, confusion_matrix
+from mlp_lab.evaluation.metrics import accuracy, confusion_matrix
 from mlp_lab.nets import MLP, NetFactory
 from mlp_lab.tasks.classes import ClassesTask
 from mlp_lab.tasks.loss import LossFactory, check_loss
@@ -67,15 +67,15 @@ class ClassificationTask(ClassesTask):
             )
         super().__init__(
             num_classes,
-            net,
-            loss or nn.CrossEntropyLoss,
-            optimizer,
-            schedule,
-            input_shape,
-            num_classes,
-            weight_decay_on,
-            compile_mode,
-            {"label_smoothing": label_smoothing} if label_smoothing else None,
+            input_shape=input_shape,
+            num_outputs=num_classes,
+            net=net,
+            loss=loss or nn.CrossEntropyLoss,
+            optimizer=optimizer,
+            schedule=schedule,
+            weight_decay_on=weight_decay_on,
+            compile_mode=compile_mode,
+            loss_settings={"label_smoothing": label_smoothing} if label_smoothing else None,
         )
         self.label_smoothing = label_smoothing
         self._check_loss(torch.arange(num_classes + 1) % num_classes)

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mlp_lab.describe import class_path
 from mlp_lab.errors import ConfigError
+from mlp_lab.files.plain_types import class_path
 
 LossFactory = Callable[[], nn.Module]
 """A loss class with its own arguments, still to be made."""

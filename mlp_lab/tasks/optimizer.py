@@ -7,8 +7,8 @@ from typing import Any, Literal
 from torch import nn
 from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, SparseAdam
 
-from mlp_lab.describe import class_path, plain
 from mlp_lab.errors import ConfigError
+from mlp_lab.files.plain_types import class_path, plain
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 """An optimiser class with its own arguments, to be called with the parameters."""

@@ -63,14 +63,14 @@ class RegressionTask(Task):
                 "learn them. Use --model ClassificationTask."
             )
         super().__init__(
-            net,
-            loss or nn.MSELoss,
-            optimizer,
-            schedule,
-            input_shape,
-            num_targets,
-            weight_decay_on,
-            compile_mode,
+            input_shape=input_shape,
+            num_outputs=num_targets,
+            net=net,
+            loss=loss or nn.MSELoss,
+            optimizer=optimizer,
+            schedule=schedule,
+            weight_decay_on=weight_decay_on,
+            compile_mode=compile_mode,
         )
         self.num_targets = num_targets
         targets = torch.linspace(-1, 1, 3)[:, None].expand(-1, num_targets)

@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -13,10 +14,11 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
-from mlp_lab.data import Batch, LabDataModule
+from mlp_lab.data import Batch, LabDataModule, SampleSubset
 from mlp_lab.data.source import batches_of
-from mlp_lab.describe import describe
 from mlp_lab.errors import ConfigError
+from mlp_lab.evaluation.evaluation import Evaluation, Gatherer, Scores, TrainingTime
+from mlp_lab.files.plain_types import describe
 from mlp_lab.nets import Head, NetFactory, normalise, trains_on_one_sample
 from mlp_lab.tasks.loss import LossFactory, describe_loss, make_loss, make_scoring_loss
 from mlp_lab.tasks.optimizer import (
@@ -37,6 +39,23 @@ Goal = tuple[Literal["under", "at least"], float]
 """What a metric must reach."""
 
 
+ScoredOn = Literal["test_before", "train_eval"]
+"""The test set before training, and the training set without augmentation or dropout."""
+
+
+@dataclass(frozen=True)
+class LoadedWeights:
+    """Where the weights of a task come from.
+
+    Attributes:
+        epochs: Epochs that they were trained for.
+        metrics: Their metrics on validation.
+    """
+
+    epochs: int
+    metrics: Mapping[str, float]
+
+
 class Task(pl.LightningModule, ABC):
     """Wrap a net with what it learns from and how it is scored; knows nothing of files or figures.
 
@@ -52,7 +71,10 @@ class Task(pl.LightningModule, ABC):
         head: How the net's outputs become probabilities.
         loss: What is descended, weighted and smoothed as asked for.
         scoring_loss: The same without weights and smoothing, for validation and test.
-        totals: Sums over the samples of the last evaluation, by name.
+        evaluation: What the last test found; None before one.
+        scores: What callbacks have scored beside it.
+        training_time: How long it was trained; None where nobody measured it.
+        loaded: The checkpoint that the weights come from; None for others.
     """
 
     score: ClassVar[str]
@@ -63,14 +85,15 @@ class Task(pl.LightningModule, ABC):
 
     def __init__(
         self,
+        *,
+        input_shape: tuple[int, ...],
+        num_outputs: int,
         net: NetFactory,
         loss: LossFactory,
         optimizer: OptimizerFactory,
         schedule: Schedule | None,
-        input_shape: tuple[int, ...],
-        num_outputs: int,
-        weight_decay_on: Decayed = "weights",
-        compile_mode: CompileMode | None = None,
+        weight_decay_on: Decayed,
+        compile_mode: CompileMode | None,
         loss_settings: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -86,7 +109,12 @@ class Task(pl.LightningModule, ABC):
         trial = make_optimizer(optimizer, self.net.parameters(), may_fuse=False)
         self.optimizer_needs_closure = needs_closure(trial)
         self._optimizer_description = describe_optimizer(trial)
-        self.totals: dict[str, Tensor] = {}
+        self.evaluation: Evaluation | None = None
+        self.scores: dict[ScoredOn, Scores] = {}
+        self.training_time: TrainingTime | None = None
+        self.loaded: LoadedWeights | None = None
+        self._totals: dict[str, Tensor] = {}
+        self._outputs, self._labels = Gatherer(), Gatherer()
         per_channel = (self.input_shape[0], *[1] * (len(self.input_shape) - 1))
         self.mean: Tensor
         self.register_buffer("mean", torch.zeros(per_channel))
@@ -116,6 +144,10 @@ class Task(pl.LightningModule, ABC):
     @abstractmethod
     def batch_totals(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return sums over a batch that add up over batches and processes."""
+
+    def probabilities(self, outputs: Tensor) -> Tensor | None:
+        """Return the probability of each class, ``(N, K)``; None where there are no classes."""
+        return None
 
     @abstractmethod
     def metrics_of(self, totals: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -210,46 +242,97 @@ class Task(pl.LightningModule, ABC):
 
     def validation_step(self, batch: Batch | list[Batch], batch_idx: int) -> None:
         """Add a batch, or each of a list, to the sums."""
-        for one in batches_of(batch):
-            self._add_totals(one)
+        for inputs, labels in batches_of(batch):
+            _add(self._totals, self.batch_totals(self(inputs), labels))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a batch to the sums, computed in the weights' own precision as in an exported net."""
+        inputs, labels = batch
         with torch.autocast(self.device.type, enabled=False):
-            self._add_totals(batch)
+            outputs = self(inputs)
+            _add(self._totals, self.batch_totals(outputs, labels))
+        self._outputs.add(outputs.float())
+        self._labels.add(labels)
 
     def on_validation_epoch_start(self) -> None:
         """Start the sums anew."""
-        self.totals = {}
+        self._totals = {}
 
     def on_test_epoch_start(self) -> None:
         """Start the sums anew."""
-        self.totals = {}
+        self._totals = {}
+        self._outputs, self._labels = Gatherer(), Gatherer()
 
     def on_validation_epoch_end(self) -> None:
-        """Log the metrics of all validation samples."""
-        self._log_totals("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the metrics of all test samples."""
-        self._log_totals("test")
-
-    def _add_totals(self, batch: Batch) -> None:
-        inputs, labels = batch
-        for key, value in self.batch_totals(self(inputs), labels).items():
-            self.totals[key] = self.totals[key] + value if key in self.totals else value
-
-    def _log_totals(self, stage: Stage) -> None:
-        reduce = self.trainer.strategy.reduce
-        self.totals = {key: reduce(value, reduce_op="sum") for key, value in self.totals.items()}
-        metrics = self.metrics_of(self.totals)
-        self.log_dict({f"{stage}/{key}": value for key, value in metrics.items()})
-        if stage == "val" and self.trainer.state.fn == "fit":
+        """Log the metrics of all validation samples, and let the schedule see the score."""
+        metrics = self._log_totals("val")
+        if self.trainer.state.fn == "fit":
             self._observe_score(float(metrics[self.score.removeprefix("val/")]))
-        if stage == "val" and not self.automatic_optimization:
+        if not self.automatic_optimization:
             # Lightning would count executions, not steps.
             place = {"epoch": self.trainer.current_epoch, "step": self.trainer.global_step - 1}
             self.log_dict({key: float(value) for key, value in place.items()})
+
+    def on_test_epoch_end(self) -> None:
+        """Log the metrics of all test samples, and leave the evaluation."""
+        metrics = self._log_totals("test")
+        gathered = self._of_all_processes(self._outputs), self._of_all_processes(self._labels)
+        self.evaluation = self._evaluate(metrics, *gathered)
+
+    def _log_totals(self, stage: Stage) -> dict[str, Tensor]:
+        reduce = self.trainer.strategy.reduce
+        self._totals = {key: reduce(value, reduce_op="sum") for key, value in self._totals.items()}
+        metrics = self.metrics_of(self._totals)
+        self.log_dict({f"{stage}/{key}": value for key, value in metrics.items()})
+        return metrics
+
+    def _of_all_processes(self, gatherer: Gatherer) -> Tensor:
+        """Return the rows of all processes on the CPU, in the order of the samples."""
+        own = gatherer.gathered()
+        if self.trainer.world_size == 1:
+            return own.cpu()
+        # Each process has every world_size-th sample, some of them one less.
+        num = int(self.trainer.strategy.reduce(torch.tensor(len(own)), reduce_op="sum"))
+        padded = own.new_zeros(-(-num // self.trainer.world_size), *own.shape[1:])
+        padded[: len(own)] = own
+        gathered = [torch.empty_like(padded) for _ in range(self.trainer.world_size)]
+        torch.distributed.all_gather(gathered, padded)  # Lightning's own is deprecated by torch
+        return torch.stack(gathered, 1).flatten(0, 1)[:num].cpu()
+
+    def _evaluate(
+        self, metrics: Mapping[str, Tensor], outputs: Tensor, labels: Tensor
+    ) -> Evaluation:
+        limit = self.trainer.limit_test_batches
+        return Evaluation(
+            **vars(self._scores(metrics, self._totals)),
+            outputs=outputs,
+            labels=labels,
+            probabilities=self.probabilities(outputs),
+            is_complete=type(limit) is float and limit == 1.0,  # 1 is one batch
+        )
+
+    def _scores(self, metrics: Mapping[str, Tensor], totals: Mapping[str, Tensor]) -> Scores:
+        data = getattr(self.trainer, "datamodule", None)
+        confusion = totals["confusion"].cpu() if "confusion" in totals else None
+        if isinstance(data, LabDataModule):
+            class_names = data.class_names
+        else:
+            class_names = tuple(map(str, range(0 if confusion is None else len(confusion))))
+        return Scores({k: float(v) for k, v in metrics.items()}, class_names, confusion)
+
+    def score_samples(self, samples: SampleSubset, batch_size: int) -> Scores:
+        """Score samples beside any loop, without augmentation or dropout."""
+        totals: dict[str, Tensor] = {}
+        was_training = self.training
+        self.eval()
+        try:
+            with torch.inference_mode():
+                for rows in torch.split(torch.arange(len(samples)), batch_size):
+                    inputs, labels = (part.to(self.device) for part in samples[rows])
+                    _add(totals, self.batch_totals(self(inputs), labels))
+        finally:
+            self.train(was_training)
+        return self._scores(self.metrics_of(totals), totals)
 
     def _schedulers(self) -> list[LambdaLR]:
         """Return what the schedule was made into; a callback may have put its own in its place."""
@@ -324,6 +407,13 @@ class Task(pl.LightningModule, ABC):
             checkpoint["schedule"] = self.schedule.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Let the schedule go on from what it has seen."""
+        """Note where the weights come from; let the schedule go on from what it has seen."""
+        metrics = checkpoint.get("mlp_lab", {}).get("metrics", {})
+        self.loaded = LoadedWeights(checkpoint["epoch"] + 1, dict(metrics))
         if self.schedule is not None and "schedule" in checkpoint:
             self.schedule.load_state_dict(checkpoint["schedule"])
+
+
+def _add(totals: dict[str, Tensor], parts: Mapping[str, Tensor]) -> None:
+    for key, value in parts.items():
+        totals[key] = totals[key] + value if key in totals else value

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from mlp_lab.callbacks import LearningRateSearch
-from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.errors import ConfigError
-from mlp_lab.history import read_rows
+from mlp_lab.runs.checkpoint import read_checkpoint
+from mlp_lab.runs.metrics_csv import read_rows
 from tests.conftest import CommandLine, Outcome
 from tests.helpers.training import assert_same_training, killed_at_step
 

@@ -18,7 +18,7 @@ from mlp_lab.data import (
     PadCrop,
 )
 from mlp_lab.errors import ConfigError
-from mlp_lab.history import read_rows
+from mlp_lab.runs.metrics_csv import read_rows
 from mlp_lab.seeding import generator
 from tests.conftest import CommandLine
 from tests.helpers.training import assert_same_training, killed_at_step

@@ -14,7 +14,12 @@ from typing import Any
 # The fork server imports this once; a command then starts in milliseconds instead of seconds.
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["mlp_lab.commands", "sklearn.datasets", "tests.helpers.processes", "torch.utils.tensorboard"]
+    [
+        "mlp_lab.cli.commands.training",
+        "sklearn.datasets",
+        "tests.helpers.processes",
+        "torch.utils.tensorboard",
+    ]
 )
 
 
@@ -23,7 +28,7 @@ def _run(words: list[str], cwd: Path, file_size_limit: int | None, num_threads: 
 
     import torch
 
-    from mlp_lab.cli import main
+    from mlp_lab.cli.main import main
 
     os.chdir(cwd)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup may run the tests

@@ -11,8 +11,8 @@ import lightning.pytorch as pl
 import pytest
 import torch
 
-from mlp_lab.callbacks.checkpoints import read_checkpoint
 from mlp_lab.data import Batch
+from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.tasks import Task
 
 

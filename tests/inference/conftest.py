@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.export.commands import main as export
+from mlp_lab.cli.commands.export import export
 
 KINDS = ("onnx", "pth", "ckpt")
 
@@ -17,6 +17,6 @@ def models(digits_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     paths = {kind: directory / f"model.{kind}" for kind in KINDS}
     for kind in ("onnx", "pth"):
         words = [str(digits_run), "--format", kind, "--out", str(paths[kind])]
-        assert export("export", words) == 0
+        assert export(words) == 0
     shutil.copy(digits_run / "checkpoints" / "best.ckpt", paths["ckpt"])
     return paths

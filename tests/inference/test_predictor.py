@@ -200,7 +200,7 @@ def test_onnx_needs_no_torch(models: dict[str, Path], tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.zeros((3, 8, 8), np.uint8))
     words = ["infer", str(models["onnx"]), "a.png", "a.npz", "--out", "a.json"]
     code = (
-        f"import sys; from mlp_lab.cli import main; assert main({words}) == 0; "
+        f"import sys; from mlp_lab.cli.main import main; assert main({words}) == 0; "
         "assert not {'torch', 'lightning', 'matplotlib', 'sklearn', 'onnx'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env=os.environ)

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.history import read_rows
 from mlp_lab.loggers import CSVLogger
+from mlp_lab.runs.metrics_csv import read_rows
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from mlp_lab.errors import MLPLabWarning
-from mlp_lab.history import read_rows
 from mlp_lab.loggers import MLflowTracker
+from mlp_lab.runs.metrics_csv import read_rows
 from tests.conftest import CommandLine
 from tests.helpers.processes import free_port
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from mlp_lab.errors import MLPLabWarning
-from mlp_lab.history import read_rows
 from mlp_lab.loggers import NeptuneLogger
+from mlp_lab.runs.metrics_csv import read_rows
 from tests.conftest import CommandLine
 
 NEPTUNE = "--trainer.logger=mlp_lab.loggers.NeptuneLogger"

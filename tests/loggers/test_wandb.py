@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mlp_lab.errors import MLPLabWarning
-from mlp_lab.history import read_rows
 from mlp_lab.loggers import WandbTracker
+from mlp_lab.runs.metrics_csv import read_rows
 from tests.conftest import CommandLine
 
 WANDB = "--trainer.logger=mlp_lab.loggers.WandbTracker"

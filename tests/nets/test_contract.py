@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from mlp_lab.describe import class_path
 from mlp_lab.errors import ConfigError
+from mlp_lab.files.plain_types import class_path
 from mlp_lab.nets import CNN, MLP, Net, ResNet, measure_net
 
 Variant = tuple[type[Net], dict[str, object]]

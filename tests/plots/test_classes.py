@@ -9,19 +9,20 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from mlp_lab.evaluation import Curve, calibrate
+from mlp_lab.evaluation.calibration import calibrate
+from mlp_lab.evaluation.curves import Curve, Curves
 from mlp_lab.nets import CNN, MLP, trace_layers
 from mlp_lab.plots import (
     plot_calibration,
     plot_class_bars,
     plot_confusion,
-    plot_curves,
     plot_decision_surface,
     plot_filters,
     plot_history,
     plot_mistakes,
     plot_net,
     plot_predictions,
+    plot_roc_curves,
     write_figure,
 )
 from mlp_lab.plots.canvas import drawable
@@ -56,8 +57,7 @@ def test_an_empty_row_of_a_confusion_is_zero() -> None:
 def test_of_many_curves_the_lowest_are_named() -> None:
     line = np.linspace(0, 1, 5)
     curves = {f"class {n}": Curve(line, line, n / 100) for n in range(100)}
-    averages = {"micro average": Curve(line, line, 0.5)}
-    figure = plot_curves(curves, averages, "x", "y", "")
+    figure = plot_roc_curves(Curves(curves, {"micro": Curve(line, line, 0.5)}))
     (legend,) = figure.legends
     named = [text.get_text() for text in legend.get_texts()]
     assert named[0] == "class 0  0.0000"
@@ -149,7 +149,7 @@ def test_any_name_can_be_drawn(name: str, tmp_path: Path) -> None:
     figure = plot_confusion(np.ones((2, 2), int), ["a", name], "")
     write_figure(figure, tmp_path / "x.png")
     curve = Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 0.5)
-    write_figure(plot_curves({name: curve}, {}, "x", "y", ""), tmp_path / "y.png")
+    write_figure(plot_roc_curves(Curves({name: curve})), tmp_path / "y.png")
 
 
 def test_names_that_no_font_has_become_numbers() -> None:

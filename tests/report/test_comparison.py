@@ -7,13 +7,13 @@ import pytest
 import yaml
 from scipy import stats
 
-from mlp_lab.report import compare, read_story
+from mlp_lab.report import compare, read_summary
 from mlp_lab.report.comparison import Comparison, Spread
 from tests.report.helpers import write_run
 
 
 def compared(*directories: Path) -> Comparison:
-    (comparison,), left_out = compare([read_story(directory) for directory in directories])
+    (comparison,), left_out = compare([read_summary(directory) for directory in directories])
     assert not left_out
     return comparison
 
@@ -119,14 +119,14 @@ def test_one_seed_has_no_interval(tmp_path: Path) -> None:
 
 def test_data_sets_and_scores_are_not_mixed(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / name / "v", source=name) for name in ("Digits", "Moons")]
-    comparisons, _ = compare([read_story(run) for run in runs])
+    comparisons, _ = compare([read_summary(run) for run in runs])
     assert [c.data for c in comparisons] == ["Digits", "Moons"]
 
 
 def test_runs_without_a_score_are_left_out(tmp_path: Path) -> None:
     whole, bare = write_run(tmp_path / "a" / "v"), write_run(tmp_path / "b" / "v")
     (bare / "metrics.json").unlink()
-    comparisons, left_out = compare([read_story(run) for run in (whole, bare)])
+    comparisons, left_out = compare([read_summary(run) for run in (whole, bare)])
     assert len(comparisons) == 1
     ((story, reason),) = left_out
     assert (story.name, reason) == ("b/v", "nothing was scored on validation")
@@ -148,7 +148,7 @@ def test_runs_that_did_not_end_are_left_out(tmp_path: Path) -> None:
     whole, broken = write_run(tmp_path / "a" / "v0"), write_run(tmp_path / "a" / "v1", seed=1)
     path = broken / "manifest.json"
     path.write_text(path.read_text().replace("finished", "interrupted"))
-    comparisons, left_out = compare([read_story(run) for run in (whole, broken)])
+    comparisons, left_out = compare([read_summary(run) for run in (whole, broken)])
     assert [len(c.settings[0].stories) for c in comparisons] == [1]
     ((story, reason),) = left_out
     assert (story.name, reason) == ("a/v1", "its status is interrupted")
@@ -157,7 +157,7 @@ def test_runs_that_did_not_end_are_left_out(tmp_path: Path) -> None:
 def test_validation_on_the_test_set_is_apart_and_said(tmp_path: Path) -> None:
     honest = write_run(tmp_path / "a" / "v0")
     other = write_run(tmp_path / "b" / "v0", lr=0.5, validation="test set")
-    comparisons, _ = compare([read_story(run) for run in (honest, other)])
+    comparisons, _ = compare([read_summary(run) for run in (honest, other)])
     assert [c.data for c in comparisons] == ["Digits", "Digits, validated on the test set"]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.report import compare, read_story, write_comparison, write_story
+from mlp_lab.report import compare, read_summary, write_comparison_report, write_run_report
 from tests.conftest import CommandLine
 from tests.helpers.slow import some_slow
 from tests.report.helpers import write_run
@@ -36,7 +36,7 @@ class Page(HTMLParser):
 
 
 def test_a_run_report_holds_everything_itself(digits_run: Path, tmp_path: Path) -> None:
-    text = write_story(read_story(digits_run), tmp_path).read_text()
+    text = write_run_report(read_summary(digits_run), tmp_path).read_text()
     page = Page(text)
     assert all(address.startswith("data:") for address in page.addresses)
     assert "script" not in page.tags
@@ -69,11 +69,11 @@ def test_what_is_told_is_text(tmp_path: Path) -> None:
         names=(EVIL, '"><img src=x>'),
         settings={"note": EVIL},
     )
-    plain = Page(write_story(read_story(run), tmp_path / "plain").read_text())
+    plain = Page(write_run_report(read_summary(run), tmp_path / "plain").read_text())
     assert "script" not in plain.tags
     assert "img" not in plain.tags
-    comparisons, left_out = compare([read_story(run)])
-    paths = write_comparison(comparisons, left_out, tmp_path / "out")
+    comparisons, left_out = compare([read_summary(run)])
+    paths = write_comparison_report(comparisons, left_out, tmp_path / "out")
     assert EVIL not in paths[0].read_text()
     assert EVIL not in paths[1].read_text()
 
@@ -84,10 +84,10 @@ def test_half_a_run_is_reported_as_it_is(tmp_path: Path, keep: list[str]) -> Non
     for path in run.iterdir():
         if path.name not in keep:
             path.unlink()
-    text = write_story(read_story(run), tmp_path).read_text()
+    text = write_run_report(read_summary(run), tmp_path).read_text()
     assert "Not everything is here" in text
     assert ("nobody knows what was asked" in text) == ("config.yaml" not in keep)
-    write_comparison(*compare([read_story(run)]), tmp_path)
+    write_comparison_report(*compare([read_summary(run)]), tmp_path)
 
 
 def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_why_nothing_is_compared_seed_by_seed(tmp_path: Path, tested: str, alone
         write_run(tmp_path / "a" / "v", lr=0.1, val_acc=0.9),
         write_run(tmp_path / "b" / "v", lr=0.2, tested=tested),
     ]
-    write_comparison(*compare([read_story(run) for run in runs]), tmp_path / "out")
+    write_comparison_report(*compare([read_summary(run) for run in runs]), tmp_path / "out")
     for name in ("report.html", "report.md"):
         text = " ".join((tmp_path / "out" / name).read_text().split())
         said = "No other setting shares seeds and test samples with a, the best by validation"
@@ -165,7 +165,7 @@ def test_a_report_loads_no_torch(tmp_path: Path) -> None:
     write_run(tmp_path / "runs" / "a" / "version_0")
     write_run(tmp_path / "runs" / "b" / "version_0", lr=1)
     code = (
-        "import sys; from mlp_lab.cli import main; main(['report', 'runs']); "
+        "import sys; from mlp_lab.cli.main import main; main(['report', 'runs']); "
         "assert not {'torch', 'lightning', 'sklearn'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env=os.environ)
@@ -182,14 +182,14 @@ def test_odd_content_is_reported_as_far_as_it_goes(tmp_path: Path, value: object
         for key in keys:
             run = write_run(tmp_path / name / f"of_{key.replace('/', '_')}")
             (run / name).write_text(json.dumps(keys | {key: value}))
-            stories.append(read_story(run))
-            write_story(stories[-1], tmp_path / "out")
+            stories.append(read_summary(run))
+            write_run_report(stories[-1], tmp_path / "out")
         for key in keys.get("data", {}):
             run = write_run(tmp_path / name / f"of_data_{key}")
             (run / name).write_text(json.dumps(keys | {"data": keys["data"] | {key: value}}))
-            stories.append(read_story(run))
-            write_story(stories[-1], tmp_path / "out")
-    write_comparison(*compare(stories), tmp_path / "out")
+            stories.append(read_summary(run))
+            write_run_report(stories[-1], tmp_path / "out")
+    write_comparison_report(*compare(stories), tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -199,9 +199,9 @@ def test_odd_content_is_reported_as_far_as_it_goes(tmp_path: Path, value: object
 def test_an_odd_configuration_is_compared(tmp_path: Path, text: str) -> None:
     runs = [write_run(tmp_path / name / "v0") for name in ("a", "b")]
     (runs[0] / "config.yaml").write_text(text)
-    stories = [read_story(run) for run in runs]
-    write_story(stories[0], tmp_path)
-    write_comparison(*compare(stories), tmp_path)
+    stories = [read_summary(run) for run in runs]
+    write_run_report(stories[0], tmp_path)
+    write_comparison_report(*compare(stories), tmp_path)
 
 
 def test_names_that_look_like_something_else(tmp_path: Path) -> None:
@@ -210,8 +210,8 @@ def test_names_that_look_like_something_else(tmp_path: Path) -> None:
         for name, lr in (("a$\\foo$b", 0.1), ("_hidden", 0.2), ("javascript:alert(1)", 0.3))
     ]
     for run in runs:
-        write_story(read_story(run), run)
-    (path, *_) = write_comparison(*compare([read_story(run) for run in runs]), tmp_path)
+        write_run_report(read_summary(run), run)
+    (path, *_) = write_comparison_report(*compare([read_summary(run) for run in runs]), tmp_path)
     addresses = Page(path.read_text()).addresses
     assert "./javascript%3Aalert%281%29/v0/report.html" in addresses
     assert all(address.startswith(("data:", "./")) for address in addresses)

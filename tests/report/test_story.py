@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.report import read_story
-from mlp_lab.report.story import find_runs
+from mlp_lab.report import read_summary
+from mlp_lab.report.run_summary import find_runs
 from tests.report.helpers import write_run
 
 
@@ -16,7 +16,7 @@ def run_dir(tmp_path: Path) -> Path:
 
 
 def test_a_whole_run_lacks_but_figures(run_dir: Path) -> None:
-    story = read_story(run_dir)
+    story = read_summary(run_dir)
     assert story.missing == ("There are no figures in plots/.",)
     assert (story.name, story.status, story.seed) == ("base/version_0", "finished", 0)
     assert (story.score, story.highest_is_best) == ("val/acc", True)
@@ -25,7 +25,7 @@ def test_a_whole_run_lacks_but_figures(run_dir: Path) -> None:
 
 
 def test_the_worst_class_comes_first_and_says_what_it_is_taken_for(run_dir: Path) -> None:
-    worst, best = read_story(run_dir).classes
+    worst, best = read_summary(run_dir).classes
     assert (worst.name, worst.taken_for) == ("no", [("yes", 20)])
     assert (best.name, best.taken_for) == ("yes", [])
 
@@ -40,26 +40,26 @@ def test_the_worst_class_comes_first_and_says_what_it_is_taken_for(run_dir: Path
     ],
 )
 def test_where_validation_turned(tmp_path: Path, losses: tuple[float, ...], said: str) -> None:
-    assert said in read_story(write_run(tmp_path / "a" / "b", losses=losses)).turn
+    assert said in read_summary(write_run(tmp_path / "a" / "b", losses=losses)).turn
 
 
 def test_noise_is_no_overfitting(run_dir: Path) -> None:
     path = run_dir / "metrics.csv"
     path.write_text(path.read_text().replace("3,3,0.333", "3,3,0.777"))
-    assert "that is no overfitting" in read_story(run_dir).turn
+    assert "that is no overfitting" in read_summary(run_dir).turn
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "manifest.json", "metrics.json", "metrics.csv"])
 def test_what_is_missing_is_said(run_dir: Path, name: str) -> None:
     (run_dir / name).unlink()
-    assert read_story(run_dir).missing[0].startswith(f"{name} is missing: ")
+    assert read_summary(run_dir).missing[0].startswith(f"{name} is missing: ")
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "manifest.json", "metrics.json", "metrics.csv"])
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe{", b"{: [", b"[1, 2]", b"a: b: c\n\0\n"])
 def test_what_is_damaged_is_said(run_dir: Path, name: str, content: bytes) -> None:
     (run_dir / name).write_bytes(content)
-    story = read_story(run_dir)
+    story = read_summary(run_dir)
     assert any(sentence.startswith(name) for sentence in story.missing)
     assert story.turn
 
@@ -67,7 +67,7 @@ def test_what_is_damaged_is_said(run_dir: Path, name: str, content: bytes) -> No
 def test_a_torn_last_line_is_left_out(run_dir: Path) -> None:
     path = run_dir / "metrics.csv"
     path.write_text(path.read_text() + "4,4,,0.9")
-    story = read_story(run_dir)
+    story = read_summary(run_dir)
     assert "metrics.csv ends within a line, which is left out." in story.missing
     assert story.history("val/acc")[0] == [1, 2, 3]
 
@@ -83,7 +83,7 @@ def test_a_torn_last_line_is_left_out(run_dir: Path) -> None:
 def test_a_run_that_did_not_end_says_so(run_dir: Path, status: str, said: str) -> None:
     path = run_dir / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"status": status}))
-    assert any(said in sentence for sentence in read_story(run_dir).missing)
+    assert any(said in sentence for sentence in read_summary(run_dir).missing)
 
 
 def test_runs_are_found_at_any_depth_and_their_own_directories_are_none(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_file_that_is_there_comes_first(mlp_lab: CommandLine, tmp_path: Path) 
     mine.write_text("data: {source: mlp_lab.data.Moons}\ntrainer: {max_epochs: 1}\n")
     outcome = mlp_lab("fit", "--config", "configs/base.yaml")
     assert outcome.code == 0
-    assert outcome.out.splitlines()[0] == "settings: configs/base.yaml"
+    assert outcome.out.startswith("settings: configs/base.yaml; typed: ")
     assert "data: Moons" in outcome.out
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from mlp_lab.errors import ConfigError, MLPLabWarning
-from mlp_lab.run import Run
 from mlp_lab.runs.own_classes import class_names, import_own_classes
 from mlp_lab.runs.own_runs import _record_of
+from mlp_lab.runs.run import Run
 from tests.conftest import CommandLine
 from tests.helpers.documents import python_files
 

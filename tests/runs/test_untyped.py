@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from mlp_lab.callbacks.checkpoints import read_checkpoint
+from mlp_lab.runs.checkpoint import read_checkpoint
 from tests.conftest import CommandLine
 from tests.helpers import hostile
 from tests.helpers.hostile import Config, put

@@ -162,7 +162,7 @@ def test_optimizer_is_described_in_plain_types() -> None:
 
 def test_task_itself_is_abstract() -> None:
     with pytest.raises(TypeError, match="abstract"):
-        Task(MLP, torch.nn.MSELoss, torch.optim.Adam, None, (2,), 2)  # type: ignore[abstract]
+        Task()  # type: ignore[abstract, call-arg]  # that is the point
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])

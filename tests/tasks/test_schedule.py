@@ -10,7 +10,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from mlp_lab.errors import ConfigError
-from mlp_lab.history import read_rows
+from mlp_lab.runs.metrics_csv import read_rows
 from mlp_lab.tasks import (
     Constant,
     Cosine,

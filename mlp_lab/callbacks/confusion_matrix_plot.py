@@ -1,0 +1,38 @@
+"""plots/confusion.png, and confusion_before.png of the untrained net."""
+
+import lightning.pytorch as pl
+
+from mlp_lab.callbacks.result import PlotCallback, find_evaluation
+from mlp_lab.evaluation.evaluation import Scores
+from mlp_lab.plots import plot_confusion
+
+
+class ConfusionMatrixPlot(PlotCallback):
+    """Plot the confusion matrix of the test, and of a test before training where there was one."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Plot the confusion of the untrained net."""
+        self._plot_before(trainer, pl_module)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Plot it for a run that had no epoch left to train."""
+        self._plot_before(trainer, pl_module)
+
+    def _plot_before(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        scores = getattr(pl_module, "scores", {}).get("test_before")
+        if scores and not self.plot_path("confusion_before").is_file():
+            self._plot(trainer, "confusion_before", scores, "before training")
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Plot the confusion of the test."""
+        if evaluation := find_evaluation(pl_module):
+            self._plot(trainer, "confusion", evaluation, "")
+
+    def _plot(self, trainer: pl.Trainer, name: str, scores: Scores, when: str) -> None:
+        confusion = scores.confusion
+        if confusion is not None:
+            title = f"Confusion matrix on the test set {when}".rstrip()
+            self.plot(
+                *(trainer, name),
+                lambda: plot_confusion(confusion.numpy(), scores.class_names, title),
+            )

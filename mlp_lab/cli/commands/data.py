@@ -1,0 +1,192 @@
+"""stats and prepare: look at a data set, and write it with its split as one file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from matplotlib.figure import Figure
+
+from mlp_lab import __version__
+from mlp_lab.cli.console import print_table
+from mlp_lab.cli.invocation import Command, read_invocation
+from mlp_lab.cli.parser import LabCLI
+from mlp_lab.data import PARTS, LabDataModule, SampleSubset
+from mlp_lab.data.statistics import in_chunks, mean_std_of
+from mlp_lab.errors import ConfigError
+from mlp_lab.files.atomic import replacing
+from mlp_lab.nets import normalise
+from mlp_lab.plots import plot_class_bars, plot_curve, plot_images, plot_points, write_figure
+from mlp_lab.seeding import generator, global_seed
+
+_CLASSES_SHOWN = 20
+_IMAGES_SHOWN = 10
+_MOST_CHANNELS_LISTED = 4
+
+
+def stats(words: Sequence[str]) -> int:
+    """Print sizes, counts and statistics of a data set, draw them, and return the exit code."""
+    data, out = _load("stats", words)
+    _print_stats(data)
+    directory = out or Path("stats") / type(data.source).__name__
+    for name, figure in _figures(data).items():
+        path = directory / f"{name}.png"
+        write_figure(figure, path)
+        print(f"figure: {path}")
+    return 0
+
+
+def prepare(words: Sequence[str]) -> int:
+    """Write the samples of every split as one file, which TensorFile reads back.
+
+    Raises:
+        ConfigError: No file is named, or not a ``.pt``.
+    """
+    data, out = _load("prepare", words)
+    if out is None or out.suffix != ".pt":
+        raise ConfigError("prepare writes one file: name it with --out FILE.pt.")
+    _write_prepared(data, out)
+    return 0
+
+
+def _load(command: Command, words: Sequence[str]) -> tuple[LabDataModule, Path | None]:
+    """Load the data that a command line names, and return them with its ``--out``."""
+    invocation = read_invocation(command, words)
+    cli = LabCLI(command, invocation)
+    print(invocation.summary)
+    data = cli.datamodule
+    data.prepare_data()
+    data.setup("fit")
+    return data, cli.config.out
+
+
+def _print_stats(data: LabDataModule) -> None:
+    train = data.subsets["train"]
+    shape = (-1, *[1] * (len(data.input_shape) - 1))
+    scale = data.mean.view(shape), torch.where(data.std > 0, data.std, 1.0).view(shape)
+    chunks = in_chunks(torch.arange(len(train)), data.input_shape)
+    mean, std = mean_std_of(normalise(train[positions][0], *scale) for positions in chunks)
+    num_bytes = sum(s.inputs.nbytes + s.labels.nbytes for s in data.samples)
+    rows = {
+        "shape of an input": " x ".join(map(str, data.input_shape)),
+        **{f"{part} samples": f"{len(data.subsets[part]):,}" for part in PARTS},
+        "validation": data.validation_origin,
+        **({} if data.num_targets else {"classes": data.num_classes}),
+        "mean": _numbers(data.mean),
+        "standard deviation": _numbers(data.std),
+        "mean, normalised": _numbers(mean),
+        "standard deviation, normalised": _numbers(std),
+        "memory": f"{num_bytes / 1e6:,.1f} MB",
+    }
+    if data.source.provenance:
+        rows["prepared from"] = data.source.provenance.get("source", "unknown")
+    print_table(f"{data.source.name}", rows)
+    if data.num_targets:
+        _print_numbers(data)
+    else:
+        counts = {part: data.class_counts(part).tolist() for part in PARTS}
+        table = {
+            name: "  ".join(f"{part} {counts[part][label]:,}" for part in PARTS)
+            for label, name in enumerate(data.class_names)
+        }
+        print_table("samples of each class", table)
+
+
+def _print_numbers(data: LabDataModule) -> None:
+    """Print what the numbers to be predicted are like in each split."""
+    table: dict[str, str] = {}
+    for part in PARTS:
+        numbers = data.subsets[part].labels.double()
+        table[part] = (
+            f"{numbers.min():.4f} to {numbers.max():.4f}, mean {numbers.mean():.4f}, "
+            f"standard deviation {numbers.std(correction=0):.4f}"
+        )
+    print_table("numbers to be predicted", table)
+
+
+def _figures(data: LabDataModule) -> dict[str, Figure]:
+    figures = (
+        {}
+        if data.num_targets
+        else {
+            "class_balance": plot_class_bars(
+                data.counts_of_steps(), data.class_names, "samples", "Samples of each class"
+            )
+        }
+    )
+    train = data.subsets["train"]
+    if len(data.input_shape) == 1:
+        inputs, labels = train[torch.arange(len(train))]
+        if data.input_shape == (1,) and data.num_targets == 1:
+            x, y = inputs.flatten().numpy(), labels.flatten().numpy()
+            figures["samples"] = plot_curve({"training samples": (x, y)}, "Training samples")
+        elif data.input_shape == (2,) and data.num_classes:
+            names = [data.class_names[label] for label in labels.tolist()]
+            figures["samples"] = plot_points(inputs.numpy(), names, "Training samples")
+        return figures
+    if data.num_targets:
+        first = {"first": train[torch.arange(min(_IMAGES_SHOWN, len(train)))][0].numpy()}
+    else:
+        first = {
+            name: _first_images(train, label).numpy()
+            for label, name in enumerate(data.class_names[:_CLASSES_SHOWN])
+        }
+    figures["samples"] = plot_images(first, "Training samples")
+    if data.augment:
+        figures["augmented"] = _augmented(data, train)
+    return figures
+
+
+def _first_images(samples: SampleSubset, label: int) -> torch.Tensor:
+    """Return the first images of a class, each of them once."""
+    rows = torch.unique(samples.indices[samples.labels == label])[:_IMAGES_SHOWN]
+    return samples.samples.inputs[rows]
+
+
+def _augmented(data: LabDataModule, train: SampleSubset) -> Figure:
+    """Draw the same images before and after augmentation, as three epochs would have them."""
+    draws = generator(global_seed())
+    picked = torch.randperm(len(train), generator=draws)[:_IMAGES_SHOWN]
+    batch = train[picked]
+    rows = {"before": batch[0].numpy()}
+    for epoch in (1, 2, 3):
+        rows[f"after, {epoch}"] = data.augmented(batch, draws)[0].numpy()
+    return plot_images(rows, "The same images before and after augmentation")
+
+
+def _write_prepared(data: LabDataModule, out: Path) -> None:
+    parts = [part for part in PARTS if part != "val" or data.validate_on == "val"]
+    content: dict[str, object] = {}
+    for part in parts:
+        subset = data.subsets[part]
+        content[f"x_{part}"], content[f"y_{part}"] = subset[torch.arange(len(subset))]
+    if data.num_classes:
+        content["classes"] = list(data.class_names)
+    content |= {
+        "mean": data.mean,
+        "std": data.std,
+        "provenance": {
+            "source": data.source.name,
+            "mlp_lab": __version__,
+            "split_seed": data.split_seed,
+            "sha256": data.fingerprints(),
+            "notes": data.source.notes,
+            "provenance": data.source.provenance,
+        },
+    }
+    with replacing(out) as unfinished:
+        try:
+            torch.save(content, unfinished)
+        except RuntimeError as error:  # how torch says that the disk is full
+            raise OSError(str(error).split("\n")[0]) from error
+    sizes = ", ".join(f"{len(data.subsets[part]):,} {part}" for part in parts)
+    print(
+        f"written: {out} ({sizes}); train on it with --data.source TensorFile "
+        f"--data.source.path {out}{' --data.source.targets numbers' if data.num_targets else ''}"
+    )
+
+
+def _numbers(values: torch.Tensor) -> str:
+    """Say a number for each channel, of many only how far they reach."""
+    if len(values) > _MOST_CHANNELS_LISTED:
+        return f"{values.min():.4f} to {values.max():.4f}"
+    return ", ".join(f"{value:.4f}" for value in values.tolist())

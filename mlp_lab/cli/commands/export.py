@@ -1,0 +1,76 @@
+"""``mlp-lab export``: a run's best checkpoint as one file."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlp_lab.cli.invocation import read_invocation
+from mlp_lab.cli.parser import LabCLI
+from mlp_lab.errors import ConfigError
+from mlp_lab.export.model_info import describe_model, samples_to_check
+from mlp_lab.export.onnx_file import OPSETS, write_onnx
+from mlp_lab.export.torch_file import write_torch_file
+from mlp_lab.runs.checkpoint import read_checkpoint
+from mlp_lab.runs.run import read_json
+from mlp_lab.training.weights import load_weights
+
+
+def export(args: Sequence[str]) -> int:
+    """Run the command and return its exit code."""
+    words, flags = make_parser().parse_known_args(args)
+    if words.opset is not None and words.format != "onnx":
+        raise ConfigError(f"opset is of ONNX, and the format is {words.format}. Leave it out.")
+    if words.out is not None and words.out.suffix != f".{words.format}":
+        raise ConfigError(f"out is {str(words.out)!r}; it must be a .{words.format}.")
+    source: Path = words.run
+    named = ["--ckpt_path" if source.is_file() else "--run_dir", str(source)]
+    invocation = read_invocation("export", [*named, *flags])
+    job = LabCLI("export", invocation).job
+    print(invocation.summary)
+    run, checkpoint = job.origin.run, job.origin.checkpoint
+    assert checkpoint is not None
+    load_weights(checkpoint, job.task)
+    job.data.prepare_data()
+    job.data.setup("test")
+    content = read_checkpoint(checkpoint)["mlp_lab"]
+    metrics = content["metrics"]
+    directory, stem = run.dir if run else checkpoint.parent, checkpoint.stem
+    if run is not None and checkpoint.resolve() == run.best_checkpoint.resolve():
+        metrics = metrics | read_json(run.metrics_path)
+        stem = "model"
+    name = run.name if run else str(content.get("model", {}).get("run", ""))
+    info = describe_model(job.task, job.data, name, metrics)
+    path: Path = words.out or directory / f"{stem}.{words.format}"
+    samples = samples_to_check(job.data)
+    if words.format == "onnx":
+        difference = write_onnx(job.task, info, samples, path, words.opset)
+    else:
+        difference = write_torch_file(job.task, info, samples, path)
+    print(f"checked on {len(samples)} test samples: differs by {difference:.1e} from the net")
+    print(f"written: {path}")
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return what reads the command's words; other words are settings of the run."""
+    parser = argparse.ArgumentParser(
+        prog="mlp-lab export",
+        description="Write a run's best checkpoint as one file, checked against the net on real "
+        "samples. Other flags are the run's settings, such as --data.root.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run, or a checkpoint")
+    parser.add_argument(
+        "--format",
+        choices=("onnx", "pth"),
+        default="onnx",
+        help="onnx for onnxruntime and others, or pth for PyTorch; the full training state is "
+        "the checkpoint",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="the file; by default model.onnx or .pth in RUN, last.onnx for last.ckpt and so on",
+    )
+    parser.add_argument("--opset", type=int, help=f"ONNX's operators, {OPSETS[0]} to {OPSETS[-1]}")
+    return parser

@@ -1,0 +1,62 @@
+"""``mlp-lab report``: the summary of one run, or many compared."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlp_lab.errors import RunNotFoundError
+from mlp_lab.report.comparison import compare
+from mlp_lab.report.pages import say_spread, write_comparison_report, write_run_report
+from mlp_lab.report.run_summary import find_runs, read_summary
+
+
+def report(args: Sequence[str]) -> int:
+    """Run the command and return its exit code."""
+    words = make_parser().parse_args(args)
+    return write_report(words.directory, words.out)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return what reads the command's words."""
+    parser = argparse.ArgumentParser(
+        prog="mlp-lab report",
+        description="Write a run's summary as report.html; or compare all runs below a directory, "
+        "as report.html, report.md and report.csv.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("directory", type=Path, metavar="RUN", help="a run, or a directory of runs")
+    parser.add_argument(
+        "--out", type=Path, default=None, help="directory of the report; by default the same"
+    )
+    return parser
+
+
+def write_report(directory: Path, out: Path | None) -> int:
+    """Write the report of a run or of many, and say the essence of it."""
+    runs = find_runs(directory) if directory.is_dir() else []
+    if not runs:
+        raise RunNotFoundError(
+            f"{str(directory)!r} {'holds no run' if directory.is_dir() else 'is no directory'}. "
+            "Give a run such as runs/base/version_0, or a directory of runs such as runs."
+        )
+    out = out or directory
+    if runs == [directory]:
+        summary = read_summary(directory)
+        for sentence in summary.missing:
+            print(sentence)
+        print(f"report: {write_run_report(summary, out)}")
+        return 0
+    comparisons, left_out = compare([read_summary(run) for run in runs])
+    for comparison in comparisons:
+        print(f"{comparison.data}, by {comparison.score}, the best first:")
+        for setting in comparison.settings:
+            val = say_spread(comparison.score, setting.spread(comparison.score))
+            test = say_spread(comparison.metric, setting.spread(f"test/{comparison.metric}"))
+            print(f"  validation {val}  test {test or 'not measured'}  {setting.label}")
+    if left_out:
+        print(
+            f"left out: {', '.join(f'{summary.name} ({reason})' for summary, reason in left_out)}"
+        )
+    for path in write_comparison_report(comparisons, left_out, out):
+        print(f"report: {path}")
+    return 0

@@ -1,0 +1,165 @@
+"""``mlp-lab sweep``: a grid of fits, compared on validation."""
+
+import argparse
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mlp_lab.cli.commands.report import write_report
+from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, read_invocation
+from mlp_lab.errors import ConfigError
+from mlp_lab.processes.signals import Interrupted
+from mlp_lab.report.comparison import kind_of
+from mlp_lab.report.pages import say_number
+from mlp_lab.report.run_summary import RunSummary, read_summary
+from mlp_lab.runs.config_files import find_config, format_config
+from mlp_lab.runs.run import check_experiment
+from mlp_lab.sweep.grid import CONFIG, Grid, Trial, parse_seeds, parse_setting, read_grid
+from mlp_lab.sweep.trials import MAX_UNASKED, SweepDir
+from mlp_lab.sweep.workers import run_here, run_in_processes
+
+
+def sweep(args: Sequence[str]) -> int:
+    """Run the command and return its exit code."""
+    words, flags = make_parser().parse_known_args(args)
+    grid = make_grid(words, flags)
+    if words.jobs < 1:
+        raise ConfigError(f"jobs is {words.jobs}; it must be at least 1.")
+    if grid.num_trials > MAX_UNASKED and not words.yes:
+        raise ConfigError(
+            f"The grid has {grid.num_trials:,} trials. If that is what you want, add --yes."
+        )
+
+    _check(grid)
+    name = words.experiment or _name(words, grid)
+    check_experiment(name)
+    sweep = SweepDir(words.runs_dir / name, grid)
+    for typed in (*([words.grid] if words.grid else []), *grid.files()):
+        if (found := find_config(typed)) != Path(typed):
+            print(f"configuration: {format_config(found)}")
+    with sweep.opened():
+        try:
+            return run_sweep(sweep, words.jobs)
+        except Interrupted:
+            with contextlib.suppress(OSError):  # its terminal may be gone
+                print("interrupted; the same command goes on", file=sys.stderr)
+            raise
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return what reads the command's words; other words are those of every fit."""
+    parser = argparse.ArgumentParser(
+        prog="mlp-lab sweep",
+        description="Fit every combination of some settings with every seed, and compare them on "
+        "validation. Other flags are those of every fit. A sweep that was stopped goes on with the "
+        "same command.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "-c", "--config", action="append", default=[], help="configuration of all, as for fit"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=FIRST,SECOND",
+        help="a setting and its values; config=FILE,FILE varies whole configurations",
+    )
+    parser.add_argument("--seeds", help="seeds of each point, such as 0,1,2; by default 0")
+    parser.add_argument(
+        "--grid", type=Path, metavar="FILE", help="YAML with config, set, seeds and flags"
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="processes, which share the cores")
+    parser.add_argument("--experiment", help="name of the sweep; by default the file's")
+    parser.add_argument("--runs_dir", type=Path, default=DEFAULT_RUNS_DIR, help="of all runs")
+    parser.add_argument("--yes", action="store_true", help=f"begin more than {MAX_UNASKED} trials")
+    return parser
+
+
+def make_grid(words: argparse.Namespace, flags: list[str]) -> Grid:
+    """Put together what is typed and what a file says; what is typed wins."""
+    said: dict[str, Any] = {"config": [], "flags": [], "set": {}, "seeds": []}
+    if words.grid is not None:
+        said |= read_grid(words.grid)
+    pairs = list(map(parse_setting, words.set))
+    if twice := [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]:
+        raise ConfigError(f"set {twice[0]} is given twice; put all its values into one, as in a,b.")
+    seeds = said["seeds"] or [0] if words.seeds is None else parse_seeds(words.seeds)
+    return Grid(
+        configs=[*said["config"], *words.config],
+        flags=[*said["flags"], *flags],
+        values=said["set"] | dict(pairs),
+        seeds=seeds,
+    )
+
+
+def run_sweep(sweep: SweepDir, jobs: int) -> int:
+    """Run what is still to be run, say how it goes, and compare."""
+    from mlp_lab.cli.commands.training import fit  # imports torch
+
+    todo = [trial for trial in sweep.grid.trials() if not sweep.is_finished(trial)]
+    num = sweep.grid.num_trials
+    print(f"sweep: {sweep.dir}: {num} trials, {num - len(todo)} of them done before")
+    summaries = [read_summary(run.dir) for t in sweep.grid.trials() if (run := sweep.run_of(t))]
+    done, failed = num - len(todo), []
+    here = jobs == 1 or len(todo) < 2
+    outcomes = run_here(sweep, todo, fit) if here else run_in_processes(sweep, todo, jobs, fit)
+    for trial, outcome in outcomes:
+        done += 1
+        begin = f"{done:>{len(str(num))}}/{num}  {trial.label}  "
+        if outcome.error or outcome.run is None:
+            failed.append(trial)
+            print(f"{begin}failed: {outcome.error}", flush=True)
+        else:
+            summary = read_summary(outcome.run)
+            summaries.append(summary)
+            score = say_number(summary.score, summary.number(summary.score)) or "not scored"
+            told = f"{begin}{summary.score} {score}  {outcome.seconds:.1f} s"
+            print(f"{told}{_best_so_far(summaries)}", flush=True)
+    if len(failed) < num:
+        write_report(sweep.dir, None)
+    for trial in failed:
+        print(f"failed: {trial.label}; see {sweep.log_path(trial)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _best_so_far(summaries: Sequence[RunSummary]) -> str:
+    """Say which is the best by validation of those that can be ranked with the last one."""
+    *_, last = summaries
+    alike = [(s.number(s.score), s) for s in summaries if kind_of(s) == kind_of(last)]
+    ranked = [(score, summary) for score, summary in alike if score is not None]
+    if not ranked:
+        return ""
+    score, best = (max if last.highest_is_best else min)(ranked, key=lambda pair: pair[0])
+    return f"  best so far {say_number(best.score, score)} ({best.name})"
+
+
+def _check(grid: Grid) -> None:
+    """Refuse settings and values that no fit would take, before the first one.
+
+    Each value is tried by itself: their combinations may be many.
+    """
+    from mlp_lab.cli.parser import ParsedCLI
+
+    first = {key: values[0] for key, values in grid.values.items()}
+    points = [{**first, key: value} for key, values in grid.values.items() for value in values] or [
+        first
+    ]
+    for point in points:
+        words = grid.words(Trial(point, grid.seeds[0]))
+        trainer = ParsedCLI("fit", read_invocation("fit", words)).config.trainer
+        for key in ("fast_dev_run", "overfit_batches"):
+            if trainer[key]:
+                raise ConfigError(f"trainer.{key} leaves nothing to compare; leave it out.")
+
+
+def _name(words: argparse.Namespace, grid: Grid) -> str:
+    """Call a sweep after its grid, or after the configuration that it varies."""
+    if words.grid is not None:
+        return str(words.grid.stem)
+    if CONFIG in grid.values:
+        return "sweep"
+    return f"{Path(grid.configs[0]).stem if grid.configs else 'base'}_sweep"

@@ -1,0 +1,204 @@
+"""fit, validate, test and predict: from a configuration to a run, and from a run to its scores."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import lightning.pytorch as pl
+
+from mlp_lab.callbacks import OverfitCheck, PredictionsFile
+from mlp_lab.callbacks.checkpoints import find_checkpoint_to_test
+from mlp_lab.callbacks.result import collect_results
+from mlp_lab.cli.console import print_table
+from mlp_lab.cli.invocation import Command, read_invocation
+from mlp_lab.cli.parser import LabCLI
+from mlp_lab.evaluation.evaluation import classification_report
+from mlp_lab.files.plain_text import as_shown
+from mlp_lab.processes.ranks import is_first_process
+from mlp_lab.report import read_summary, write_run_report
+from mlp_lab.runs.results import Results
+from mlp_lab.runs.run import Run, Status
+from mlp_lab.training.checks import check_training
+from mlp_lab.training.job import Job
+from mlp_lab.training.start import open_run
+from mlp_lab.training.supervision import explain_failures, resume_command, supervise
+from mlp_lab.training.trainer import build_evaluator, build_trainer, result_callbacks
+from mlp_lab.training.weights import load_weights
+
+
+def fit(words: Sequence[str], *, opened: Callable[[Run], None] | None = None) -> int:
+    """Train, test the best checkpoint, and report.
+
+    Args:
+        words: What is typed behind ``mlp-lab fit``.
+        opened: Called with the run, once it is there.
+
+    Returns:
+        The exit code.
+    """
+    job = _parse("fit", words)
+    check_training(job)
+    with open_run(job) as run:
+        if run and opened:
+            opened(run)
+        trainer = build_trainer(job, run)
+        with supervise(trainer, run):
+            trainer.fit(
+                job.task,
+                datamodule=job.data,
+                ckpt_path=job.origin.checkpoint,
+                weights_only=True,
+            )
+            overfit_check = _find_overfit_check(trainer)
+            if not overfit_check:
+                _test_best(job, trainer, run)
+            results = _report(trainer, run) if run else None
+    if run and results:
+        results.require_all(resume_command(run))
+        print(f"run: {run.dir}")
+    if overfit_check and is_first_process():
+        print(overfit_check.verdict)
+    return 0 if overfit_check is None or overfit_check.passed else 1
+
+
+def validate(words: Sequence[str]) -> int:
+    """Score a checkpoint on validation, and return the exit code."""
+    job = _parse("validate", words)
+    trainer = build_evaluator(job)
+    _load_origin(job)
+    with explain_failures(trainer, job.origin.run):
+        (metrics,) = trainer.validate(job.task, datamodule=job.data, verbose=False)
+    if is_first_process():
+        print_table("validation", metrics)
+    return 0
+
+
+def test(words: Sequence[str]) -> int:
+    """Score a checkpoint on the test set, and return the exit code."""
+    job = _parse("test", words)
+    _load_origin(job)
+    directory = _find_results_dir(job)
+    callbacks = result_callbacks(directory, figures=job.settings.figures) if directory else []
+    trainer = build_evaluator(job, callbacks)
+    with explain_failures(trainer, job.origin.run):
+        metrics = trainer.test(job.task, datamodule=job.data, verbose=False)
+    if directory:
+        results = collect_results(trainer, directory)
+        _print_figures_dir(results)
+        _print_classes(job)
+        print_table("test", metrics[0] if metrics else {})
+        if job.origin.run and job.origin.run.dir == directory:
+            _write_report(job.origin.run, results)
+        results.require_all("the same command again.")
+        print(f"metrics: {directory / 'metrics.json'}")
+    return 0
+
+
+def predict(words: Sequence[str]) -> int:
+    """Write what a checkpoint predicts for each sample, and return the exit code."""
+    job = _parse("predict", words)
+    _load_origin(job)
+    directory = _find_results_dir(job)
+    path = directory / "predictions.csv" if directory else None
+    callbacks = [PredictionsFile(path)] if path else []
+    # One table, in the order of the samples.
+    trainer = build_evaluator(job, callbacks, devices=1, num_nodes=1, strategy="auto")
+    with explain_failures(trainer, job.origin.run):
+        trainer.predict(job.task, datamodule=job.data, return_predictions=False)
+    if path:
+        print(f"predictions: {path}")
+    return 0
+
+
+def _parse(command: Command, words: Sequence[str]) -> Job:
+    invocation = read_invocation(command, words)
+    job = LabCLI(command, invocation).job
+    if is_first_process():
+        print(as_shown(invocation.summary))
+    return job
+
+
+def _load_origin(job: Job) -> None:
+    assert job.origin.checkpoint is not None
+    load_weights(job.origin.checkpoint, job.task)
+
+
+def _find_overfit_check(trainer: pl.Trainer) -> OverfitCheck | None:
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
+    return next((c for c in callbacks if isinstance(c, OverfitCheck)), None)
+
+
+def _test_best(job: Job, trainer: pl.Trainer, run: Run | None) -> None:
+    """Test the best checkpoint, or without one the weights of the moment."""
+    if run:
+        run.update_manifest(status="incomplete")
+    if best := find_checkpoint_to_test(trainer):
+        load_weights(best, job.task)
+    trainer.test(job.task, datamodule=job.data, verbose=False)
+    if run:
+        _print_figures_dir(collect_results(trainer, run.dir))
+        _print_classes(job)
+        _print_summary(job, trainer, run)
+    elif is_first_process():
+        print("fast_dev_run: a few batches of training, validation and test went through")
+
+
+def _report(trainer: pl.Trainer, run: Run) -> Results:
+    """Write the report, and note in the run what it has and what it lacks."""
+    results = collect_results(trainer, run.dir)
+    _write_report(run, results, "incomplete" if results.missing else "finished")
+    results.end(run)
+    return results
+
+
+def _find_results_dir(job: Job) -> Path | None:
+    """Return where test and predict write: the run, or a place beside it for anything else."""
+    if not is_first_process():
+        return None
+    if job.settings.out:
+        return Path(job.settings.out)
+    checkpoint, run = job.origin.checkpoint, job.origin.run
+    assert checkpoint is not None
+    if run is None:
+        return Run(checkpoint.absolute().parent).next_test_dir()
+    is_best = checkpoint.resolve() == run.best_checkpoint.resolve()
+    return run.dir if is_best and not job.changed_settings("test") else run.next_test_dir()
+
+
+def _write_report(run: Run, results: Results, status: Status | None = None) -> None:
+    """Write the run's report, with the status that it is about to have."""
+    report: Path | None = None
+    with results.making(run.dir / "report.html"):
+        report = write_run_report(read_summary(run.dir, status), run.dir)
+    if report is not None:
+        print(f"report: {report}")
+
+
+def _print_figures_dir(results: Results) -> None:
+    if any(name.startswith("plots/") for name in results.written):
+        print(f"figures: {results.directory / 'plots'}")
+
+
+def _print_classes(job: Job) -> None:
+    """Print precision, recall and F1 of each class."""
+    evaluation = job.task.evaluation
+    if evaluation and evaluation.confusion is not None:
+        print(classification_report(evaluation.confusion, evaluation.class_names))
+
+
+def _print_summary(job: Job, trainer: pl.Trainer, run: Run) -> None:
+    task = job.task
+    metrics = task.evaluation.metrics if task.evaluation else {}
+    epochs, time = trainer.current_epoch, task.training_time
+    assert time is not None
+    rows = {
+        **{
+            f"test {title}": metrics.get(name, "not measured")
+            for name, title in task.metric_names.items()
+        },
+        "best epoch": f"{task.loaded.epochs if task.loaded else 0} of {epochs} (by {task.score})",
+        "validation": job.data.validation_origin,
+        "seconds": f"{time.seconds:.1f}",
+        "images per second": f"{time.images_per_second:,.0f}",
+        "parameters": f"{run.read_manifest()['net']['parameters']:,}",
+    }
+    print_table(f"{run.experiment}, {run.dir.name}", rows)

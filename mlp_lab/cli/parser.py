@@ -1,0 +1,237 @@
+"""Lightning's CLI with this project's parts, behind every command that needs a configuration."""
+
+import argparse
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import set_parsing_settings
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from torch import nn
+from torch.optim import Optimizer
+
+from mlp_lab.cli.console import quieten
+from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, Command, Invocation
+from mlp_lab.cli.parser_errors import explain_parser_error
+from mlp_lab.data import LabDataModule, Source
+from mlp_lab.errors import ConfigError, MLPLabError, explain_out_of_memory
+from mlp_lab.nets import Net
+from mlp_lab.tasks import Schedule, Task
+from mlp_lab.training.job import Job
+
+DEFAULT_EXPERIMENT = "base"
+OVERFIT_MAX_EPOCHS = 100
+MAX_SEED = 2**32 - 1  # numpy takes no more
+
+# The settings that name a class, and the base of what they may name.
+_BASES: dict[str, type] = {
+    "model": Task,
+    "model.net": Net,
+    "model.loss": nn.Module,
+    "model.optimizer": Optimizer,
+    "model.schedule": Schedule,
+    "data.source": Source,
+}
+_DATA_COMMANDS: tuple[Command, ...] = ("stats", "prepare")
+
+_PARSERS: dict[Command, LightningArgumentParser] = {}
+
+
+class LabCLI(LightningCLI):
+    """Parse a configuration, and make the task, the data, and what the trainer is built from.
+
+    The disk is left alone, and no Trainer is built: that is for ``mlp_lab.training``.
+
+    Args:
+        command: The command that is run.
+        invocation: What was typed, and the run or checkpoint that it starts from.
+
+    Attributes:
+        plain_config: The configuration in plain types, as config.yaml holds it.
+    """
+
+    model: Task
+    datamodule: LabDataModule
+
+    def __init__(self, command: Command, invocation: Invocation) -> None:
+        quieten()
+        self.command = command
+        self.invocation = invocation
+        self.plain_config: dict[str, Any] = {}
+        super().__init__(
+            model_class=Task,
+            datamodule_class=LabDataModule,
+            save_config_callback=None,
+            trainer_defaults={"max_epochs": 10, "num_sanity_val_steps": 0},
+            seed_everything_default=0,
+            parser_kwargs={
+                "prog": f"mlp-lab {command}",
+                "description": None,
+                "allow_abbrev": False,
+                "exit_on_error": False,
+            },
+            subclass_mode_model=True,
+            args=invocation.arguments,
+            run=False,
+            auto_configure_optimizers=False,
+            # The task describes itself in its checkpoint, however it was made.
+            load_from_checkpoint_support=False,
+        )
+
+    def setup_parser(self, *args: Any) -> None:
+        """Take the command's parser, made once a process: a sweep's trials are many."""
+        if (parser := _PARSERS.get(self.command)) is None:
+            super().setup_parser(*args)
+            _PARSERS[self.command] = self.parser
+        else:
+            self.parser = parser
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the project's own flags, defaults, and the links from data to task."""
+        parser.add_argument(
+            "--experiment",
+            type=str | None,
+            default=None,
+            help="Name of the experiment; by default the first configuration file's.",
+        )
+        parser.add_argument(
+            "--runs_dir", type=Path, default=DEFAULT_RUNS_DIR, help="Directory of all runs."
+        )
+        parser.add_argument(
+            "--run_dir",
+            type=Path | None,
+            default=None,
+            help="A run: fit resumes it from last.ckpt, the others take its best.ckpt.",
+        )
+        parser.add_argument(
+            "--ckpt_path",
+            type=str | None,
+            default=None,
+            help="A checkpoint file; its run's configuration is used.",
+        )
+        parser.add_argument(
+            "--out",
+            type=Path | None,
+            default=None,
+            help="Directory for the results of test, predict and stats; the file of prepare.",
+        )
+        parser.add_argument(
+            "--figures", type=bool, default=True, help="Whether fit and test draw figures."
+        )
+        parser.add_argument(
+            "--onnx", type=bool, default=True, help="Whether fit exports its best net as ONNX."
+        )
+        parser.add_argument(
+            "--trust",
+            action="store_true",
+            help="Accept classes of any package in a configuration that a checkpoint brings along.",
+        )
+        parser.set_defaults(
+            {
+                "model": {"class_path": "mlp_lab.tasks.ClassificationTask"},
+                "data.source": {"class_path": "mlp_lab.data.KMNIST"},
+            }
+        )
+        for key in ("input_shape", "num_classes", "num_targets"):
+            parser.link_arguments(f"data.{key}", f"model.init_args.{key}", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse, and say what is wrong in one sentence."""
+        # A dictionary that looks like a class stays one, unless the user has said it.
+        # What the parser denies by itself, it denies in earnest once there is a list of one's own.
+        set_parsing_settings(
+            instantiate_subclass_spec_in_any=self.invocation.origin.trusted,
+            import_path_denylist=["torch.hub"],
+        )
+        try:
+            self.config = parser.parse_args(args)
+        except argparse.ArgumentError as error:
+            options = [action.dest for action in parser._actions]
+            message = explain_parser_error(str(error), options, _BASES)
+            raise ConfigError(message) from error
+        for key in ("trainer", "data", "model", "runs_dir"):
+            if self.config.get(key) is None:
+                raise ConfigError(f"{key} is null; leave it out for its defaults.")
+        if self.config.seed_everything is True:
+            self.config.seed_everything = secrets.randbelow(MAX_SEED + 1)
+        seed = self.config.seed_everything
+        if seed is None:
+            raise ConfigError("seed_everything is null; give a number, or true for a random one.")
+        if not 0 <= seed <= MAX_SEED:
+            raise ConfigError(f"seed_everything is {seed}; it must lie in 0..{MAX_SEED}.")
+
+    def before_instantiate_classes(self) -> None:
+        """Decide what the configuration leaves open, and keep it in plain types."""
+        config = self.config
+        if config.trainer.max_epochs == 0 or config.trainer.max_steps == 0:
+            raise ConfigError("trainer.max_epochs or max_steps is 0; there would be no training.")
+        if config.trainer.overfit_batches and self.invocation.origin.resumes:
+            raise ConfigError(
+                f"{self.invocation.origin.config_place!r} is of an overfit check, which is not "
+                "resumed. Begin it anew without --run_dir."
+            )
+        if config.trainer.overfit_batches and not self.invocation.is_typed("trainer.max_epochs"):
+            config.trainer.max_epochs = OVERFIT_MAX_EPOCHS
+            print(f"epochs: {OVERFIT_MAX_EPOCHS}, unless --trainer.max_epochs is typed")
+        if config.experiment is None:
+            configs = self.invocation.configs
+            config.experiment = Path(configs[0]).stem if configs else DEFAULT_EXPERIMENT
+        # The run goes on from any directory.
+        config.data.root = Path(config.data.root).absolute()
+        if config.data.predict_dir is not None:
+            config.data.predict_dir = Path(config.data.predict_dir).absolute()
+        source_arguments = config.data.source.get("init_args") or {}
+        for key, value in source_arguments.items():
+            if isinstance(value, Path):
+                source_arguments[key] = value.absolute()
+        plain: dict[str, Any] = yaml.safe_load(
+            self.parser.dump(config, skip_unset=False, skip_validation=True)
+        )
+        for key in ("config", "ckpt_path", "run_dir", "out", "trust"):
+            plain.pop(key, None)
+        self.plain_config = plain
+
+    def instantiate_classes(self) -> None:
+        """Make the parts, for commands on data those alone; a refusal by one comes out as it is."""
+        config = self.config.clone()
+        if self.command in _DATA_COMMANDS:
+            for key in ("model", "trainer"):
+                del config[key]
+        try:
+            self.config_init = self.parser.instantiate_classes(config)
+        except ValueError as error:
+            named = (
+                e for e in _causes(error) if isinstance(e, MLPLabError) or explain_out_of_memory(e)
+            )
+            raise next(named, error) from error
+        self.datamodule = self.config_init.data
+        typed = any(map(self.invocation.is_typed, ("data.root", "data.download")))
+        self.datamodule.source.may_write = self.invocation.origin.trusted or typed
+
+    @property
+    def job(self) -> Job:
+        """Everything that a training, a test or a prediction needs."""
+        return Job(
+            task=self.config_init.model,
+            data=self.datamodule,
+            settings=self.config_init,
+            config=self.plain_config,
+            origin=self.invocation.origin,
+            configs=self.invocation.configs,
+            flags=self.invocation.flags,
+        )
+
+
+class ParsedCLI(LabCLI):
+    """Parse a configuration and make nothing of it, to find out whether it can be read."""
+
+    def instantiate_classes(self) -> None:
+        """Leave it at the configuration."""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,100 @@
+"""Turn what the parser of jsonargparse says into one sentence, with a guess at what was meant."""
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+
+from mlp_lab.errors import did_you_mean
+
+_WRONG_TYPE = r"Expected a (.+?)\. Got value: (.*?)(?=\. Got value| - Expected| Given value|$)"
+_LIST_IN_WORDS = r"(?:Sequence|list).*? value: ([^\s,[({]+, ?\S.*?)(?=\. Got value| - Expected|$)"
+
+# Arguments that nobody types.
+_KNOWN_FROM_ELSEWHERE = {"input_shape", "num_outputs", "num_classes", "num_targets", "params"}
+
+
+def explain_parser_error(
+    message: str, options: Iterable[str], positions: Mapping[str, type]
+) -> str:
+    """Say which setting is wrong, what came and what is allowed.
+
+    Args:
+        message: What the parser says.
+        options: All settings that the parser knows, such as ``data.batch_size``.
+        positions: The settings that name a class, and the base class of what they may name.
+    """
+    text = " ".join(message.split())
+    key = ".".join(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', text)))  # some come twice
+    if found := re.search(r"[Uu]nrecognized arguments: (\S+)", text):
+        word = found[1]
+        if not word.startswith("--"):
+            return (
+                f"{word!r} stands alone; settings are typed as --key value, lists as --key=[1,2], "
+                "and a directory of images to predict as --data.predict_dir."
+            )
+        return _unknown_setting(word[2:].split("=")[0], options)
+    if found := re.search(r"Importing '([^']+)' is not allowed", text):
+        return f"{key} names {found[1]!r}, which no setting may name: it can run any command."
+    if found := re.search(r"Expected '([^']+)' to be a subclass of <class '(?:.*\.)?(\w+)'>", text):
+        return f"{key} names {found[1]!r}, which is not a subclass of {found[2]}."
+    if found := re.search(r"Group '([^']+)' does not accept option '([^']+)'", text):
+        return _unknown_setting(f"{found[1]}.{found[2]}", options)
+    if found := re.search(r"Option '([^']+)' is not accepted", text):
+        name = found[1].split(".")[0]
+        if not key:
+            return _unknown_setting(name, options)
+        known = _arguments_at(positions, key)
+        if name in known:
+            return f"{key} has {name!r} in other classes than the one chosen."
+        return f"{key} has no {name!r}. {did_you_mean(name, known)}"
+    if found := re.search(r"following arguments are required: ([\w.]+)", text):
+        prefix = f"{key}." if key else ""
+        return f"{prefix}{found[1]} is missing; add --{prefix}{found[1]}."
+    if key in positions and (found := re.search(r"Expected a dot import path string: (\S+)", text)):
+        known = [cls.__name__ for cls in _subclasses(positions[key])]
+        return f"There is no {found[1]!r} for {key}. {did_you_mean(found[1], known)}"
+    if found := re.search(_LIST_IN_WORDS, text):
+        return f"{key} is {found[1]!r}; a list is typed as --{key}=[{found[1]}]."
+    if found := re.search(r"Subtypes: .*<class 'float'>.* Given value: (\S+)\. Got value", text):
+        return f"{key} is {found[1]!r}; it must be of type float."
+    if found := re.search(r"Unable to load config '?\"?null", text):
+        return f"{key} is null; leave it out for its defaults."
+    if found := re.search(_WRONG_TYPE, text):
+        return f"{key} is {found[2]!r}; it must be {_name_type(found[1])}."
+    if found := re.search(r"Given value: (.*)$", text):
+        types = re.findall(r"Expected a (.+?)(?= - Expected| Given value)", text)
+        allowed = " or ".join(_name_type(type_) for type_ in types)
+        return f"{key} is {found[1]!r}; it must be {allowed}."
+    return text if text.endswith(".") else f"{text}."
+
+
+def _unknown_setting(name: str, options: Iterable[str]) -> str:
+    known = {option for option in options if not option.endswith("help")}
+    known |= {".".join(option.split(".")[:n]) for option in known for n in (1, 2)}
+    parts = name.split(".")
+    prefixes = [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
+    unknown = next((prefix for prefix in prefixes if prefix not in known), name)
+    return f"There is no setting {unknown!r}. {did_you_mean(unknown, known)}"
+
+
+def _name_type(type_: str) -> str:
+    """Say a type as a user would."""
+    if found := re.fullmatch(r"typing\.Literal\[(.+)\]", type_):
+        return f"one of {found[1]}"
+    if found := re.fullmatch(r"<class '(?:.*\.)?(\w+)'>", type_):
+        return "null" if found[1] == "NoneType" else f"of type {found[1].lower()}"
+    return type_
+
+
+def _arguments_at(positions: Mapping[str, type], key: str) -> list[str]:
+    """List the constructor arguments of all classes that ``key`` may name."""
+    classes = _subclasses(positions[key]) if key in positions else []
+    names = (name for cls in classes for name in inspect.signature(cls).parameters)
+    return sorted(set(names) - _KNOWN_FROM_ELSEWHERE)
+
+
+def _subclasses(base: type) -> list[type]:
+    """List the public classes below ``base``, itself left out, that can be made."""
+    children: list[type] = base.__subclasses__()
+    below = [cls for child in children for cls in (child, *_subclasses(child))]
+    return [c for c in below if not c.__name__.startswith("_") and not inspect.isabstract(c)]

@@ -1,0 +1,1 @@
+"""Signals, threads and other processes."""

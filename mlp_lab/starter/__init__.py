@@ -1,1 +1,0 @@
-"""``mlp-lab new``: a directory to begin a course or project in."""

@@ -1,0 +1,1 @@
+"""From a parsed configuration to a training: the run it writes to, and its Trainer."""

@@ -1,0 +1,51 @@
+"""What is to be done, once the command line is parsed: the parts, made but not yet used."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightning.pytorch as pl
+
+from mlp_lab.data import LabDataModule
+from mlp_lab.runs.origin import Origin
+from mlp_lab.settings import Effect
+from mlp_lab.tasks import Task
+
+
+@dataclass(frozen=True)
+class Job:
+    """A task, its data, and how they are trained or tested.
+
+    Attributes:
+        task: What is learned.
+        data: What it is learned from.
+        settings: All settings by name; callbacks, loggers and so on of the trainer are made.
+        config: The same in plain types, as config.yaml holds them.
+        origin: The run or checkpoint to start from.
+        configs: The configuration files that were typed.
+        flags: All other words that were typed.
+    """
+
+    task: Task
+    data: LabDataModule
+    settings: Any
+    config: dict[str, Any]
+    origin: Origin
+    configs: Sequence[str]
+    flags: Sequence[str]
+
+    @property
+    def trainer(self) -> Any:
+        """The settings of the trainer."""
+        return self.settings.trainer
+
+    @property
+    def user_callbacks(self) -> list[pl.Callback]:
+        """The callbacks that the configuration asks for."""
+        callbacks = self.trainer.callbacks or []
+        return callbacks if isinstance(callbacks, list) else [callbacks]
+
+    def changed_settings(self, effect: Effect) -> list[str]:
+        """List the settings that are not those of the origin, and that have an effect."""
+        is_typed = bool(self.configs or self.flags)
+        return self.origin.changed_settings(self.config, effect) if is_typed else []

@@ -1,0 +1,204 @@
+"""Build the Trainer of a job: its callbacks, loggers and plugins."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.loggers import Logger
+
+from mlp_lab import callbacks as lab
+from mlp_lab.errors import (
+    ChecksumError,
+    ConfigError,
+    MLPLabError,
+    explain_out_of_memory,
+    first_line,
+)
+from mlp_lab.loggers import CSVLogger, TensorBoardEvents, run_loggers
+from mlp_lab.runs.run import Run
+from mlp_lab.training.job import Job
+
+
+def build_trainer(job: Job, run: Run | None) -> pl.Trainer:
+    """Build the Trainer of a training.
+
+    Args:
+        job: What is trained.
+        run: The run that is written to; None to write nothing.
+
+    Raises:
+        ConfigError: The settings of the trainer cannot work.
+    """
+    settings = job.trainer
+    writes = not settings.fast_dev_run
+    callbacks = [*_users_callbacks(job, writes=writes), *_training_callbacks(job, run)]
+    loggers = _make_loggers(settings.logger, run)
+    trainer = _build(job, run, callbacks, writes=writes, logger=loggers)
+    _explain_damage(trainer)
+    if settings.overfit_batches:
+        trainer.limit_val_batches = 0
+    # last.ckpt lies between epochs. With max_steps Lightning would go on within one, with
+    # neither its seed nor its order.
+    trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
+    return trainer
+
+
+def build_evaluator(job: Job, callbacks: Sequence[pl.Callback] = (), **settings: Any) -> pl.Trainer:
+    """Build the Trainer that validates, tests or predicts.
+
+    Args:
+        job: What is evaluated.
+        callbacks: What takes the results.
+        settings: Settings of the trainer that are not the job's.
+
+    Raises:
+        ConfigError: The settings of the trainer cannot work.
+    """
+    callbacks = [*_users_callbacks(job, writes=False), *callbacks]
+    return _build(job, job.origin.run, callbacks, writes=False, logger=False, **settings)
+
+
+def result_callbacks(
+    directory: Path, *, figures: bool, after_training: bool = False, onnx: bool = False
+) -> list[pl.Callback]:
+    """Return what writes the results of a test; the order does not matter.
+
+    Args:
+        directory: Where to.
+        figures: Whether figures are drawn.
+        after_training: Whether the test ends a training, whose results are written too.
+        onnx: Whether the net is exported.
+    """
+    kinds: list[type[lab.ResultCallback]] = [lab.MetricsFile]
+    if figures:
+        kinds += (lab.ConfusionMatrixPlot, lab.CurvePlots, lab.CalibrationPlot)
+        kinds += (lab.ClassScoresPlot, lab.MistakesPlot, lab.DecisionSurfacePlot)
+        kinds += (lab.TargetPlots, lab.NetPlots)
+    if figures and after_training:
+        kinds += (lab.TrainingPlots, lab.ClassBalancePlot)
+    if onnx:
+        kinds.append(lab.OnnxExport)
+    scores = [lab.UntrainedScores(directory), lab.TrainingSetScores()] if after_training else []
+    return [*scores, *(kind(directory) for kind in kinds)]
+
+
+def _build(
+    job: Job, run: Run | None, callbacks: Sequence[pl.Callback], *, writes: bool, **settings: Any
+) -> pl.Trainer:
+    configured = job.trainer
+    bars = [] if configured.enable_progress_bar is False else lab.progress_bars()
+    plugins = configured.plugins or []
+    plugins = plugins if isinstance(plugins, list) else [plugins]
+    given = {
+        **configured,
+        **({"default_root_dir": run.dir} if run else {}),
+        **({} if writes else {"enable_checkpointing": False}),
+        "callbacks": [*callbacks, *bars],
+        "enable_progress_bar": bool(bars),
+        "enable_model_summary": bool(configured.enable_model_summary),
+        "plugins": [*plugins, lab.WholeFileCheckpointIO()],
+        **settings,
+    }
+    try:
+        trainer = pl.Trainer(**given)
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        raise ConfigError(f"The settings of trainer cannot work: {error}") from error
+    if trainer.strategy.root_device.type == "cpu":
+        # Lightning sets it at import; Adam then looks for a GPU driver at each step, 30 us.
+        os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
+    return trainer
+
+
+def _users_callbacks(job: Job, *, writes: bool) -> list[pl.Callback]:
+    """Return the user's own callbacks; those that keep checkpoints only where files are written."""
+    return [c for c in job.user_callbacks if writes or not isinstance(c, Checkpoint)]
+
+
+def _training_callbacks(job: Job, run: Run | None) -> list[pl.Callback]:
+    """Return what every training has; the checkpoints in the order they must be written in."""
+    settings, task = job.trainer, job.task
+    step_metrics, stopwatch = lab.StepMetrics(), lab.Stopwatch()
+    always = [
+        lab.EpochSeed(),
+        step_metrics,
+        lab.FiniteCheck(),
+        lab.CheckpointStates(),
+        stopwatch,
+        lab.RunRecord(
+            run,
+            job.config,
+            ["mlp-lab", *sys.argv[1:]],
+            job.origin.own_modules,
+            resumes=job.origin.resumes,
+        ),
+    ]
+    if settings.fast_dev_run:
+        return always
+    # Lightning hands the first process's directory to the others.
+    checkpoints_dir = run.checkpoints_dir if run else Path("checkpoints")
+    last = lab.LastCheckpoint(checkpoints_dir)
+    if settings.overfit_batches:
+        return [*always, lab.OverfitCheck(step_metrics), last]
+    best = lab.BestCheckpoint(checkpoints_dir, task.score, task.score_mode)
+    results = (
+        result_callbacks(
+            run.dir,
+            figures=job.settings.figures,
+            after_training=True,
+            onnx=job.settings.onnx,
+        )
+        if run
+        else []
+    )
+    return [*always, lab.EpochLines(step_metrics, stopwatch, best), best, last, *results]
+
+
+def _make_loggers(
+    configured: bool | Logger | list[Logger] | None, run: Run | None
+) -> list[Logger] | bool:
+    """Return metrics.csv and, unless others are configured or none, TensorBoard."""
+    if run is None:
+        return False
+    others: list[Logger]
+    match configured:
+        case False:
+            others = []
+        case True | None:
+            others = [TensorBoardEvents(run.dir, name="", version="tensorboard")]
+        case list():
+            others = configured
+        case _:
+            others = [configured]
+    loggers = run_loggers([CSVLogger(run.step_metrics_path), *others])
+    for logger in loggers:
+        logger.begin(run)
+    return [*loggers]
+
+
+def _explain_damage(trainer: pl.Trainer) -> None:
+    """Let a checkpoint that Lightning cannot restore be refused in one sentence."""
+    connector = trainer._checkpoint_connector
+    for name in ("_restore_modules_and_callbacks", "restore_training_state"):
+        setattr(connector, name, _explaining_damage(getattr(connector, name), trainer))
+
+
+def _explaining_damage(restore: Callable[..., None], trainer: pl.Trainer) -> Callable[..., None]:
+    def wrapped(*arguments: Any, **named: Any) -> None:
+        try:
+            restore(*arguments, **named)
+        except (MLPLabError, OSError, MemoryError):
+            raise
+        except Exception as error:  # damaged, it may confuse Lightning in any way
+            if explain_out_of_memory(error):
+                raise
+            raise ChecksumError(
+                f"{str(trainer.ckpt_path)!r} cannot be restored: {type(error).__name__}: "
+                f"{first_line(error)}."
+            ) from error
+
+    return wrapped
