@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.metrics_csv import read_rows
-from mlp_lab.training.multi_step import STEPS_AT_ONCE
+from mlp_lab.tasks.multi_step import STEPS_AT_ONCE
 from tests.conftest import CommandLine
 from tests.helpers.slow import some_slow
 from tests.helpers.training import assert_same_training, killed_at_step, same_tensors

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
+from torch import Tensor
 
 from mlp_lab.callbacks.result import find_data
-from mlp_lab.data import Part
+from mlp_lab.data import Part, SampleSubset
 from mlp_lab.evaluation.evaluation import Scores
 from mlp_lab.runs.run import read_json
 from mlp_lab.tasks import Task
-from mlp_lab.tasks.task import ScoredOn
+from mlp_lab.tasks.task import ScoredOn, add_totals
 
 
 class UntrainedScores(pl.Callback):
@@ -51,5 +52,19 @@ def _score(
     data = find_data(trainer)
     is_whole = type(limit) is float and limit == 1.0  # 1 is one batch
     if trainer.is_global_zero and is_whole and data and isinstance(pl_module, Task):
-        samples = data.subsets[part]
-        pl_module.scores[key] = pl_module.score_samples(samples, data.batch_size)
+        pl_module.scores[key] = score_samples(pl_module, data.subsets[part], data.batch_size)
+
+
+def score_samples(task: Task, samples: SampleSubset, batch_size: int) -> Scores:
+    """Score samples beside any loop, without augmentation or dropout."""
+    totals: dict[str, Tensor] = {}
+    was_training = task.training
+    task.eval()
+    try:
+        with torch.inference_mode():
+            for rows in torch.split(torch.arange(len(samples)), batch_size):
+                inputs, labels = (part.to(task.device) for part in samples[rows])
+                add_totals(totals, task.batch_totals(task(inputs), labels))
+    finally:
+        task.train(was_training)
+    return task.scores_of(totals)

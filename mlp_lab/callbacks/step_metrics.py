@@ -62,7 +62,7 @@ class StepMetrics(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Keep the tensors of the step, or of several, where they are."""
-        steps = outputs.get("steps", [outputs])
+        steps = outputs["steps"]
         done = trainer.global_step
         if done > self._steps_done:
             self._steps += range(done - len(steps) + 1, done + 1)

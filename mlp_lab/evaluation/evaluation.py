@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 
 from mlp_lab.evaluation.calibration import Calibration, calibrate
 from mlp_lab.evaluation.curves import Curves, precision_recall_curves, roc_curves
@@ -139,9 +139,20 @@ class Gatherer:
         self._rows[self._num : needed] = batch
         self._num = needed
 
-    def gathered(self) -> Tensor:
-        """Return all rows, ``(N, ...)``."""
-        return self._rows[: self._num]
+    def of_all_processes(self) -> Tensor:
+        """Return the rows of all processes on the CPU, ``(N, ...)``, in the order of samples."""
+        own = self._rows[: self._num]
+        if not distributed.is_initialized():
+            return own.cpu()
+        num_processes = distributed.get_world_size()
+        num = torch.tensor(len(own), device=own.device)
+        distributed.all_reduce(num)
+        # Each process has every num_processes-th sample, some of them one less.
+        padded = own.new_zeros(-(-int(num) // num_processes), *own.shape[1:])
+        padded[: len(own)] = own
+        rows = [torch.empty_like(padded) for _ in range(num_processes)]
+        distributed.all_gather(rows, padded)
+        return torch.stack(rows, 1).flatten(0, 1)[: int(num)].cpu()
 
 
 def classification_report(confusion: Tensor, class_names: Iterable[str]) -> str:

@@ -1,26 +1,24 @@
 """What every task does: normalise, forward, one shared step, and sums that add up to metrics."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal
 
-import lightning.pytorch as pl
 import torch
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
-from mlp_lab.data import Batch, LabDataModule, SampleSubset
+from mlp_lab.data import Batch, LabDataModule
 from mlp_lab.data.source import batches_of
 from mlp_lab.errors import ConfigError
 from mlp_lab.evaluation.evaluation import Evaluation, Gatherer, Scores, TrainingTime
 from mlp_lab.files.plain_types import describe
 from mlp_lab.nets import Head, NetFactory, normalise, trains_on_one_sample
 from mlp_lab.tasks.loss import LossFactory, describe_loss, make_loss, make_scoring_loss
+from mlp_lab.tasks.multi_step import MultiStepModule
 from mlp_lab.tasks.optimizer import (
     Decayed,
     OptimizerFactory,
@@ -56,7 +54,7 @@ class LoadedWeights:
     metrics: Mapping[str, float]
 
 
-class Task(pl.LightningModule, ABC):
+class Task(MultiStepModule, ABC):
     """Wrap a net with what it learns from and how it is scored; knows nothing of files or figures.
 
     Training returns the metrics of each step as tensors on the device, for a callback to collect.
@@ -172,7 +170,7 @@ class Task(pl.LightningModule, ABC):
         datamodule = getattr(self.trainer, "datamodule", None)
         if stage == "fit" and isinstance(datamodule, LabDataModule):
             self.take_statistics(datamodule)
-            self.automatic_optimization = (datamodule.steps_per_execution or 1) == 1
+            self.use_steps_per_execution(datamodule.steps_per_execution)
 
     def take_statistics(self, data: LabDataModule) -> None:
         """Copy mean and standard deviation of the inputs; a constant channel is only shifted.
@@ -202,23 +200,6 @@ class Task(pl.LightningModule, ABC):
         if isinstance(datamodule, LabDataModule):
             datamodule.begin_epoch()
 
-    def training_step(self, batch: Batch | list[Batch], batch_idx: int) -> dict[str, Any]:
-        """Take one step, or all steps of a list of batches.
-
-        Returns:
-            What is logged of the step, detached metrics and the learning rate, and its loss; or a
-            list ``steps`` of that.
-        """
-        if not isinstance(batch, list):
-            rate = self._learning_rate()
-            loss, metrics = self.compute_loss(batch)
-            return {"loss": loss, "lr": rate, **metrics}
-        return {"steps": [self._optimise(one) for one in batch]}
-
-    def _learning_rate(self) -> float:
-        rate: float = self.trainer.optimizers[0].param_groups[0]["lr"]
-        return rate
-
     def compute_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of a training batch, and detached metrics under their logged names."""
         inputs, labels = batch
@@ -227,30 +208,17 @@ class Task(pl.LightningModule, ABC):
         metrics = {"loss": loss, **self.step_metrics(outputs, labels)}
         return loss, {f"train/{key}": value.detach() for key, value in metrics.items()}
 
-    def _optimise(self, batch: Batch) -> dict[str, Any]:
-        """Do for a batch what Lightning does in automatic optimisation, with the same numbers."""
-        optimizer = self.optimizers()
-        assert isinstance(optimizer, LightningOptimizer)
-        rate = self._learning_rate()
-        optimizer.zero_grad()
-        loss, metrics = self.compute_loss(batch)
-        self.manual_backward(loss)
-        optimizer.step()
-        for scheduler in self._schedulers():
-            scheduler.step()
-        return {"lr": rate, **metrics}
-
     def validation_step(self, batch: Batch | list[Batch], batch_idx: int) -> None:
         """Add a batch, or each of a list, to the sums."""
         for inputs, labels in batches_of(batch):
-            _add(self._totals, self.batch_totals(self(inputs), labels))
+            add_totals(self._totals, self.batch_totals(self(inputs), labels))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a batch to the sums, computed in the weights' own precision as in an exported net."""
         inputs, labels = batch
         with torch.autocast(self.device.type, enabled=False):
             outputs = self(inputs)
-            _add(self._totals, self.batch_totals(outputs, labels))
+            add_totals(self._totals, self.batch_totals(outputs, labels))
         self._outputs.add(outputs.float())
         self._labels.add(labels)
 
@@ -268,16 +236,20 @@ class Task(pl.LightningModule, ABC):
         metrics = self._log_totals("val")
         if self.trainer.state.fn == "fit":
             self._observe_score(float(metrics[self.score.removeprefix("val/")]))
-        if not self.automatic_optimization:
-            # Lightning would count executions, not steps.
-            place = {"epoch": self.trainer.current_epoch, "step": self.trainer.global_step - 1}
-            self.log_dict({key: float(value) for key, value in place.items()})
+        self.log_counters()
 
     def on_test_epoch_end(self) -> None:
         """Log the metrics of all test samples, and leave the evaluation."""
-        metrics = self._log_totals("test")
-        gathered = self._of_all_processes(self._outputs), self._of_all_processes(self._labels)
-        self.evaluation = self._evaluate(metrics, *gathered)
+        self._log_totals("test")
+        limit = self.trainer.limit_test_batches
+        outputs = self._outputs.of_all_processes()
+        self.evaluation = Evaluation(
+            **vars(self.scores_of(self._totals)),
+            outputs=outputs,
+            labels=self._labels.of_all_processes(),
+            probabilities=self.probabilities(outputs),
+            is_complete=type(limit) is float and limit == 1.0,  # 1 is one batch
+        )
 
     def _log_totals(self, stage: Stage) -> dict[str, Tensor]:
         reduce = self.trainer.strategy.reduce
@@ -286,65 +258,23 @@ class Task(pl.LightningModule, ABC):
         self.log_dict({f"{stage}/{key}": value for key, value in metrics.items()})
         return metrics
 
-    def _of_all_processes(self, gatherer: Gatherer) -> Tensor:
-        """Return the rows of all processes on the CPU, in the order of the samples."""
-        own = gatherer.gathered()
-        if self.trainer.world_size == 1:
-            return own.cpu()
-        # Each process has every world_size-th sample, some of them one less.
-        num = int(self.trainer.strategy.reduce(torch.tensor(len(own)), reduce_op="sum"))
-        padded = own.new_zeros(-(-num // self.trainer.world_size), *own.shape[1:])
-        padded[: len(own)] = own
-        gathered = [torch.empty_like(padded) for _ in range(self.trainer.world_size)]
-        torch.distributed.all_gather(gathered, padded)  # Lightning's own is deprecated by torch
-        return torch.stack(gathered, 1).flatten(0, 1)[:num].cpu()
-
-    def _evaluate(
-        self, metrics: Mapping[str, Tensor], outputs: Tensor, labels: Tensor
-    ) -> Evaluation:
-        limit = self.trainer.limit_test_batches
-        return Evaluation(
-            **vars(self._scores(metrics, self._totals)),
-            outputs=outputs,
-            labels=labels,
-            probabilities=self.probabilities(outputs),
-            is_complete=type(limit) is float and limit == 1.0,  # 1 is one batch
-        )
-
-    def _scores(self, metrics: Mapping[str, Tensor], totals: Mapping[str, Tensor]) -> Scores:
+    def scores_of(self, totals: dict[str, Tensor]) -> Scores:
+        """Compute all scores from sums over samples."""
         data = getattr(self.trainer, "datamodule", None)
         confusion = totals["confusion"].cpu() if "confusion" in totals else None
         if isinstance(data, LabDataModule):
             class_names = data.class_names
         else:
             class_names = tuple(map(str, range(0 if confusion is None else len(confusion))))
-        return Scores({k: float(v) for k, v in metrics.items()}, class_names, confusion)
-
-    def score_samples(self, samples: SampleSubset, batch_size: int) -> Scores:
-        """Score samples beside any loop, without augmentation or dropout."""
-        totals: dict[str, Tensor] = {}
-        was_training = self.training
-        self.eval()
-        try:
-            with torch.inference_mode():
-                for rows in torch.split(torch.arange(len(samples)), batch_size):
-                    inputs, labels = (part.to(self.device) for part in samples[rows])
-                    _add(totals, self.batch_totals(self(inputs), labels))
-        finally:
-            self.train(was_training)
-        return self._scores(self.metrics_of(totals), totals)
-
-    def _schedulers(self) -> list[LambdaLR]:
-        """Return what the schedule was made into; a callback may have put its own in its place."""
-        schedulers = [config.scheduler for config in self.trainer.lr_scheduler_configs]
-        return [s for s in schedulers if isinstance(s, LambdaLR)]
+        metrics = {key: float(value) for key, value in self.metrics_of(totals).items()}
+        return Scores(metrics, class_names, confusion)
 
     def _observe_score(self, score: float) -> None:
         """Let a schedule that follows the score change the rate at once."""
         if self.schedule is None or self.trainer.sanity_checking:
             return
         self.schedule.observe(score, self.score_mode)
-        for scheduler in self._schedulers():
+        for scheduler in self.find_schedulers():
             factor = scheduler.lr_lambdas[0](scheduler.last_epoch)
             groups = scheduler.optimizer.param_groups
             for group, base_rate in zip(groups, scheduler.base_lrs, strict=True):
@@ -363,17 +293,7 @@ class Task(pl.LightningModule, ABC):
         )
         if self.schedule is None:
             return optimizer
-        num_steps = trainer.estimated_stepping_batches
-        if math.isinf(num_steps):
-            raise ConfigError("model.schedule needs an end: set --trainer.max_epochs or max_steps.")
-        if self.automatic_optimization:
-            # Asking for the number of all steps has set the number of an epoch's batches.
-            batches = int(trainer.num_training_batches)
-            steps_per_epoch = math.ceil(batches / trainer.accumulate_grad_batches)
-        else:  # Lightning has counted executions, and nothing but max_epochs sets an end
-            steps_per_epoch = trainer.datamodule.steps_per_epoch  # type: ignore[attr-defined]  # set by a connector
-            num_steps = steps_per_epoch * trainer.max_epochs
-        factor = self.schedule.factor_of_step(steps_per_epoch, int(num_steps))
+        factor = self.schedule.factor_of_step(*self.count_steps())
         scheduler = LambdaLR(optimizer, factor)
         return {
             "optimizer": optimizer,
@@ -414,6 +334,7 @@ class Task(pl.LightningModule, ABC):
             self.schedule.load_state_dict(checkpoint["schedule"])
 
 
-def _add(totals: dict[str, Tensor], parts: Mapping[str, Tensor]) -> None:
+def add_totals(totals: dict[str, Tensor], parts: Mapping[str, Tensor]) -> None:
+    """Add the sums over a batch to those over the batches before it."""
     for key, value in parts.items():
         totals[key] = totals[key] + value if key in totals else value

@@ -14,8 +14,8 @@ from lightning.pytorch.callbacks import (
 
 from mlp_lab.errors import ConfigError, did_you_mean
 from mlp_lab.tasks import Task
+from mlp_lab.tasks.multi_step import find_steps_per_execution
 from mlp_lab.training.job import Job
-from mlp_lab.training.multi_step import find_steps_per_execution
 
 
 def check_training(job: Job) -> None:
@@ -26,7 +26,12 @@ def check_training(job: Job) -> None:
     """
     trainer, task, callbacks = job.trainer, job.task, job.user_callbacks
     _check_contradictions(trainer, task, callbacks)
-    steps = find_steps_per_execution(job.data.steps_per_execution, trainer, task, callbacks)
+    steps = find_steps_per_execution(
+        job.data.steps_per_execution,
+        trainer,
+        callbacks,
+        needs_closure=task.optimizer_needs_closure,
+    )
     job.data.steps_per_execution = job.config["data"]["steps_per_execution"] = steps
 
 

@@ -29,17 +29,16 @@ def supervise(trainer: pl.Trainer, run: Run | None) -> Iterator[None]:
     try:
         with explain_failures(trainer, run):
             yield
-    except Interrupted:
-        if run:
+    except BaseException as error:
+        stop = _find_interruption(error)
+        if run and stop:
             with contextlib.suppress(WriteError):
                 Run(find_kept(run.dir)).end("interrupted")
             with contextlib.suppress(OSError):  # its terminal may be gone
                 print(f"interrupted; go on with: {resume_command(run)}", file=sys.stderr)
-        raise
-    except BaseException:
-        if run:
+        elif run:
             Run(find_kept(run.dir)).end("failed")
-        raise
+        raise stop or error from None
     finally:
         for logger in run_loggers(trainer.loggers):
             logger.close()
@@ -79,3 +78,10 @@ def _find_killer(trainer: pl.Trainer) -> str | None:
             if (code := process.wait(_SECONDS_TO_END)) < 0:
                 return signal.Signals(-code).name
     return None
+
+
+def _find_interruption(error: BaseException | None) -> Interrupted | None:
+    """Return the interruption that an error comes from: a file half written may fail otherwise."""
+    while error is not None and not isinstance(error, Interrupted):
+        error = error.__cause__ or error.__context__
+    return error

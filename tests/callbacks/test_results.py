@@ -241,7 +241,7 @@ def test_part_of_a_test_is_not_taken_for_all_of_it(
     def fail(*_: object) -> None:
         raise AssertionError("all of the test set was gone through")
 
-    monkeypatch.setattr(ClassificationTask, "score_samples", fail)
+    monkeypatch.setattr("mlp_lab.callbacks.extra_scores.score_samples", fail)
     words = ["--data.source=Moons", "--trainer.max_epochs=1", "--trainer.limit_train_batches=1"]
     outcome = mlp_lab("fit", *words, limit)
     assert outcome.code == 0, outcome.err

@@ -10,6 +10,7 @@ import pytest
 import torch
 from sklearn import metrics
 
+from mlp_lab.callbacks.extra_scores import score_samples
 from mlp_lab.data import Digits, LabDataModule, SigmoidCurve
 from mlp_lab.evaluation.evaluation import Evaluation, Gatherer, classification_report
 from mlp_lab.evaluation.metrics import confusion_matrix
@@ -59,7 +60,7 @@ def test_a_test_leaves_every_output_and_what_follows_from_them(tmp_path: Path) -
     assert summary["roc_auc_macro"] == evaluation.roc.averages["macro"].area
     with pytest.raises(dataclasses.FrozenInstanceError):
         evaluation.outputs = evaluation.outputs  # type: ignore[misc]  # that is the point
-    scores = task.score_samples(test, batch_size=50)
+    scores = score_samples(task, test, batch_size=50)
     assert torch.equal(scores.confusion, confusion)  # type: ignore[arg-type]  # there are classes
 
 
@@ -85,4 +86,4 @@ def test_batches_are_gathered_in_their_order() -> None:
     rows = torch.arange(30.0).view(10, 3)
     for batch in torch.split(rows, [4, 1, 5]):
         gatherer.add(batch)
-    assert torch.equal(gatherer.gathered(), rows)
+    assert torch.equal(gatherer.of_all_processes(), rows)

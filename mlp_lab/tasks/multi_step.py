@@ -1,0 +1,154 @@
+"""Several training steps as one: Lightning is gone through once for a list of batches.
+
+What Lightning does for each batch that it is handed takes longer than a step of a small net. Handed
+a list of batches, a module takes a step for each of them, with the same numbers bit by bit.
+Lightning then counts lists where it would count batches, and calls its hooks once for a list.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import (
+    BatchSizeFinder,
+    GradientAccumulationScheduler,
+    LearningRateFinder,
+    Timer,
+)
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+
+from mlp_lab.data import Batch
+from mlp_lab.errors import ConfigError
+from mlp_lab.settings import SETTINGS
+
+# What Lightning does for each batch it is handed is then shared by sixteen steps, see
+# docs/performance.md; the bar still moves for a net whose step takes a tenth of a second.
+STEPS_AT_ONCE = 16
+
+# Callbacks that want each batch, or Lightning's own way of optimising, without it being seen below.
+_NEED_SINGLE_STEPS = (
+    BatchSizeFinder,
+    GradientAccumulationScheduler,
+    LearningRateFinder,
+)
+_BATCH_HOOKS = ("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad")
+
+
+class MultiStepModule(pl.LightningModule, ABC):
+    """Take a training step for a batch, or one for each of a list of batches."""
+
+    @abstractmethod
+    def compute_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of a training batch, and detached metrics under their logged names."""
+
+    def use_steps_per_execution(self, num_steps: int | None) -> None:
+        """Expect lists of so many batches; of more than one Lightning cannot optimise by itself."""
+        self.automatic_optimization = (num_steps or 1) == 1
+
+    def training_step(self, batch: Batch | list[Batch], batch_idx: int) -> dict[str, Any]:
+        """Take one step, or all steps of a list of batches.
+
+        Returns:
+            ``steps``: for each step its metrics and learning rate; and of a single one its loss.
+        """
+        if isinstance(batch, list):
+            return {"steps": [self._optimise(one) for one in batch]}
+        rate = self._learning_rate()
+        loss, metrics = self.compute_loss(batch)
+        return {"loss": loss, "steps": [{"lr": rate, **metrics}]}
+
+    def _learning_rate(self) -> float:
+        rate: float = self.trainer.optimizers[0].param_groups[0]["lr"]
+        return rate
+
+    def _optimise(self, batch: Batch) -> dict[str, Any]:
+        """Do for a batch what Lightning does in automatic optimisation, with the same numbers."""
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)
+        rate = self._learning_rate()
+        optimizer.zero_grad()
+        loss, metrics = self.compute_loss(batch)
+        self.manual_backward(loss)
+        optimizer.step()
+        for scheduler in self.find_schedulers():
+            scheduler.step()
+        return {"lr": rate, **metrics}
+
+    def find_schedulers(self) -> list[LambdaLR]:
+        """Return what the schedule was made into; a callback may have put its own in its place."""
+        schedulers = [config.scheduler for config in self.trainer.lr_scheduler_configs]
+        return [s for s in schedulers if isinstance(s, LambdaLR)]
+
+    def log_counters(self) -> None:
+        """Log epoch and step of what else is logged now; Lightning would count lists of batches."""
+        if not self.automatic_optimization:
+            counters = {"epoch": self.trainer.current_epoch, "step": self.trainer.global_step - 1}
+            self.log_dict({key: float(value) for key, value in counters.items()})
+
+    def count_steps(self) -> tuple[int, int]:
+        """Return the number of training steps of an epoch, and of the whole training."""
+        trainer = self.trainer
+        num_steps = trainer.estimated_stepping_batches
+        if num_steps == float("inf"):
+            raise ConfigError("model.schedule needs an end: set --trainer.max_epochs or max_steps.")
+        if self.automatic_optimization:
+            # Asking for the number of all steps has set the number of an epoch's batches.
+            batches = int(trainer.num_training_batches)
+            return -(-batches // trainer.accumulate_grad_batches), int(num_steps)
+        # Lightning has counted lists, and nothing but max_epochs sets an end.
+        steps_per_epoch: int = trainer.datamodule.steps_per_epoch  # type: ignore[attr-defined]  # set by a connector
+        assert trainer.max_epochs is not None
+        return steps_per_epoch, steps_per_epoch * trainer.max_epochs
+
+
+def find_steps_per_execution(
+    configured: int | None,
+    trainer: Any,
+    callbacks: Iterable[pl.Callback],
+    *,
+    needs_closure: bool,
+) -> int:
+    """Decide how many steps run as one.
+
+    Args:
+        configured: What ``data.steps_per_execution`` says; None for as many as are useful.
+        trainer: The settings of the trainer.
+        callbacks: The user's own callbacks.
+        needs_closure: Whether a step of the optimiser evaluates the loss several times.
+
+    Raises:
+        ConfigError: More than one is configured, and something does not allow it.
+    """
+    if configured == 1:
+        return 1
+    obstacles = [*_obstacles(trainer, callbacks)]
+    if needs_closure:
+        obstacles.append("model.optimizer, whose step evaluates the loss several times,")
+    if configured is None:
+        return 1 if obstacles else STEPS_AT_ONCE
+    if obstacles:
+        raise ConfigError(
+            f"data.steps_per_execution is {configured}, which {obstacles[0]} does not allow: "
+            "it needs every single step. Leave one of the two out."
+        )
+    return configured
+
+
+def _obstacles(trainer: Any, callbacks: Iterable[pl.Callback]) -> Iterator[str]:
+    """Name the settings that need one step at a time."""
+    for key, neutral in [(key, s.neutral) for key, s in SETTINGS.items() if s.neutral]:
+        value = trainer[key.removeprefix("trainer.")]
+        # 1 is one batch where 1.0 is all of them.
+        if not any(type(value) is type(other) and value == other for other in neutral):
+            yield f"{key} {value}"
+    for callback in callbacks:
+        # Timer only looks at the clock, and may do so less often.
+        watches = not isinstance(callback, Timer) and any(
+            is_overridden(hook, callback, pl.Callback) for hook in _BATCH_HOOKS
+        )
+        if watches or isinstance(callback, _NEED_SINGLE_STEPS):
+            yield f"the callback {type(callback).__name__}"
