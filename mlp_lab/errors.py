@@ -9,7 +9,7 @@ _MOST_NAMES_LISTED = 12
 
 
 class MLPLabError(Exception):
-    """Say in one or two sentences which setting, what came, what is allowed and what to do.
+    """Explain in one or two sentences which setting, what came, what is allowed and what to do.
 
     Attributes:
         exit_code: What the command line ends with: 2 for what needs fixing in the command or its
@@ -28,7 +28,7 @@ class DatasetNotFoundError(MLPLabError, FileNotFoundError):
 
 
 class ChecksumError(MLPLabError, OSError):
-    """A file whose content is not what its kind or its checksum says."""
+    """A file whose content does not match its kind or its checksum."""
 
 
 class EmptyClassError(MLPLabError, ValueError):
@@ -68,14 +68,14 @@ class WriteError(MLPLabError, OSError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, its kind where it says nothing.
+    """Return the first line of an error's message, its kind where it has none.
 
     Example:
         >>> first_line(ValueError("no good")), first_line(KeyboardInterrupt())
         ('no good', 'KeyboardInterrupt')
     """
-    said = str(error).strip()
-    return said.splitlines()[0] if said else type(error).__name__
+    message = str(error).strip()
+    return message.splitlines()[0] if message else type(error).__name__
 
 
 class MLPLabWarning(UserWarning):
@@ -83,7 +83,7 @@ class MLPLabWarning(UserWarning):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Say which known word is meant, or list the known ones where none is near.
+    """Suggest the known word that is meant, or list the known ones where none is near.
 
     Example:
         >>> did_you_mean("hors", ["cat", "horse"])
@@ -100,17 +100,17 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def explain_out_of_memory(error: BaseException) -> str | None:
-    """Say in a sentence that memory ran out; None where it was something else.
+    """Explain in a sentence that memory ran out; None where it was something else.
 
     Example:
         >>> explain_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."))
         'Memory ran out: 2.00 GiB more were wanted. Try a smaller net, or fewer samples at once.'
     """
-    said = str(error)
+    message = str(error)
     if not isinstance(error, MemoryError) and not re.search(
-        r"out of memory|can't allocate memory|not enough memory", said
+        r"out of memory|can't allocate memory|not enough memory", message
     ):
         return None
-    wanted = re.search(r"allocate (\d+(?:\.\d+)?)\.? (\w+)", said)
+    wanted = re.search(r"allocate (\d+(?:\.\d+)?)\.? (\w+)", message)
     more = f"{wanted[1]} {wanted[2]} more were wanted" if wanted else "no more was to be had"
     return f"Memory ran out: {more}. Try a smaller net, or fewer samples at once."

@@ -24,14 +24,14 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
         storage_options: object = None,
     ) -> None:
         """Write to ``path``, whole or not at all."""
-        # Writing to a file itself, PyTorch tells of a full disk in no way that can be relied on.
+        # Writing to a file itself, PyTorch reports a full disk in no reliable way.
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         write_bytes(Path(path), buffer.getbuffer())
 
 
 State = dict[str, Any]
-"""What a ModelCheckpoint knows of the files that it has written, and will delete."""
+"""The files that a ModelCheckpoint has written, and will delete, with their scores."""
 
 _PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 

@@ -1,4 +1,4 @@
-"""What training says on the console: a live bar in a terminal, and one line for each epoch."""
+"""A training on the console: a live bar in a terminal, and one line for each epoch."""
 
 import sys
 from typing import Any
@@ -18,9 +18,9 @@ class EpochLines(pl.Callback):
     """Print one line at the end of each epoch.
 
     Args:
-        step_metrics: Knows the means over the epoch's steps.
-        stopwatch: Knows how long the epoch took.
-        best: Knows whether the epoch is the best so far; it is asked before it writes.
+        step_metrics: Has the means over the epoch's steps.
+        stopwatch: Has the seconds of the epoch.
+        best: Decides whether the epoch is the best so far.
     """
 
     def __init__(
@@ -36,10 +36,10 @@ class EpochLines(pl.Callback):
         self._validated = False
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Ask whether this is the best so far; checkpoints are written after that."""
+        """Find out whether this is the best so far; checkpoints are written after that."""
         self._validated = True
         score = trainer.callback_metrics.get(self.best.monitor or "")
-        # All processes must ask, since they decide together.
+        # In all processes, since they decide together.
         self._is_best = score is not None and self.best.check_monitor_top_k(trainer, score)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -58,7 +58,7 @@ class EpochLines(pl.Callback):
         )
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Say why a training ended before its time."""
+        """Print why a training ended before its time."""
         for callback in trainer.callbacks if trainer.is_global_zero else []:  # type: ignore[attr-defined]  # set by a connector
             if isinstance(callback, EarlyStopping) and callback.stopping_reason_message:
                 reason = callback.stopping_reason_message.removesuffix(
@@ -99,7 +99,7 @@ class EpochBar(RichProgressBar):
     def get_metrics(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
-        """Leave out the version, which the last line of the command says."""
+        """Leave out the version, which the last line of the command names."""
         metrics = super().get_metrics(trainer, pl_module)
         metrics.pop("v_num", None)
         return metrics
@@ -116,7 +116,7 @@ def progress_bars() -> list[pl.Callback]:
 
 
 def _metrics_text(metrics: dict[str, float], stage: str) -> str:
-    """Say the metrics of a stage, the loss first."""
+    """Format the metrics of a stage, the loss first."""
     prefix = f"{stage}/"
     own = {k.removeprefix(prefix): v for k, v in metrics.items() if k.startswith(prefix)}
     return f"{stage}: " + " ".join(f"{k} {own[k]:.4f}" for k in sorted(own, reverse=True))

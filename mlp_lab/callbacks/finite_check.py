@@ -11,17 +11,17 @@ from mlp_lab.errors import DivergenceError
 
 
 class FiniteCheck(pl.Callback):
-    """Look at the metrics and all weights before checkpoints are written.
+    """Check the metrics and all weights before checkpoints are written.
 
-    The loss of every step is looked at by StepMetrics, which reads it off the device anyway.
+    The loss of every step is checked by StepMetrics, which reads it off the device anyway.
     """
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look before best.ckpt is written, which can be within an epoch."""
+        """Check before best.ckpt is written, which can be within an epoch."""
         _require_finite(trainer, pl_module, f"in epoch {trainer.current_epoch + 1}")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look before last.ckpt is written."""
+        """Check before last.ckpt is written."""
         _require_finite(trainer, pl_module, f"after epoch {trainer.current_epoch + 1}")
 
 

@@ -8,13 +8,14 @@ from mlp_lab.tasks import Task
 
 
 class OverfitCheck(pl.Callback):
-    """Switch dropout and label smoothing off, and say at the end whether the batch was learnt.
+    """Switch dropout and label smoothing off, and judge at the end whether the batch was learnt.
 
     Args:
-        step_metrics: Knows the last epoch's metrics.
+        step_metrics: Has the last epoch's metrics.
 
     Attributes:
         passed: Whether they reached the goals of the task.
+        verdict: The same in a sentence, with the numbers.
     """
 
     def __init__(self, step_metrics: StepMetrics) -> None:

@@ -1,4 +1,4 @@
-"""predictions.csv: what the net says of every sample."""
+"""predictions.csv: what the net predicts for every sample."""
 
 import csv
 import math
@@ -17,11 +17,11 @@ from mlp_lab.files.plain_text import as_cell
 
 
 class PredictionsFile(BasePredictionWriter):
-    """Write a row for each sample: its place, its label, and what the net says.
+    """Write a row for each sample: its place, its label, and what the net predicts.
 
     The place is the sample's index in its part of the source, and its file where it has its own.
     Of classes the label and the predicted class are names, confidence is the probability of the
-    predicted one, and the probabilities of all follow; of numbers all of them are written.
+    predicted one, and the probabilities of all follow; of targets all of them are written.
 
     Args:
         path: The file.
@@ -43,9 +43,9 @@ class PredictionsFile(BasePredictionWriter):
         assert isinstance(datamodule, LabDataModule)
         outputs = torch.cat(list(predictions))
         samples = datamodule.predict_subset()
-        samples = samples.at(torch.arange(len(outputs)))  # of which some may have been asked for
+        samples = samples.at(torch.arange(len(outputs)))  # a limit may leave some out
         if datamodule.num_targets:
-            columns = number_columns(outputs, samples.labels)
+            columns = target_columns(outputs, samples.labels)
         else:
             columns = class_columns(outputs, samples.labels, datamodule.class_names)
         write_predictions(self.path, samples, columns)
@@ -56,7 +56,7 @@ Columns = list[tuple[str, Iterable[object]]]
 
 
 def class_columns(probabilities: Tensor, labels: Tensor, class_names: Sequence[str]) -> Columns:
-    """Return what is said of classes.
+    """Return the columns of classes.
 
     Shape:
         probabilities ``(N, K)``; labels ``(N,)``, -1 where the class is not known.
@@ -70,8 +70,8 @@ def class_columns(probabilities: Tensor, labels: Tensor, class_names: Sequence[s
     ]
 
 
-def number_columns(outputs: Tensor, targets: Tensor) -> Columns:
-    """Return what is said of numbers, outputs and targets ``(N, T)``."""
+def target_columns(outputs: Tensor, targets: Tensor) -> Columns:
+    """Return the columns of targets and their predictions, ``(N, T)`` each."""
     columns: Columns = []
     for number in range(outputs.shape[1]):
         which = f"_{number + 1}" if outputs.shape[1] > 1 else ""
@@ -86,7 +86,7 @@ def write_predictions(path: Path, samples: SampleSubset, columns: Columns) -> No
     Args:
         path: The file.
         samples: What was predicted.
-        columns: What was said of each, in their order.
+        columns: What was predicted for each, in their order.
     """
     rows = samples.indices.tolist()
     table: Columns = [("index", rows), *columns]

@@ -13,7 +13,7 @@ class SWAWeightAveraging(WeightAveraging):
     """Average the weights that the last epochs end with; before that, keep them as they are.
 
     Lightning's own StochasticWeightAveraging puts its average into no checkpoint, so neither the
-    best epoch nor the test would know of it. The learning rate stays the schedule's.
+    best epoch nor the test would see it. The learning rate stays the schedule's.
 
     Args:
         start_epoch: The first epoch whose weights are averaged, counted from 1.

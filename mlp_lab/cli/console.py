@@ -1,4 +1,4 @@
-"""What the console shall not show: adverts, and warnings that nobody can act on."""
+"""The console: tables, and no adverts or warnings that nobody can act on."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ def quieten() -> None:
     """Keep adverts, and warnings that nobody can act on, off the console; show our own plainly."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # somebody asked for it
+    logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # configured on purpose
     for advert in (
         ".*does not have many workers.*",  # batches come from memory by one index operation
         ".*isinstance.treespec, LeafSpec.*",  # Lightning 2.6 with torch 2.14
@@ -52,13 +52,13 @@ def print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     table = Table(*columns, title=title, title_justify="left")
     for row in rows:
         table.add_row(*(Text(as_shown(_four_digits(row[key]))) for key in columns))
-    # Where it goes to a file there is no width to keep to.
+    # A file has no width to keep to.
     Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
 
 
 def print_table(title: str, rows: Mapping[str, Any]) -> None:
     """Print a table of names and values, numbers with four digits."""
-    # Imported before Lightning, rich would be first to say Optional[Union[float, int]]; Python then
+    # Imported before Lightning, rich would be first to use Optional[Union[float, int]]; Python then
     # gives Lightning's Optional[Union[int, float]] the same object, and the parser reads 1 as 1.0.
     from rich.console import Console
     from rich.table import Table

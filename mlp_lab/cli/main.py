@@ -25,7 +25,7 @@ USAGE_ERROR = 2
 
 @dataclass(frozen=True)
 class Command:
-    """What the help says of a command, and where the function is that runs it.
+    """What ``mlp-lab --help`` prints of a command, and the module of the function that runs it.
 
     The function has the name of the command, takes the words behind it, and returns the exit code.
     """
@@ -39,12 +39,12 @@ COMMANDS = {
     "fit": Command("train, then test the best checkpoint", "training"),
     "validate": Command("score a run's checkpoint on validation", "training"),
     "test": Command("score a run's checkpoint on the test set", "training"),
-    "predict": Command("write what a run's checkpoint says of each sample", "training"),
+    "predict": Command("write what a run's checkpoint predicts for each sample", "training"),
     "stats": Command("count, measure and draw a data set", "data"),
     "prepare": Command("write a data set with its split as one file", "data"),
     "export": Command("write a run's best net as one file: onnx, pth", "export"),
     "infer": Command("use a model file on images and arrays", "infer"),
-    "report": Command("tell one run's story, or compare many", "report"),
+    "report": Command("report one run, or compare many", "report"),
     "sweep": Command("fit a grid of settings and seeds", "sweep"),
     "scratch": Command("the same networks by hand: regression, binary", "scratch"),
 }
@@ -75,7 +75,7 @@ def main(args: Sequence[str] | None = None) -> int:
     if command == "fit" and not rest:
         return _report(
             "fit what? Try mlp-lab fit --config configs/quickstart.yaml, which needs no download, "
-            "or configs/base.yaml, which also says what is not typed."
+            "or configs/base.yaml, whose settings are also the defaults."
         )
     try:
         check_configs(rest)
@@ -117,7 +117,7 @@ def _run(command: str, words: Sequence[str]) -> int:
 
 
 def _prepare_streams() -> None:
-    """Let nothing that is printed fail: where a stream is closed, or a file's name is no text."""
+    """Keep printing from failing where a stream is closed, or a file's name is no text."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # for good

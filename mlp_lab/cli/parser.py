@@ -138,9 +138,9 @@ class LabCLI(LightningCLI):
             parser.link_arguments(f"data.{key}", f"model.init_args.{key}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parse, and say what is wrong in one sentence."""
-        # A dictionary that looks like a class stays one, unless the user has said it.
-        # What the parser denies by itself, it denies in earnest once there is a list of one's own.
+        """Parse; what is wrong is one sentence."""
+        # A dictionary that looks like a class stays one, unless the user has typed it.
+        # What the parser denies by default, it enforces once there is a list of one's own.
         set_parsing_settings(
             instantiate_subclass_spec_in_any=self.invocation.origin.trusted,
             import_path_denylist=["torch.hub"],

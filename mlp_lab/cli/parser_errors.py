@@ -1,4 +1,4 @@
-"""Turn what the parser of jsonargparse says into one sentence, with a guess at what was meant."""
+"""Turn an error of jsonargparse into one sentence, with a guess at what was meant."""
 
 import inspect
 import re
@@ -16,11 +16,11 @@ _KNOWN_FROM_ELSEWHERE = {"input_shape", "num_outputs", "num_classes", "num_targe
 def explain_parser_error(
     message: str, options: Iterable[str], positions: Mapping[str, type]
 ) -> str:
-    """Say which setting is wrong, what came and what is allowed.
+    """Explain which setting is wrong, what came and what is allowed.
 
     Args:
-        message: What the parser says.
-        options: All settings that the parser knows, such as ``data.batch_size``.
+        message: The parser's message.
+        options: All settings of the parser, such as ``data.batch_size``.
         positions: The settings that name a class, and the base class of what they may name.
     """
     text = " ".join(message.split())
@@ -78,7 +78,7 @@ def _unknown_setting(name: str, options: Iterable[str]) -> str:
 
 
 def _name_type(type_: str) -> str:
-    """Say a type as a user would."""
+    """Name a type as a user would."""
     if found := re.fullmatch(r"typing\.Literal\[(.+)\]", type_):
         return f"one of {found[1]}"
     if found := re.fullmatch(r"<class '(?:.*\.)?(\w+)'>", type_):

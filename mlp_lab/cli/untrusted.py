@@ -1,4 +1,4 @@
-"""What a configuration that nobody typed may say: that of a run directory or a checkpoint is data.
+"""What a configuration may hold that nobody typed: that of a run or a checkpoint is data.
 
 Each setting that names a class has a list of the classes it may name; all other values are plain
 ones of the setting's type. Nothing is imported, and no text is read as anything but text.
@@ -59,7 +59,7 @@ _CALLBACKS = frozenset(
     }
 )
 _LOGGERS = frozenset({MLflowTracker, NeptuneLogger, WandbTracker})
-# Where a callback or logger writes to or sends what it knows; a resumed run would.
+# Where a callback or logger writes or sends to; a resumed run would.
 _PLACES = frozenset({"dirpath", "tracking_uri", "project", "entity"})
 _MOST_VALUES = 5000
 # Names that stand for an object which the trainer makes.
@@ -87,7 +87,7 @@ def check_untrusted(config: Mapping[str, Any], origin: str, *, resumes: bool) ->
 
     Raises:
         ConfigError: It names a class that its setting has no use for, gives a value that is not a
-            plain one of the setting's type, or says where to write.
+            plain one of the setting's type, or names a place to write to.
     """
     try:
         _Check(resumes=resumes).settings(config)
@@ -114,7 +114,7 @@ class _Check:
                 case _ if key in _OTHERS:
                     self.value(value, _OTHERS[key], key)
                 case (("run_dir" | "ckpt_path" | "out" | "trust"), (None | False)):
-                    pass  # an older run says so
+                    pass  # written by older versions
                 case _:
                     raise _NotAllowedError(f"sets {key} to {_short(value)}, which is no setting.")
 
@@ -122,7 +122,7 @@ class _Check:
         known = _parameters(owner)
         for name, value in given.items():
             place = f"{key}.{name}"
-            if value is None:  # so the parser says what is not set, of base classes' arguments too
+            if value is None:  # unset in the parser's dump, arguments of base classes too
                 continue
             if name not in known:
                 raise _NotAllowedError(f"sets {place}, which {owner.__name__} does not have.")
@@ -139,7 +139,7 @@ class _Check:
 
     def value(self, value: object, annotation: Any, key: str) -> None:
         if value is None:
-            return  # each constructor knows which of its arguments may be null
+            return  # each constructor checks which of its arguments may be null
         if isinstance(value, list) and len(value) > _MOST_VALUES:  # the parser's time squares
             raise _NotAllowedError(
                 f"gives {key} {len(value):,} values; {_MOST_VALUES:,} are the most."

@@ -17,7 +17,7 @@ _Hook = Callable[["sys.UnraisableHookArgs"], object]
 
 
 class Interrupted(BaseException):
-    """The process was asked to end.
+    """The process was told to end by a signal.
 
     Not a KeyboardInterrupt, which Lightning would turn into exit code 1.
 
@@ -32,7 +32,7 @@ class Interrupted(BaseException):
 
 
 def exit_code(signum: int) -> int:
-    """Return what shells say of a process that a signal ended."""
+    """Return the exit code of a process that a signal ended, as shells have it."""
     return 128 + signum
 
 
@@ -56,7 +56,7 @@ class _Delivery:
 
     def __init__(self, *, ends_at_second: bool) -> None:
         self._ends_at_second = ends_at_second
-        self._asked = False
+        self._raised = False
         self._tries = 0
         self._comes_again = False
         hook = sys.unraisablehook
@@ -66,7 +66,7 @@ class _Delivery:
     def deliver(self, signum: int, frame: FrameType | None) -> None:
         """Handle a signal."""
         self._comes_again = False
-        if self._asked:
+        if self._raised:
             if self._ends_at_second:
                 os._exit(exit_code(signum))
             return
@@ -74,7 +74,7 @@ class _Delivery:
             self._tries += 1
             self._try_again(signum)
             return
-        self._asked = True
+        self._raised = True
         raise Interrupted(signum)
 
     def deliver_again(self, lost: "sys.UnraisableHookArgs") -> None:
@@ -82,13 +82,13 @@ class _Delivery:
         if not isinstance(lost.exc_value, Interrupted):
             self._hook_before(lost)
             return
-        self._asked = False
+        self._raised = False
         self._try_again(lost.exc_value.signum)
 
     def _try_again(self, signum: int) -> None:
         def interrupt() -> None:
             time.sleep(_SECONDS_TO_NEXT_TRY)
-            if self._comes_again:  # else somebody has asked once more
+            if self._comes_again:  # else another signal came meanwhile
                 _thread.interrupt_main(signal.Signals(signum))
 
         self._comes_again = True

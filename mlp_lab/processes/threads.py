@@ -2,6 +2,10 @@
 
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 
 def count_cores() -> int:
@@ -10,7 +14,17 @@ def count_cores() -> int:
 
 
 def describe_threads() -> dict[str, int]:
-    """Say what the bits of a sum depend on."""
+    """Return what the last bits of a sum depend on."""
     import torch  # a sweep counts cores without it
 
     return {"threads": torch.get_num_threads(), "cores": count_cores()}
+
+
+def device_name(device: "torch.device") -> str:
+    """Return the GPU's name, or the kind of device with its threads."""
+    import torch  # as above
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{device.type}, {threads} thread{'s' if threads > 1 else ''}"

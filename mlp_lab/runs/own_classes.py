@@ -86,7 +86,7 @@ def typed_settings(flags: Sequence[str]) -> dict[str, Any]:
         if not equals and not following.startswith("--"):
             equals, value = "=", following
         if key.startswith("--") and equals:
-            with contextlib.suppress(yaml.YAMLError):  # the parser will say so
+            with contextlib.suppress(yaml.YAMLError):  # the parser explains it
                 key = key[2:].rstrip("+")
                 settings[key.replace(".init_args", "").removesuffix(".class_path")] = (
                     yaml.safe_load(value)

@@ -1,4 +1,4 @@
-"""What a run leaves beside its checkpoints: written, still missing, or all there. No torch."""
+"""The results of a run beside its checkpoints: written, missing, or complete. No torch."""
 
 import contextlib
 import warnings
@@ -35,7 +35,7 @@ class Results:
         """Make a file; where that fails it is a warning, and the others are still made.
 
         A file that the disk does not take is missing. One that cannot be, because a net cannot be
-        exported or its numbers cannot be drawn, is not asked for again.
+        exported or its numbers cannot be drawn, is not expected again.
         """
         name = path.relative_to(self.directory).as_posix()
         try:
@@ -60,13 +60,13 @@ class Results:
             if path.is_file()
         }
         before = set(_names(run.read_manifest()))
-        there = {name for name in before if (run.dir / name).is_file()}
-        if lost := before - there - self.missing.keys():
+        found = {name for name in before if (run.dir / name).is_file()}
+        if lost := before - found - self.missing.keys():
             text = f"{', '.join(sorted(lost))} of {str(run.dir)!r} cannot be written again."
             warnings.warn(text, MLPLabWarning, stacklevel=2)
         run.end(
             "incomplete" if self.missing else "finished",
-            results=sorted((there | self.written | checkpoints) - self.missing.keys()),
+            results=sorted((found | self.written | checkpoints) - self.missing.keys()),
             missing=sorted(self.missing),
             config_sha256=hash_file(run.config_path),
         )
@@ -95,8 +95,8 @@ def is_complete(run: Run) -> bool:
     names = _names(manifest)
     is_unchanged = manifest.get("config_sha256") == hash_file(run.config_path)
     # An overfit check has no figures of a test, and is never gone on with.
-    there = "metrics.json" in names and all((run.dir / name).is_file() for name in names)
-    return is_unchanged and there
+    is_whole = "metrics.json" in names and all((run.dir / name).is_file() for name in names)
+    return is_unchanged and is_whole
 
 
 def _names(manifest: Mapping[str, Any]) -> list[str]:
@@ -109,7 +109,7 @@ def _has_configured_results(run: Run) -> bool:
     """Whether a run of version 0.1, which kept no account, has all that its settings ask for."""
     try:
         config = load_yaml(run.config_path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):  # said where it is read
+    except (OSError, ValueError, yaml.YAMLError):  # explained where it is read
         return False
     settings = config if isinstance(config, dict) else {}
     return (

@@ -41,18 +41,22 @@ def open_run(job: Job) -> Iterator[Run | None]:
     if job.trainer.fast_dev_run:
         yield None
         return
-    run = _take_over(job) or _create(job)
+    config = yaml.safe_dump(job.config, sort_keys=False, allow_unicode=True, width=100)
+    resumed = job.origin.run if job.origin.resumes else None
+    run = resumed or Run.create(
+        job.settings.runs_dir, job.settings.experiment, config, manifest=describe_threads()
+    )
     lock = run.lock()
     keep_to(run.dir)
     try:
-        if job.origin.resumes:
+        if resumed:
             remove_leftovers(run.dir)
-            write_text(run.config_path, _format_config(job))
-        if job.origin.trusted:
+            write_text(run.config_path, config)
+        if not resumed or job.origin.trusted:
             remember(run, job.origin.own_modules)
         yield run
     except ConfigError:
-        if "status" not in run.read_manifest() and not job.origin.resumes:
+        if not resumed and "status" not in run.read_manifest():
             run.discard()  # its training has not begun
         raise
     finally:
@@ -96,7 +100,7 @@ def _restore_threads(run: Run) -> None:
     """
     began = run.read_manifest().get("threads")
     if not isinstance(began, int) or began == torch.get_num_threads():
-        return  # an older run does not say
+        return  # an older run does not record it
     cores = count_cores()
     if not 1 <= began <= cores:
         raise ConfigError(
@@ -117,7 +121,7 @@ def _load_data(job: Job) -> None:
 
 
 def _check_epochs(job: Job) -> None:
-    """Refuse a checkpoint that fits another net, or has all the epochs that are asked for."""
+    """Refuse a checkpoint that fits another net, or has all the epochs that are configured."""
     origin = job.origin
     if origin.checkpoint is None:
         return
@@ -129,20 +133,3 @@ def _check_epochs(job: Job) -> None:
             f"trainer.max_epochs is {job.trainer.max_epochs}, but {str(origin.checkpoint)!r} has "
             f"{epochs_done} epochs already. Raise --trainer.max_epochs."
         )
-
-
-def _take_over(job: Job) -> Run | None:
-    return job.origin.run if job.origin.resumes else None
-
-
-def _create(job: Job) -> Run:
-    return Run.create(
-        job.settings.runs_dir,
-        job.settings.experiment,
-        _format_config(job),
-        manifest=describe_threads(),
-    )
-
-
-def _format_config(job: Job) -> str:
-    return yaml.safe_dump(job.config, sort_keys=False, allow_unicode=True, width=100)

@@ -38,7 +38,9 @@ def supervise(trainer: pl.Trainer, run: Run | None) -> Iterator[None]:
                 print(f"interrupted; go on with: {resume_command(run)}", file=sys.stderr)
         elif run:
             Run(find_kept(run.dir)).end("failed")
-        raise stop or error from None
+        if stop and stop is not error:
+            raise stop from None
+        raise
     finally:
         for logger in run_loggers(trainer.loggers):
             logger.close()

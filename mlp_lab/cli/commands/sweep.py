@@ -80,24 +80,24 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def make_grid(words: argparse.Namespace, flags: list[str]) -> Grid:
-    """Put together what is typed and what a file says; what is typed wins."""
-    said: dict[str, Any] = {"config": [], "flags": [], "set": {}, "seeds": []}
+    """Combine what is typed with a grid file; what is typed wins."""
+    base: dict[str, Any] = {"config": [], "flags": [], "set": {}, "seeds": []}
     if words.grid is not None:
-        said |= read_grid(words.grid)
+        base |= read_grid(words.grid)
     pairs = list(map(parse_setting, words.set))
     if twice := [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]:
         raise ConfigError(f"set {twice[0]} is given twice; put all its values into one, as in a,b.")
-    seeds = said["seeds"] or [0] if words.seeds is None else parse_seeds(words.seeds)
+    seeds = base["seeds"] or [0] if words.seeds is None else parse_seeds(words.seeds)
     return Grid(
-        configs=[*said["config"], *words.config],
-        flags=[*said["flags"], *flags],
-        values=said["set"] | dict(pairs),
+        configs=[*base["config"], *words.config],
+        flags=[*base["flags"], *flags],
+        values=base["set"] | dict(pairs),
         seeds=seeds,
     )
 
 
 def run_sweep(sweep: SweepDir, jobs: int) -> int:
-    """Run what is still to be run, say how it goes, and compare."""
+    """Run the trials that are left, print how they go, and compare."""
     from mlp_lab.cli.commands.training import fit  # imports torch
 
     todo = [trial for trial in sweep.grid.trials() if not sweep.is_finished(trial)]
@@ -105,8 +105,10 @@ def run_sweep(sweep: SweepDir, jobs: int) -> int:
     print(f"sweep: {sweep.dir}: {num} trials, {num - len(todo)} of them done before")
     summaries = [read_summary(run.dir) for t in sweep.grid.trials() if (run := sweep.run_of(t))]
     done, failed = num - len(todo), []
-    here = jobs == 1 or len(todo) < 2
-    outcomes = run_here(sweep, todo, fit) if here else run_in_processes(sweep, todo, jobs, fit)
+    one_process = jobs == 1 or len(todo) < 2
+    outcomes = (
+        run_here(sweep, todo, fit) if one_process else run_in_processes(sweep, todo, jobs, fit)
+    )
     for trial, outcome in outcomes:
         done += 1
         begin = f"{done:>{len(str(num))}}/{num}  {trial.label}  "
@@ -117,8 +119,8 @@ def run_sweep(sweep: SweepDir, jobs: int) -> int:
             summary = read_summary(outcome.run)
             summaries.append(summary)
             score = say_number(summary.score, summary.number(summary.score)) or "not scored"
-            told = f"{begin}{summary.score} {score}  {outcome.seconds:.1f} s"
-            print(f"{told}{_best_so_far(summaries)}", flush=True)
+            result = f"{begin}{summary.score} {score}  {outcome.seconds:.1f} s"
+            print(f"{result}{_best_so_far(summaries)}", flush=True)
     if len(failed) < num:
         write_report(sweep.dir, None)
     for trial in failed:
@@ -127,7 +129,7 @@ def run_sweep(sweep: SweepDir, jobs: int) -> int:
 
 
 def _best_so_far(summaries: Sequence[RunSummary]) -> str:
-    """Say which is the best by validation of those that can be ranked with the last one."""
+    """Name the best by validation of those that can be ranked with the last one."""
     *_, last = summaries
     alike = [(s.number(s.score), s) for s in summaries if kind_of(s) == kind_of(last)]
     ranked = [(score, summary) for score, summary in alike if score is not None]
