@@ -1,5 +1,7 @@
 """plots/confusion.png, and confusion_before.png of the untrained net."""
 
+from functools import partial
+
 import lightning.pytorch as pl
 
 from mlp_lab.callbacks.result import PlotCallback, find_evaluation
@@ -32,7 +34,5 @@ class ConfusionMatrixPlot(PlotCallback):
         confusion = scores.confusion
         if confusion is not None:
             title = f"Confusion matrix on the test set {when}".rstrip()
-            self.plot(
-                *(trainer, name),
-                lambda: plot_confusion(confusion.numpy(), scores.class_names, title),
-            )
+            draw = partial(plot_confusion, confusion.numpy(), scores.class_names, title)
+            self.plot(trainer, name, draw)

@@ -1,5 +1,7 @@
 """plots/roc.png, precision_recall.png, reliability.png and class_scores.png."""
 
+from functools import partial
+
 import lightning.pytorch as pl
 
 from mlp_lab.callbacks.result import PlotCallback, find_evaluation
@@ -18,11 +20,9 @@ class CurvePlots(PlotCallback):
         """Plot both, where there are classes with enough samples."""
         evaluation = find_evaluation(pl_module)
         if evaluation and evaluation.roc.classes:
-            roc, precision_recall = evaluation.roc, evaluation.precision_recall
-            self.plot(trainer, "roc", lambda: plot_roc_curves(roc))
-            self.plot(
-                trainer, "precision_recall", lambda: plot_precision_recall_curves(precision_recall)
-            )
+            self.plot(trainer, "roc", partial(plot_roc_curves, evaluation.roc))
+            draw = partial(plot_precision_recall_curves, evaluation.precision_recall)
+            self.plot(trainer, "precision_recall", draw)
 
 
 class CalibrationPlot(PlotCallback):
@@ -33,7 +33,7 @@ class CalibrationPlot(PlotCallback):
         evaluation = find_evaluation(pl_module)
         calibration = evaluation.calibration if evaluation else None
         if calibration:
-            self.plot(trainer, "reliability", lambda: plot_calibration(calibration))
+            self.plot(trainer, "reliability", partial(plot_calibration, calibration))
 
 
 class ClassScoresPlot(PlotCallback):
@@ -48,7 +48,5 @@ class ClassScoresPlot(PlotCallback):
                 title: [scores[key] for scores in classes.values()]
                 for key, title in (("precision", "precision"), ("recall", "recall"), ("f1", "F1"))
             }
-            self.plot(
-                *(trainer, "class_scores"),
-                lambda: plot_class_bars(bars, [*classes], "score", "Scores of each class"),
-            )
+            draw = partial(plot_class_bars, bars, [*classes], "score", "Scores of each class")
+            self.plot(trainer, "class_scores", draw)

@@ -1,6 +1,7 @@
 """plots/net.png and weights.png."""
 
 import math
+from functools import partial
 
 import lightning.pytorch as pl
 
@@ -19,9 +20,9 @@ class NetPlots(PlotCallback):
         if not layers or not isinstance(pl_module, Task):
             return
         shape, title = pl_module.input_shape, type(pl_module.net).__name__
-        self.plot(trainer, "net", lambda: plot_net(shape, layers, title))
+        self.plot(trainer, "net", partial(plot_net, shape, layers, title))
         first = layers[0].weight.float().cpu().numpy()
         if first.ndim == 2 and len(shape) == 3:
             first = first.reshape(-1, *shape)
         if first.ndim == 4 and first.shape[1] in (1, 3) and math.prod(first.shape[2:]) > 1:
-            self.plot(trainer, "weights", lambda: plot_filters(first, "Weights of the first layer"))
+            self.plot(trainer, "weights", partial(plot_filters, first, "First-layer weights"))

@@ -1,6 +1,6 @@
 """plots/mistakes.png, surface.png, predictions.png and fit.png: single samples of the test set."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
@@ -42,7 +42,7 @@ class MistakesPlot(PlotCallback):
             )
         ]
         title = "Most confident mistakes on the test set"
-        self.plot(trainer, "mistakes", lambda: plot_mistakes(images, texts, title))
+        self.plot(trainer, "mistakes", partial(plot_mistakes, images, texts, title))
 
 
 def _worst_mistakes(probabilities: Tensor, labels: Tensor) -> Tensor:
@@ -63,21 +63,21 @@ class DecisionSurfacePlot(PlotCallback):
         if data.input_shape == (2,):
             test = data.subsets["test"]
             points, labels = test[torch.arange(min(len(test), _MAX_POINTS))]
-            shown = points.numpy(), labels.numpy(), evaluation.class_names
-            predict = _predict_places(pl_module)
-            self.plot(
-                *(trainer, "surface"),
-                lambda: plot_decision_surface(*shown, predict, "Decision surface"),
+            draw = partial(
+                plot_decision_surface,
+                points.numpy(),
+                labels.numpy(),
+                evaluation.class_names,
+                partial(_predict, pl_module),
+                "Decision surface",
             )
+            self.plot(trainer, "surface", draw)
 
 
-def _predict_places(task: ClassesTask) -> Callable[[NDArray[Any]], NDArray[np.floating]]:
-    def predict(places: NDArray[Any]) -> NDArray[np.floating]:
-        with torch.inference_mode():
-            inputs = torch.from_numpy(places).to(task.device)
-            return task.probabilities(task.eval()(inputs).float().cpu()).numpy()
-
-    return predict
+def _predict(task: ClassesTask, places: NDArray[Any]) -> NDArray[np.floating]:
+    with torch.inference_mode():
+        inputs = torch.from_numpy(places).to(task.device)
+        return task.probabilities(task.eval()(inputs).float().cpu()).numpy()
 
 
 class TargetPlots(PlotCallback):
@@ -90,7 +90,7 @@ class TargetPlots(PlotCallback):
             return
         outputs, targets = evaluation.outputs.numpy(), evaluation.labels.numpy()
         title = "Predicted and true targets of the test set"
-        self.plot(trainer, "predictions", lambda: plot_predictions(outputs, targets, title))
+        self.plot(trainer, "predictions", partial(plot_predictions, outputs, targets, title))
         if data and data.input_shape == (1,) and data.num_targets == 1:
             train, test = data.subsets["train"], data.subsets["test"]
             x, y = (part[:, 0].numpy() for part in train[torch.arange(len(train))])
@@ -98,4 +98,4 @@ class TargetPlots(PlotCallback):
             points = {"training samples": (x, y)}
             fit = {"prediction": (places, outputs[:, 0])}
             truth = {"test samples": (places, targets[:, 0])}
-            self.plot(trainer, "fit", lambda: plot_curve(points, "Fitted curve", fit, truth))
+            self.plot(trainer, "fit", partial(plot_curve, points, "Fitted curve", fit, truth))

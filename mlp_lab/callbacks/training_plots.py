@@ -1,6 +1,7 @@
 """plots/loss.png, acc.png and so on, learning_rate.png, and class_balance.png."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import lightning.pytorch as pl
 from matplotlib.figure import Figure
@@ -39,7 +40,7 @@ def _history(
     histories: Mapping[str, History], unit: str, title: str, best: float | None = None
 ) -> Callable[[], Figure]:
     shown = {name: history for name, history in histories.items() if len(history[1])}
-    return lambda: plot_history(shown, unit, title[0].upper() + title[1:], best=best)
+    return partial(plot_history, shown, unit, title[0].upper() + title[1:], best=best)
 
 
 class ClassBalancePlot(PlotCallback):
@@ -49,9 +50,6 @@ class ClassBalancePlot(PlotCallback):
         """Plot them, where there are classes."""
         data = find_data(trainer)
         if data and data.num_classes:
-            counts, names = data.counts_of_steps(), data.class_names
-            title = "Samples of each class"
-            self.plot(
-                *(trainer, "class_balance"),
-                lambda: plot_class_bars(counts, names, "samples", title),
-            )
+            counts, title = data.counts_of_steps(), "Samples of each class"
+            draw = partial(plot_class_bars, counts, data.class_names, "samples", title)
+            self.plot(trainer, "class_balance", draw)
