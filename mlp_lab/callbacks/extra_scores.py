@@ -11,7 +11,7 @@ from mlp_lab.data import Part, SampleSubset
 from mlp_lab.evaluation.evaluation import Scores
 from mlp_lab.runs.run import read_json
 from mlp_lab.tasks import Task
-from mlp_lab.tasks.task import ScoredOn, add_totals
+from mlp_lab.tasks.scoring import ScoredOn, add_totals
 
 
 class UntrainedScores(pl.Callback):

@@ -1,4 +1,4 @@
-"""What every task does: normalise, forward, one shared step, and sums that add up to metrics."""
+"""What every task does: normalise, forward, loss, optimiser and schedule, and describe itself."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -12,13 +12,11 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from mlp_lab.data import Batch, LabDataModule
-from mlp_lab.data.source import batches_of
 from mlp_lab.errors import ConfigError
-from mlp_lab.evaluation.evaluation import Evaluation, Gatherer, Scores, TrainingTime
+from mlp_lab.evaluation.evaluation import TrainingTime
 from mlp_lab.files.plain_types import describe
 from mlp_lab.nets import Head, NetFactory, normalise, trains_on_one_sample
 from mlp_lab.tasks.loss import LossFactory, describe_loss, make_loss, make_scoring_loss
-from mlp_lab.tasks.multi_step import MultiStepModule
 from mlp_lab.tasks.optimizer import (
     Decayed,
     OptimizerFactory,
@@ -27,18 +25,13 @@ from mlp_lab.tasks.optimizer import (
     needs_closure,
 )
 from mlp_lab.tasks.schedule import Schedule
-
-Stage = Literal["val", "test"]
+from mlp_lab.tasks.scoring import ScoringModule
 
 CompileMode = Literal["default", "reduce-overhead", "max-autotune"]
 """Modes of torch.compile; ``reduce-overhead`` records CUDA graphs on a GPU."""
 
 Goal = tuple[Literal["under", "at least"], float]
 """What a metric must reach."""
-
-
-ScoredOn = Literal["test_before", "train_eval"]
-"""The test set before training, and the training set without augmentation or dropout."""
 
 
 @dataclass(frozen=True)
@@ -54,28 +47,22 @@ class LoadedWeights:
     metrics: Mapping[str, float]
 
 
-class Task(MultiStepModule, ABC):
+class Task(ScoringModule, ABC):
     """Wrap a net with what it learns from and how it is scored; knows nothing of files or figures.
 
     Training returns the metrics of each step as tensors on the device, for a callback to collect.
-    Evaluation adds up sums over samples and divides once at the epoch's end, so a last small batch
-    counts by its size, and several processes give the same result as one.
 
     Attributes:
-        score: Metric that picks the best checkpoint, and stopping and plateau follow.
         score_mode: Whether the score is best at its ``max`` or ``min``.
         metric_names: What ``metrics_of`` gives, and what a reader calls it.
         overfit_goals: What the metrics of a batch must reach for it to be learnt by heart.
         head: How the net's outputs become probabilities.
         loss: What is descended, weighted and smoothed as asked for.
         scoring_loss: The same without weights and smoothing, for validation and test.
-        evaluation: What the last test found; None before one.
-        scores: What callbacks have scored beside it.
         training_time: How long it was trained; None where nobody measured it.
         loaded: The checkpoint that the weights come from; None for others.
     """
 
-    score: ClassVar[str]
     score_mode: ClassVar[Literal["min", "max"]]
     metric_names: ClassVar[Mapping[str, str]]
     overfit_goals: ClassVar[Mapping[str, Goal]]
@@ -107,12 +94,8 @@ class Task(MultiStepModule, ABC):
         trial = make_optimizer(optimizer, self.net.parameters(), may_fuse=False)
         self.optimizer_needs_closure = needs_closure(trial)
         self._optimizer_description = describe_optimizer(trial)
-        self.evaluation: Evaluation | None = None
-        self.scores: dict[ScoredOn, Scores] = {}
         self.training_time: TrainingTime | None = None
         self.loaded: LoadedWeights | None = None
-        self._totals: dict[str, Tensor] = {}
-        self._outputs, self._labels = Gatherer(), Gatherer()
         per_channel = (self.input_shape[0], *[1] * (len(self.input_shape) - 1))
         self.mean: Tensor
         self.register_buffer("mean", torch.zeros(per_channel))
@@ -138,18 +121,6 @@ class Task(MultiStepModule, ABC):
     @abstractmethod
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the metrics of a training batch besides its loss, as scalars."""
-
-    @abstractmethod
-    def batch_totals(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return sums over a batch that add up over batches and processes."""
-
-    def probabilities(self, outputs: Tensor) -> Tensor | None:
-        """Return the probability of each class, ``(N, K)``; None where there are no classes."""
-        return None
-
-    @abstractmethod
-    def metrics_of(self, totals: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Compute the metrics of an evaluation from its sums."""
 
     def normalise(self, inputs: Tensor) -> Tensor:
         """Scale bytes to 0..1, then channels to mean 0 and variance 1 over the training images.
@@ -208,68 +179,7 @@ class Task(MultiStepModule, ABC):
         metrics = {"loss": loss, **self.step_metrics(outputs, labels)}
         return loss, {f"train/{key}": value.detach() for key, value in metrics.items()}
 
-    def validation_step(self, batch: Batch | list[Batch], batch_idx: int) -> None:
-        """Add a batch, or each of a list, to the sums."""
-        for inputs, labels in batches_of(batch):
-            add_totals(self._totals, self.batch_totals(self(inputs), labels))
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Add a batch to the sums, computed in the weights' own precision as in an exported net."""
-        inputs, labels = batch
-        with torch.autocast(self.device.type, enabled=False):
-            outputs = self(inputs)
-            add_totals(self._totals, self.batch_totals(outputs, labels))
-        self._outputs.add(outputs.float())
-        self._labels.add(labels)
-
-    def on_validation_epoch_start(self) -> None:
-        """Start the sums anew."""
-        self._totals = {}
-
-    def on_test_epoch_start(self) -> None:
-        """Start the sums anew."""
-        self._totals = {}
-        self._outputs, self._labels = Gatherer(), Gatherer()
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the metrics of all validation samples, and let the schedule see the score."""
-        metrics = self._log_totals("val")
-        if self.trainer.state.fn == "fit":
-            self._observe_score(float(metrics[self.score.removeprefix("val/")]))
-        self.log_counters()
-
-    def on_test_epoch_end(self) -> None:
-        """Log the metrics of all test samples, and leave the evaluation."""
-        self._log_totals("test")
-        limit = self.trainer.limit_test_batches
-        outputs = self._outputs.of_all_processes()
-        self.evaluation = Evaluation(
-            **vars(self.scores_of(self._totals)),
-            outputs=outputs,
-            labels=self._labels.of_all_processes(),
-            probabilities=self.probabilities(outputs),
-            is_complete=type(limit) is float and limit == 1.0,  # 1 is one batch
-        )
-
-    def _log_totals(self, stage: Stage) -> dict[str, Tensor]:
-        reduce = self.trainer.strategy.reduce
-        self._totals = {key: reduce(value, reduce_op="sum") for key, value in self._totals.items()}
-        metrics = self.metrics_of(self._totals)
-        self.log_dict({f"{stage}/{key}": value for key, value in metrics.items()})
-        return metrics
-
-    def scores_of(self, totals: dict[str, Tensor]) -> Scores:
-        """Compute all scores from sums over samples."""
-        data = getattr(self.trainer, "datamodule", None)
-        confusion = totals["confusion"].cpu() if "confusion" in totals else None
-        if isinstance(data, LabDataModule):
-            class_names = data.class_names
-        else:
-            class_names = tuple(map(str, range(0 if confusion is None else len(confusion))))
-        metrics = {key: float(value) for key, value in self.metrics_of(totals).items()}
-        return Scores(metrics, class_names, confusion)
-
-    def _observe_score(self, score: float) -> None:
+    def observe_score(self, score: float) -> None:
         """Let a schedule that follows the score change the rate at once."""
         if self.schedule is None or self.trainer.sanity_checking:
             return
@@ -332,9 +242,3 @@ class Task(MultiStepModule, ABC):
         self.loaded = LoadedWeights(checkpoint["epoch"] + 1, dict(metrics))
         if self.schedule is not None and "schedule" in checkpoint:
             self.schedule.load_state_dict(checkpoint["schedule"])
-
-
-def add_totals(totals: dict[str, Tensor], parts: Mapping[str, Tensor]) -> None:
-    """Add the sums over a batch to those over the batches before it."""
-    for key, value in parts.items():
-        totals[key] = totals[key] + value if key in totals else value
