@@ -61,7 +61,7 @@ class Invocation:
 
 
 def read_words(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Tell which configurations and run are typed from all other words.
+    """Separate the configurations and the run that are typed from all other words.
 
     Raises:
         ConfigError: A flag lacks its value.
@@ -94,24 +94,40 @@ def read_invocation(command: Command, words: Sequence[str]) -> Invocation:
     """
     typed, flags = read_words(words)
     paths = [find_config(path) for path in typed.config]
-    configs = [str(path) for path in paths]
     contents = [read_config(path) for path in paths]
-    runs_dirs = [str(content["runs_dir"]) for content in contents if content.get("runs_dir")]
     directories = _directories(path.parent for path in paths)
     own_modules: dict[str, str] = {}
     for content in (*contents, typed_settings(flags)):
         own_modules |= import_own_classes(content, directories)
-    new = Invocation(configs, flags, Origin(own_modules=own_modules))
+    origin = Origin(own_modules=own_modules)
+    if _starts_from_run(command, typed, flags):
+        runs_dirs = [
+            Path(str(content["runs_dir"])) for content in contents if "runs_dir" in content
+        ]
+        runs_dir = _typed_runs_dir(flags) or (runs_dirs or [DEFAULT_RUNS_DIR])[-1]
+        run, checkpoint = _find_checkpoint(command, typed, runs_dir)
+        if run or checkpoint:
+            origin = _read_origin(command, typed, run, checkpoint, own_modules)
+    return Invocation([str(path) for path in paths], flags, origin)
+
+
+def _starts_from_run(command: Command, typed: argparse.Namespace, flags: Sequence[str]) -> bool:
+    """Whether a run is named, or the newest one is meant: not for help, nor for a look at data."""
     names = {word.split("=")[0] for word in flags}
-    names_run = typed.run_dir or typed.ckpt_path
-    if {"-h", "--help"} & names or ("--print_config" in names and not names_run):
-        return new
-    if command in ("stats", "prepare") and not names_run:
-        return new  # data need no run
-    runs_dir = _runs_dir(flags, Path(runs_dirs[-1]) if runs_dirs else DEFAULT_RUNS_DIR)
-    run, checkpoint = _find_checkpoint(command, typed, runs_dir)
-    if run is None and checkpoint is None:
-        return new
+    if names & {"-h", "--help"}:
+        return False
+    needs_none = command in ("stats", "prepare") or "--print_config" in names
+    return bool(typed.run_dir or typed.ckpt_path) or not needs_none
+
+
+def _read_origin(
+    command: Command,
+    typed: argparse.Namespace,
+    run: Run | None,
+    checkpoint: Path | None,
+    own_modules: dict[str, str],
+) -> Origin:
+    """Read the configuration of a run or checkpoint, and decide whether it is trusted."""
     config, place = _read_run_config(run, checkpoint)
     resumes = command == "fit" and typed.run_dir is not None
     trusted = True
@@ -125,9 +141,7 @@ def read_invocation(command: Command, words: Sequence[str]) -> Invocation:
         else:
             places = _directories(Path(file).parent for file in modules.values())
             own_modules |= import_own_classes(config, places)
-    return Invocation(
-        configs, flags, Origin(run, checkpoint, config, place, resumes, trusted, own_modules)
-    )
+    return Origin(run, checkpoint, config, place, resumes, trusted, own_modules)
 
 
 def _check_untrusted(
@@ -154,11 +168,11 @@ def _directories(first: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(path.absolute() for path in (*first, Path.cwd())))
 
 
-def _runs_dir(flags: list[str], default: Path) -> Path:
+def _typed_runs_dir(flags: list[str]) -> Path | None:
     """Return where to look for runs; the flag stays one of the parser's too."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--runs_dir", type=Path, default=default)
-    runs_dir: Path = parser.parse_known_args(flags)[0].runs_dir
+    parser.add_argument("--runs_dir", type=Path)
+    runs_dir: Path | None = parser.parse_known_args(flags)[0].runs_dir
     return runs_dir
 
 
