@@ -6,6 +6,7 @@ import lightning.pytorch as pl
 from matplotlib.figure import Figure
 
 from mlp_lab.callbacks.result import PlotCallback, find_data
+from mlp_lab.data.split import class_counts_by_step
 from mlp_lab.plots import plot_class_bars, plot_history
 from mlp_lab.runs.metrics_csv import History, column, epoch_means, read_rows
 from mlp_lab.tasks import Task
@@ -49,7 +50,7 @@ class ClassBalancePlot(PlotCallback):
         """Plot them, where there are classes."""
         data = find_data(trainer)
         if data and data.num_classes:
-            counts, names = data.counts_of_steps(), data.class_names
+            counts, names = class_counts_by_step(data), data.class_names
             title = "Samples of each class"
             self.plot(
                 *(trainer, "class_balance"),

@@ -1,4 +1,4 @@
-"""What can be counted in a data set: pure functions on tensors."""
+"""Statistics of a data set: pure functions on tensors."""
 
 import hashlib
 import math
@@ -61,7 +61,7 @@ def channel_mean_std(inputs: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         inputs: All inputs of the part.
-        indices: The rows that count: those of the training split alone.
+        indices: Rows of the training split; others would leak.
 
     Shape:
         inputs ``(N, C, ...)``, uint8 or floating; indices ``(n,)``; results ``(C,)`` float64.

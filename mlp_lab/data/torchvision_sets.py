@@ -42,13 +42,13 @@ class _TorchvisionSource(Source):
     @staticmethod
     @abstractmethod
     def to_tensors(dataset: Any) -> Samples:
-        """Take images ``(N, C, H, W)`` uint8 and labels ``(N,)`` int64 from what was read."""
+        """Return images ``(N, C, H, W)`` uint8 and labels ``(N,)`` int64 of a torchvision set."""
 
     def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
         """Read the official training and test part.
 
         Raises:
-            DatasetNotFoundError: The files are not there and were not or could not be fetched.
+            DatasetNotFoundError: The files are missing and were not or could not be fetched.
             ChecksumError: A file is damaged.
         """
         parts: dict[Part, Samples] = {}
@@ -68,7 +68,7 @@ class _TorchvisionSource(Source):
             with locked(directory):  # torchvision takes half-written files for whole ones
                 return self.reader(root, train=train, download=True)
         except (OSError, RuntimeError, ValueError, AssertionError, EOFError, KeyError) as error:
-            # torchvision says "Dataset not found" for files that are absent or fail their MD5.
+            # torchvision raises "Dataset not found" for files that are absent or fail their MD5.
             if "Dataset not found" in str(error):
                 raise DatasetNotFoundError(
                     f"No {self.name} files in '{directory}' and data.download is false. "
@@ -91,7 +91,7 @@ class _TorchvisionSource(Source):
             ) from error
 
     def _check(self, part: Part, samples: Samples, directory: Path) -> None:
-        """Hold the samples against the official facts; another count is worth a warning only."""
+        """Check the samples against the official facts; another count is only a warning."""
         labels = samples.labels
         if len(samples.inputs) != len(labels):
             raise ChecksumError(

@@ -13,7 +13,7 @@ from PIL import Image
 
 from mlp_lab.data import ImageFolder, LabDataModule
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, MLPLabWarning
-from mlp_lab.images import decode_image, look_at_image
+from mlp_lab.images import decode_image, read_image_shape
 from tests.conftest import CommandLine
 from tests.helpers.processes import finish, started
 
@@ -191,7 +191,7 @@ def test_modes(tmp_path: Path, mode: str, value: Any, expected: list[int] | None
         expected = [10, 20, 30]
     image.save(path)
     assert expected is not None
-    shape = look_at_image(path)
+    shape = read_image_shape(path)
     assert shape == (len(expected), 3, 4)
     assert decode_image(path, shape)[:, 2, 3].tolist() == expected
 
