@@ -90,7 +90,6 @@ def _check_sizes(data: "LabDataModule") -> None:
 
 
 def _check_regression(data: "LabDataModule") -> None:
-    """Refuse settings that only classes can have."""
     for key in ("imbalance", "resample", "class_weights"):
         if (value := getattr(data, key)) is not None:
             raise ConfigError(
@@ -105,7 +104,6 @@ def _check_regression(data: "LabDataModule") -> None:
 
 
 def _check_balance(data: "LabDataModule") -> None:
-    """Check imbalance, resampling and class weights."""
     for name, share in (data.imbalance or {}).items():
         if name not in data.class_names:
             raise ConfigError(

@@ -14,7 +14,7 @@ from mlp_lab.data.image_folder import read_unlabelled
 from mlp_lab.data.sampler import EpochSampler
 from mlp_lab.data.source import PARTS, Batch, Part, Samples, SampleSubset, Source, join_samples
 from mlp_lab.data.split import held_out_fractions, split_parts
-from mlp_lab.data.statistics import channel_mean_std, class_counts, class_weights, sha256
+from mlp_lab.data.statistics import channel_mean_std, class_weights, sha256
 from mlp_lab.seeding import generator, global_seed
 
 # Keeps what augmentation draws apart from what dropout draws in the same epoch.
@@ -120,7 +120,7 @@ class LabDataModule(pl.LightningDataModule):
 
     @property
     def validation_origin(self) -> str:
-        """What the validation samples are, for console, files and figures."""
+        """Origin of the validation samples, for console, files and figures."""
         if self.validate_on == "test":
             return "test set"
         return "own part" if "val" in self.source.parts else "held out of train"
@@ -160,7 +160,7 @@ class LabDataModule(pl.LightningDataModule):
         """Return how many samples of each class a split has, ``(K,)``."""
         if self.num_targets:
             return torch.empty(0, dtype=torch.long)
-        return class_counts(self.subsets[part].labels, self.num_classes)
+        return torch.bincount(self.subsets[part].labels, minlength=self.num_classes)
 
     def training_class_weights(self) -> Tensor:
         """Return the weight of each class in the training loss, ``(K,)``; ones by default."""
@@ -195,7 +195,7 @@ class LabDataModule(pl.LightningDataModule):
         return len(self._loader(self.subsets["train"], shuffle=True))
 
     def begin_epoch(self) -> None:
-        """Let augmentation draw anew, from (seed, epoch, process)."""
+        """Reseed augmentation from (seed, epoch, process)."""
         self._augment_generator = None
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
@@ -277,7 +277,7 @@ class LabDataModule(pl.LightningDataModule):
         )
 
     def _ordered_loader(self, subset: SampleSubset) -> DataLoader[Batch]:
-        """Load batches in order by PyTorch's own samplers, which Lightning looks into."""
+        """Load batches in order by PyTorch's own samplers, which Lightning inspects."""
         return DataLoader(
             dataset=subset,
             batch_size=self.batch_size,

@@ -100,11 +100,6 @@ class TensorFile(Source):
         }
 
     def _tensor(self, content: Mapping[str, Any], name: str) -> Tensor:
-        """Return an array of the file.
-
-        Raises:
-            ChecksumError: It is no array of numbers.
-        """
         array = content[name]
         is_plain = isinstance(array, Tensor) and array.layout == torch.strided
         if not is_plain or array.is_complex() or array.is_quantized:
@@ -116,7 +111,6 @@ class TensorFile(Source):
         return plain
 
     def _find_axes(self, x: Tensor) -> str:
-        """Return the layout of an array."""
         if self.layout != "auto":
             if len(self.layout) != x.ndim:
                 raise ConfigError(

@@ -142,7 +142,10 @@ class ImageFolder(Source):
             images = shared_array((len(files), *self._shape))
             kept = self._decode(paths, images)
             images = images if kept.all() else images[kept]
-        self._note_skipped(part, kept)
+        if num := int((~kept).sum()):
+            self.warn(
+                f"{num:,} of {len(kept):,} {part} images in '{self.path}' are broken: skipped."
+            )
         begin = len(str(self.path)) + 1  # relative_to would take a second for 100,000
         names = [str(paths[row])[begin:] for row in np.flatnonzero(kept)]
         return Samples(torch.from_numpy(images), labels[torch.from_numpy(kept)], names)
@@ -153,7 +156,7 @@ class ImageFolder(Source):
         """Map what was decoded before, or decode it now; and return which files could be read."""
         kept_path = cache.with_suffix(".kept.npy")
         cache.parent.mkdir(exist_ok=True)
-        with locked(cache.parent):  # others that want the same wait for it
+        with locked(cache.parent):  # other processes that decode the same wait for it
             if not cache.is_file():
                 self._write_cache(files, cache, kept_path)
             # Copy-on-write: PyTorch wants arrays to be writable, and nothing reaches the file.
@@ -175,7 +178,6 @@ class ImageFolder(Source):
                 np.save(file, kept)
 
     def _decode(self, files: Sequence[Path], images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Decode into ``images``; return which could be read."""
         return decode_images(
             files,
             images,
@@ -184,20 +186,13 @@ class ImageFolder(Source):
             title=f"decoding {self.path}",
         )
 
-    def _note_skipped(self, part: Part, kept: NDArray[np.bool_]) -> None:
-        """Warn of images that could not be read, and note their number."""
-        if num := int((~kept).sum()):
-            note = f"{num:,} of {len(kept):,} {part} images in '{self.path}' are broken: skipped."
-            self.notes.append(note)
-            warnings.warn(note, MLPLabWarning, stacklevel=2)
-
     def _key(self, files: Sequence[tuple[Path, int]]) -> str:
         """Hash names, sizes and times of the files, which show whether a folder has changed."""
         digest = hashlib.sha256(repr((self.input_shape, self.broken)).encode())
         for file, label in files:
             status = file.stat()
-            known = f"{file}|{label}|{status.st_size}|{status.st_mtime_ns}\n"
-            digest.update(known.encode(errors="surrogateescape"))  # a name need not be text
+            entry = f"{file}|{label}|{status.st_size}|{status.st_mtime_ns}\n"
+            digest.update(entry.encode(errors="surrogateescape"))  # a name need not be text
         return digest.hexdigest()[:16]
 
 

@@ -1,5 +1,6 @@
 """Data sets: facts known before loading, and samples held whole in memory."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mlp_lab.errors import ConfigError, did_you_mean
+from mlp_lab.errors import ConfigError, MLPLabWarning, did_you_mean
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
@@ -140,6 +141,11 @@ class Source(ABC):
             f"Unknown class {wanted!r} in data.source.classes; {self.name} numbers its classes "
             f"0..{len(names) - 1}. {did_you_mean(str(wanted), names)}"
         )
+
+    def warn(self, note: str) -> None:
+        """Warn of something unusual about the files, and note it for the manifest."""
+        self.notes.append(note)
+        warnings.warn(note, MLPLabWarning, stacklevel=3)
 
     @property
     def num_classes(self) -> int:

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from mlp_lab.data.source import PARTS, Part, Samples, SampleSubset
-from mlp_lab.data.statistics import class_counts
 from mlp_lab.errors import ConfigError, EmptyClassError
 from mlp_lab.seeding import generator
 
@@ -34,8 +33,8 @@ def split_parts(
     """Hold out the parts that the source lacks, and change the balance of the training classes.
 
     Args:
-        data: Its settings say how.
-        parts: What the source has loaded.
+        data: The DataModule, whose settings are followed.
+        parts: The parts that the source has loaded.
 
     Returns:
         The samples of every part, and how many training samples each class had ``(K,)`` after each
@@ -65,9 +64,8 @@ def split_parts(
         subsets["train"] = steps["resampled"] = train.at(balanced)
     if data.num_targets:
         return subsets, {}
-    return subsets, {
-        step: class_counts(subset.labels, data.num_classes) for step, subset in steps.items()
-    }
+    num = data.num_classes
+    return subsets, {s: torch.bincount(part.labels, minlength=num) for s, part in steps.items()}
 
 
 def class_counts_by_step(data: "LabDataModule") -> dict[str, list[int]]:

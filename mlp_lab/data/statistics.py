@@ -12,15 +12,6 @@ from mlp_lab.errors import EmptyClassError
 _CHUNK_VALUES = 2**20  # bounds the working memory, whatever the size of the data set
 
 
-def class_counts(labels: Tensor, num_classes: int) -> Tensor:
-    """Count the samples of each class.
-
-    Shape:
-        labels ``(N,)`` int64 in ``[0, K)``; result ``(K,)`` int64.
-    """
-    return torch.bincount(labels, minlength=num_classes)
-
-
 def class_weights(labels: Tensor, num_classes: int) -> Tensor:
     """Weight each class by the inverse of its frequency.
 
@@ -44,7 +35,7 @@ def class_weights(labels: Tensor, num_classes: int) -> Tensor:
     Reference:
         King and Zeng, "Logistic Regression in Rare Events Data", Political Analysis 9, 2001.
     """
-    counts = class_counts(labels, num_classes)
+    counts = torch.bincount(labels, minlength=num_classes)
     if empty := (counts == 0).nonzero().flatten().tolist():
         raise EmptyClassError(
             f"data.class_weights is 'balanced', but class {empty[0]} has no training sample, "

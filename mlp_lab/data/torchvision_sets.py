@@ -1,6 +1,5 @@
 """The data sets that torchvision downloads, checks and reads."""
 
-import warnings
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +10,7 @@ from torch import Tensor
 from torchvision import datasets
 
 from mlp_lab.data.source import Part, Samples, Source
-from mlp_lab.errors import ChecksumError, DatasetNotFoundError, MLPLabWarning
+from mlp_lab.errors import ChecksumError, DatasetNotFoundError
 from mlp_lab.files.lock import locked
 
 
@@ -110,12 +109,10 @@ class _TorchvisionSource(Source):
                 f"{tuple(samples.inputs.shape[1:])}; the official ones are {self.input_shape}."
             )
         if len(labels) != self.sizes[part]:
-            note = (
+            self.warn(
                 f"{self.name} in '{directory}' has {len(labels):,} {part} images; "
                 f"the official set has {self.sizes[part]:,}."
             )
-            self.notes.append(note)
-            warnings.warn(note, MLPLabWarning, stacklevel=2)
 
 
 class _IdxSource(_TorchvisionSource):

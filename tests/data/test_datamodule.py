@@ -248,7 +248,7 @@ def test_class_weights_come_from_training_labels(tmp_path: Path) -> None:
     assert given.training_class_weights().tolist() == [1, 3]
 
 
-def test_predict_runs_over_the_part_asked_for(tmp_path: Path) -> None:
+def test_predict_runs_over_the_configured_part(tmp_path: Path) -> None:
     for split, first, num in (
         ("train", 0, 10),
         ("val", 100, 10),

@@ -134,7 +134,7 @@ def test_a_killed_decoding_holds_nobody_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_said(tmp_path: Path) -> None:
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     make_folder(tmp_path / "folder", num=200)
     words = ["stats", "--data.source=ImageFolder", f"--data.source.path={tmp_path / 'folder'}"]
     assert finish(*words, cwd=tmp_path, file_size_limit=20_000) == 1

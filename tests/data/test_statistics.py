@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mlp_lab.data.statistics import channel_mean_std, class_counts, class_weights, sha256
+from mlp_lab.data.statistics import channel_mean_std, class_weights, sha256
 from mlp_lab.errors import EmptyClassError
 
 
@@ -23,10 +23,6 @@ def test_mean_std_of_features_equal_numpys() -> None:
     mean, std = channel_mean_std(inputs, indices)
     np.testing.assert_allclose(mean, inputs[::2].double().mean(0), atol=1e-6)
     np.testing.assert_allclose(std, inputs[::2].double().numpy().std(0), atol=1e-6)
-
-
-def test_counts_include_classes_without_samples() -> None:
-    assert class_counts(torch.tensor([2, 0, 2]), 4).tolist() == [1, 0, 2, 0]
 
 
 def test_weights_average_to_one_over_the_samples() -> None:
