@@ -39,7 +39,7 @@ class _Work:
     images: NDArray[np.uint8]
     resize: bool
     skip_broken: bool
-    at_once: int = _FILES_AT_ONCE
+    at_once: int
 
     def decode(self, start: int) -> NDArray[np.bool_]:
         """Decode the files from ``start`` on, and return which could be read."""
@@ -87,9 +87,9 @@ def decode_images(
     # Imported before Lightning, rich would spoil its command line; see commands.py.
     from rich.progress import track
 
-    work = _Work(files, images, resize, skip_broken)
+    work = _Work(files, images, resize, skip_broken, _FILES_AT_ONCE)
     silent = not sys.stdout.isatty()
-    num_parts = -(-len(files) // work.at_once)
+    num_parts = -(-len(files) // _FILES_AT_ONCE)
     parts = _decode_in_order(work, num_parts)
     return np.concatenate([*track(parts, title, total=num_parts, disable=silent)])
 
