@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -73,6 +74,15 @@ def test_regression_targets_are_prepared_and_described(mlp_lab: CommandLine) -> 
     assert "standard deviation 0." in outcome.out
     assert "prepared from" in outcome.out
     assert [path.name for path in Path("here").iterdir()] == ["samples.png"]
+
+
+def test_many_features_are_described_by_their_range(mlp_lab: CommandLine) -> None:
+    features = np.arange(6.0) + np.zeros((40, 1))
+    np.savez("six.npz", x=features, y=np.arange(40) % 2)
+    outcome = mlp_lab("stats", "--data.source=TensorFile", "--data.source.path=six.npz")
+    assert outcome.code == 0, outcome.err
+    assert "0.0000 to 5.0000" in outcome.out
+    assert not Path("stats/TensorFile/samples.png").exists()
 
 
 @pytest.mark.parametrize("out", [[], ["--out=data.npz"]])
