@@ -22,7 +22,7 @@ _AUGMENTATION = 1
 
 
 class LabDataModule(pl.LightningDataModule):
-    """Load any source in batches: stratified splits, training samples shuffled in every epoch.
+    """Serve any source in batches, its training part shuffled, its parts split with stratification.
 
     Everything is held in memory as bytes and fetched a whole batch at a time; scaling and
     normalising are the task's, with the mean and standard deviation computed here.

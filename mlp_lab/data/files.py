@@ -1,4 +1,4 @@
-"""Data sets in files of one's own."""
+"""Data sets in the user's own files."""
 
 from collections.abc import Mapping
 from pathlib import Path
