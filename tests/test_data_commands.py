@@ -1,7 +1,8 @@
-"""Look at a data set, and write it with its split as one file."""
+"""stats describes a data set, and prepare writes it with its split as one file."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -58,7 +59,7 @@ def test_a_prepared_file_trains_as_the_original(mlp_lab: CommandLine, validate_o
     assert 0 < content["mean"] < 1
 
 
-def test_numbers_are_prepared_and_shown_too(mlp_lab: CommandLine) -> None:
+def test_regression_targets_are_prepared_and_described(mlp_lab: CommandLine) -> None:
     words = ["--model=RegressionTask", "--trainer.max_epochs=2"]
     outcome = mlp_lab("prepare", "--data.source=SigmoidCurve", words[0], "--out=s.pt")
     assert outcome.code == 0, outcome.err
@@ -69,13 +70,23 @@ def test_numbers_are_prepared_and_shown_too(mlp_lab: CommandLine) -> None:
     assert (runs[0] / "metrics.csv").read_bytes() == (runs[1] / "metrics.csv").read_bytes()
     outcome = mlp_lab("stats", *prepared, words[0], "--out=here")
     assert outcome.code == 0, outcome.err
+    assert "targets" in outcome.out
     assert "standard deviation 0." in outcome.out
     assert "prepared from" in outcome.out
     assert [path.name for path in Path("here").iterdir()] == ["samples.png"]
 
 
+def test_many_features_are_described_by_their_range(mlp_lab: CommandLine) -> None:
+    features = np.arange(6.0) + np.zeros((40, 1))
+    np.savez("six.npz", x=features, y=np.arange(40) % 2)
+    outcome = mlp_lab("stats", "--data.source=TensorFile", "--data.source.path=six.npz")
+    assert outcome.code == 0, outcome.err
+    assert "0.0000 to 5.0000" in outcome.out
+    assert not Path("stats/TensorFile/samples.png").exists()
+
+
 @pytest.mark.parametrize("out", [[], ["--out=data.npz"]])
-def test_prepare_wants_a_file_name(mlp_lab: CommandLine, out: list[str]) -> None:
+def test_prepare_needs_a_file_name(mlp_lab: CommandLine, out: list[str]) -> None:
     outcome = mlp_lab("prepare", "--data.source=Digits", *out)
     assert outcome.code == 2
     assert "name it with --out FILE.pt." in outcome.err

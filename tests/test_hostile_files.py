@@ -220,8 +220,8 @@ def test_a_long_field_of_metrics_is_reported(mlp_lab: CommandLine, own_run: Path
         ),
         (
             ["fit", "--data.source=TensorFile", "--data.source.path=ages.npz"],
-            "leaves class '25', which has one sample, without a training sample. If y holds numbers"
-            " to be predicted, set --data.source.targets numbers.",
+            "leaves class '25', which has one sample, without a training sample. If y holds"
+            " regression targets, set --data.source.targets numbers.",
         ),
         (
             ["fit", "--data.source=TensorFile", "--data.source.path=more.npz"],

@@ -7,6 +7,7 @@ import lightning.pytorch as pl
 from matplotlib.figure import Figure
 
 from mlp_lab.callbacks.result import PlotCallback, find_data
+from mlp_lab.data.split import class_counts_by_step
 from mlp_lab.plots import plot_class_bars, plot_history
 from mlp_lab.runs.metrics_csv import History, column, epoch_means, read_rows
 from mlp_lab.tasks import Task
@@ -50,6 +51,6 @@ class ClassBalancePlot(PlotCallback):
         """Plot them, where there are classes."""
         data = find_data(trainer)
         if data and data.num_classes:
-            counts, title = data.counts_of_steps(), "Samples of each class"
+            counts, title = class_counts_by_step(data), "Samples of each class"
             draw = partial(plot_class_bars, counts, data.class_names, "samples", title)
             self.plot(trainer, "class_balance", draw)

@@ -1,8 +1,8 @@
 """Augmentation of whole batches, with a draw of its own for every sample.
 
-torchvision's transforms draw once for a batch, or work on one image after the other. Here numbers
-are drawn for all samples at once, on the device that the batch is on, from a generator that is set
-anew at each epoch: the same seed gives the same images, in a resumed run too.
+torchvision's transforms draw once for a batch, or work on one image after the other. Here random
+numbers are drawn for all samples at once, on the device that the batch is on, from a generator that
+is set anew at each epoch: the same seed gives the same images, in a resumed run too.
 """
 
 from abc import ABC, abstractmethod
@@ -52,8 +52,7 @@ class PadCrop(Augmentation):
     """
 
     def __init__(self, padding: int = 2) -> None:
-        if padding < 1:
-            raise ConfigError(f"padding of PadCrop is {padding}; it must be at least 1.")
+        _require(padding >= 1, self, "padding", padding, "be at least 1.")
         self.padding = padding
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
@@ -76,7 +75,7 @@ class HorizontalFlip(Augmentation):
     """
 
     def __init__(self, probability: float = 0.5) -> None:
-        _check_probability(self, probability)
+        _require(0 <= probability <= 1, self, "probability", probability, "lie in [0, 1].")
         self.probability = probability
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
@@ -106,10 +105,8 @@ class Affine(Augmentation):
         shear: float = 0.0,
     ) -> None:
         for name, value in (("degrees", degrees), ("translate", translate), ("shear", shear)):
-            if value < 0:
-                raise ConfigError(f"{name} of Affine is {value}; it must not be negative.")
-        if not 0 <= scale < 1:
-            raise ConfigError(f"scale of Affine is {scale}; it must lie in [0, 1). Try 0.1.")
+            _require(value >= 0, self, name, value, "not be negative.")
+        _require(0 <= scale < 1, self, "scale", scale, "lie in [0, 1). Try 0.1.")
         self.degrees = degrees
         self.translate = translate
         self.scale = scale
@@ -145,8 +142,7 @@ class Elastic(Augmentation):
 
     def __init__(self, alpha: float = 20.0, sigma: float = 4.0) -> None:
         for name, value in (("alpha", alpha), ("sigma", sigma)):
-            if value <= 0:
-                raise ConfigError(f"{name} of Elastic is {value}; it must be positive.")
+            _require(value > 0, self, name, value, "be positive.")
         self.alpha = alpha
         self.sigma = sigma
 
@@ -177,9 +173,8 @@ class Erasing(Augmentation):
     """
 
     def __init__(self, probability: float = 0.5, max_area: float = 0.25) -> None:
-        _check_probability(self, probability)
-        if not 0 < max_area <= 1:
-            raise ConfigError(f"max_area of Erasing is {max_area}; it must lie in (0, 1].")
+        _require(0 <= probability <= 1, self, "probability", probability, "lie in [0, 1].")
+        _require(0 < max_area <= 1, self, "max_area", max_area, "lie in (0, 1].")
         self.probability = probability
         self.max_area = max_area
 
@@ -189,9 +184,7 @@ class Erasing(Augmentation):
         side = (drawn[1] * self.max_area).sqrt()
         inside = rectangles(side, drawn[2], drawn[3], *images.shape[2:])
         chosen = _per_image(drawn[0] < self.probability) & inside
-        return torch.where(
-            chosen, torch.zeros((), dtype=images.dtype, device=images.device), images
-        )
+        return images.masked_fill(chosen, 0)
 
 
 class Mixup(Augmentation):
@@ -209,8 +202,7 @@ class Mixup(Augmentation):
     """
 
     def __init__(self, alpha: float = 0.2) -> None:
-        if alpha <= 0:
-            raise ConfigError(f"alpha of {type(self).__name__} is {alpha}; it must be positive.")
+        _require(alpha > 0, self, "alpha", alpha, "be positive.")
         self.alpha = alpha
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
@@ -271,8 +263,7 @@ def _per_image(values: Tensor) -> Tensor:
     return values[:, None, None, None]
 
 
-def _check_probability(augmentation: Augmentation, probability: float) -> None:
-    if not 0 <= probability <= 1:
-        raise ConfigError(
-            f"probability of {type(augmentation).__name__} is {probability}; it must lie in [0, 1]."
-        )
+def _require(valid: bool, owner: Augmentation, name: str, value: float, rule: str) -> None:
+    """Raise a ConfigError that names the argument and its rule, unless it is valid."""
+    if not valid:
+        raise ConfigError(f"{name} of {type(owner).__name__} is {value}; it must {rule}")

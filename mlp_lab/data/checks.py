@@ -1,8 +1,8 @@
-"""What cannot work among the settings of the data, found out before anything is loaded."""
+"""Checks of the data's settings before anything is loaded, and of its classes after the split."""
 
 from typing import TYPE_CHECKING
 
-from mlp_lab.errors import ConfigError, did_you_mean
+from mlp_lab.errors import ConfigError, EmptyClassError, did_you_mean
 
 if TYPE_CHECKING:
     from mlp_lab.data.datamodule import LabDataModule
@@ -16,13 +16,31 @@ def check_settings(data: "LabDataModule") -> None:
     """
     _check_sizes(data)
     if data.num_targets:
-        _check_numbers(data)
+        _check_regression(data)
     else:
         _check_balance(data)
 
 
+def check_training_classes(data: "LabDataModule") -> None:
+    """Refuse, after ``setup``, a class that has validation or test samples and no training ones.
+
+    Raises:
+        EmptyClassError: There is one.
+    """
+    untrained = data.class_counts("train") == 0
+    for part in ("val", "test"):
+        missing = untrained & (data.class_counts(part) > 0)
+        if missing.any():
+            name = data.class_names[int(missing.nonzero()[0])]
+            raise EmptyClassError(
+                f"Class {name!r} has samples in {part} and none in train, so it cannot be "
+                "learnt. Add training samples of it, or choose the other classes by "
+                "data.source.classes."
+            )
+
+
 def _check_sizes(data: "LabDataModule") -> None:
-    """Refuse numbers out of range, and fractions that the source or another setting forbids."""
+    """Check ranges, and fractions that the source or another setting forbids."""
     if data.batch_size < 1:
         raise ConfigError(
             f"data.batch_size is {data.batch_size}; it must be at least 1. "
@@ -71,23 +89,21 @@ def _check_sizes(data: "LabDataModule") -> None:
         )
 
 
-def _check_numbers(data: "LabDataModule") -> None:
-    """Refuse what only classes have."""
+def _check_regression(data: "LabDataModule") -> None:
     for key in ("imbalance", "resample", "class_weights"):
-        if getattr(data, key) is not None:
+        if (value := getattr(data, key)) is not None:
             raise ConfigError(
-                f"data.{key} is {getattr(data, key)!r}, but {data.source.name} has numbers to "
-                f"be predicted and no classes. Leave data.{key} out."
+                f"data.{key} is {value!r}, but {data.source.name} has regression targets and no "
+                f"classes. Leave data.{key} out."
             )
     if data.mixes_labels:
         raise ConfigError(
-            f"data.augment mixes the labels of classes, and {data.source.name} has numbers to "
-            "be predicted. Leave Mixup and CutMix out."
+            f"data.augment mixes the labels of classes, and {data.source.name} has regression "
+            "targets. Leave Mixup and CutMix out."
         )
 
 
 def _check_balance(data: "LabDataModule") -> None:
-    """Refuse what cannot work of imbalance, resampling and class weights."""
     for name, share in (data.imbalance or {}).items():
         if name not in data.class_names:
             raise ConfigError(

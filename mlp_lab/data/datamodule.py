@@ -1,4 +1,4 @@
-"""From a source to batches: load, split, count, serve."""
+"""The DataModule: load a source, split it, and load its parts in batches."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -13,13 +13,9 @@ from mlp_lab.data.checks import check_settings
 from mlp_lab.data.image_folder import read_unlabelled
 from mlp_lab.data.sampler import EpochSampler
 from mlp_lab.data.source import PARTS, Batch, Part, Samples, SampleSubset, Source, join_samples
-from mlp_lab.data.split import balance_classes, stratified_split, thin_classes
-from mlp_lab.data.statistics import channel_mean_std, class_counts, class_weights, sha256
-from mlp_lab.errors import ConfigError, EmptyClassError
+from mlp_lab.data.split import held_out_fractions, split_parts
+from mlp_lab.data.statistics import channel_mean_std, class_weights, sha256
 from mlp_lab.seeding import generator, global_seed
-
-DEFAULT_VAL_FRACTION = 0.1
-DEFAULT_TEST_FRACTION = 0.2
 
 # Keeps what augmentation draws apart from what dropout draws in the same epoch.
 _AUGMENTATION = 1
@@ -85,6 +81,11 @@ class LabDataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.source = source
+        # Known before anything is loaded, and linked to the task.
+        self.input_shape = source.input_shape
+        self.class_names = source.class_names
+        self.num_classes = source.num_classes
+        self.num_targets = source.num_targets
         self.root = root
         self.download = download
         self.batch_size = batch_size
@@ -113,180 +114,65 @@ class LabDataModule(pl.LightningDataModule):
         """Mean and standard deviation of the training inputs, ``(C,)``, after ``setup("fit")``."""
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one input."""
-        return self.source.input_shape
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes K."""
-        return self.source.num_classes
-
-    @property
-    def num_targets(self) -> int:
-        """Number of numbers T to be predicted; 0 where there are classes."""
-        return self.source.num_targets
-
-    @property
     def mixes_labels(self) -> bool:
         """Whether augmentation gives labels that are part of one class and part of another."""
         return any(isinstance(augmentation, Mixup) for augmentation in self.augment or ())
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the classes in the order of their labels."""
-        return self.source.class_names
-
-    @property
     def validation_origin(self) -> str:
-        """What the validation samples are, for console, files and figures."""
+        """Origin of the validation samples, for console, files and figures."""
         if self.validate_on == "test":
             return "test set"
         return "own part" if "val" in self.source.parts else "held out of train"
 
+    @property
+    def fractions(self) -> tuple[float, float]:
+        """Fractions held out for test and validation, 0 where the source has the part."""
+        return held_out_fractions(self)
+
     def prepare_data(self) -> None:
         """Download what is missing. What was read on the way is kept, so that it is read once."""
-        if not self.subsets and not self._predicts_files:
+        if self._needs_samples:
             self._loaded = self.source.load(self.root, download=self.download)
 
     def setup(self, stage: str) -> None:
         """Load and split; for training also compute the statistics of the training split.
 
-        A directory to predict needs nothing of the source but its shape.
-
         Raises:
             EmptyClassError: A split leaves a class without a sample.
         """
-        if not self.subsets and not self._predicts_files:
+        if self._needs_samples:
             # Only the first process of a machine prepares, the others find the files there.
             parts = self._loaded or self.source.load(self.root, download=False)
             self._loaded = None
-            self.subsets = self._split(parts)
+            self.subsets, self.training_counts = split_parts(self, parts)
         if stage == "fit" and not len(self.mean):
             train = self.subsets["train"]
             self.mean, self.std = channel_mean_std(train.samples.inputs, train.indices)
 
-    def require_learnable_classes(self) -> None:
-        """Refuse a class that is asked about and never shown, after ``setup``.
-
-        Raises:
-            EmptyClassError: There is one.
-        """
-        learnt = self.class_counts("train") > 0
-        for part in ("val", "test"):
-            never = ~learnt & (self.class_counts(part) > 0)
-            if never.any():
-                name = self.class_names[int(never.nonzero()[0])]
-                raise EmptyClassError(
-                    f"Class {name!r} has samples in {part} and none in train, so it cannot be "
-                    "learnt. Add training samples of it, or choose the other classes by "
-                    "data.source.classes."
-                )
-
     @property
-    def _predicts_files(self) -> bool:
+    def _needs_samples(self) -> bool:
+        """Whether the source is yet to be loaded; to predict a directory its shape is enough."""
         predicts = self.trainer is not None and self.trainer.state.fn == "predict"
-        return predicts and self.predict_dir is not None
-
-    def _split(self, parts: dict[Part, Samples]) -> dict[Part, SampleSubset]:
-        subsets = {
-            part: SampleSubset(samples, torch.arange(len(samples)))
-            for part, samples in parts.items()
-        }
-        test_fraction, val_fraction = self.fractions
-        if "test" not in subsets:
-            subsets |= self._split_off("test", test_fraction, subsets["train"])
-        train = subsets["train"]
-        self._count_training("as loaded", train)
-        if self.imbalance:
-            shares = {self.class_names.index(name): s for name, s in self.imbalance.items()}
-            kept = thin_classes(train.labels, shares, self.split_seed)
-            subsets["train"] = train.at(kept)
-        if self.validate_on == "test":
-            subsets["val"] = subsets["test"]
-        elif "val" not in subsets:
-            of_the_rest = val_fraction / (1 - test_fraction)
-            subsets |= self._split_off("val", of_the_rest, subsets["train"])
-        train = subsets["train"]
-        self._count_training("split", train)
-        if self.resample:
-            subsets["train"] = train.at(
-                balance_classes(train.labels, self.resample, self.split_seed)
-            )
-            self._count_training("resampled", subsets["train"])
-        return subsets
-
-    @property
-    def fractions(self) -> tuple[float, float]:
-        """Shares held out for test and validation, 0 where the source has the part."""
-        test = val = 0.0
-        if "test" not in self.source.parts:
-            test = self.test_fraction or DEFAULT_TEST_FRACTION
-        if "val" not in self.source.parts and self.validate_on == "val":
-            val = self.val_fraction or DEFAULT_VAL_FRACTION
-        return test, val
-
-    def _count_training(self, step: str, train: SampleSubset) -> None:
-        """Keep how many training samples each class has after a step; numbers have no classes."""
-        if self.num_classes:
-            self.training_counts[step] = class_counts(train.labels, self.num_classes)
-
-    def _split_off(
-        self, part: Part, fraction: float, whole: SampleSubset
-    ) -> dict[Part, SampleSubset]:
-        """Divide ``whole`` into what stays for training and the new part."""
-        if self.num_targets:
-            one_stratum = torch.zeros(len(whole), dtype=torch.long)
-            stay, picked = stratified_split(one_stratum, fraction, self.split_seed)
-            if not len(stay) or not len(picked):
-                raise ConfigError(
-                    f"data.{part}_fraction leaves {len(stay)} of {len(whole)} samples for training "
-                    f"and {len(picked)} as {part}. Choose another fraction, or more samples."
-                )
-            return {"train": whole.at(stay), part: whole.at(picked)}
-        stay, picked = stratified_split(whole.labels, fraction, self.split_seed)
-        there = class_counts(whole.labels, self.num_classes) > 0
-        for side, positions in (("training", stay), (part, picked)):
-            gone = there & (class_counts(whole.labels[positions], self.num_classes) == 0)
-            if gone.any():
-                label = int(gone.nonzero()[0])
-                count = int((whole.labels == label).sum())
-                samples = "one sample" if count == 1 else f"{count} samples"
-                hint = self.source.if_no_classes if count == 1 else ""
-                raise EmptyClassError(
-                    f"data.{part}_fraction leaves class {self.class_names[label]!r}, which has "
-                    f"{samples}, without a {side} sample. "
-                    f"{hint or 'Choose another fraction.'}"
-                )
-        return {"train": whole.at(stay), part: whole.at(picked)}
+        return not self.subsets and not (predicts and self.predict_dir is not None)
 
     def class_counts(self, part: Part) -> Tensor:
         """Return how many samples of each class a split has, ``(K,)``."""
         if self.num_targets:
             return torch.empty(0, dtype=torch.long)
-        return class_counts(self.subsets[part].labels, self.num_classes)
-
-    def counts_of_steps(self) -> dict[str, list[int]]:
-        """Return the samples of each class in each split, and before what changed the training."""
-        counts: dict[str, list[int]] = {}
-        if self.imbalance or self.resample:
-            steps = list(self.training_counts)[:-1]  # what the last one left is the split itself
-            counts = {f"train, {step}": self.training_counts[step].tolist() for step in steps}
-        return counts | {part: self.class_counts(part).tolist() for part in PARTS}
+        return torch.bincount(self.subsets[part].labels, minlength=self.num_classes)
 
     def training_class_weights(self) -> Tensor:
         """Return the weight of each class in the training loss, ``(K,)``; ones by default."""
-        match self.class_weights:
-            case None:
-                return torch.ones(self.num_classes)
-            case "balanced":
-                return class_weights(self.subsets["train"].labels, self.num_classes)
-            case weights:
-                return torch.tensor(weights)
+        if self.class_weights is None:
+            return torch.ones(self.num_classes)
+        if self.class_weights == "balanced":
+            return class_weights(self.subsets["train"].labels, self.num_classes)
+        return torch.tensor(self.class_weights)
 
     @property
     def samples(self) -> list[Samples]:
-        """What the splits are drawn from, each part of the source once, after ``setup``."""
+        """The samples that the splits index, each part of the source once, after ``setup``."""
         return list({id(s.samples): s.samples for s in self.subsets.values()}.values())
 
     def fingerprints(self) -> dict[str, str]:
@@ -309,7 +195,7 @@ class LabDataModule(pl.LightningDataModule):
         return len(self._loader(self.subsets["train"], shuffle=True))
 
     def begin_epoch(self) -> None:
-        """Let augmentation draw anew, from (seed, epoch, process)."""
+        """Reseed augmentation from (seed, epoch, process)."""
         self._augment_generator = None
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
@@ -355,23 +241,20 @@ class LabDataModule(pl.LightningDataModule):
 
     def predict_subset(self) -> SampleSubset:
         """Return the samples that ``predict`` runs over."""
-        if self._to_predict is None:
-            self._to_predict = self._find_what_to_predict()
-        return self._to_predict
-
-    def _find_what_to_predict(self) -> SampleSubset:
-        if self.predict_dir is not None:
-            everything = read_unlabelled(self.predict_dir, self.input_shape, self.num_targets)
-        elif self.predict_split != "all":
+        if self.predict_dir is None and self.predict_split != "all":
             return self.subsets[self.predict_split]
-        else:
-            everything = join_samples(self.samples)
-        return SampleSubset(everything, torch.arange(len(everything)))
+        if self._to_predict is None:
+            if self.predict_dir is None:
+                samples = join_samples(self.samples)
+            else:
+                samples = read_unlabelled(self.predict_dir, self.input_shape, self.num_targets)
+            self._to_predict = SampleSubset(samples, torch.arange(len(samples)))
+        return self._to_predict
 
     def _loader(
         self, subset: SampleSubset, *, shuffle: bool, batches_at_once: int = 1
     ) -> DataLoader[Any]:
-        """Serve batches, or lists of ``batches_at_once`` batches that are fetched together."""
+        """Load batches, or lists of ``batches_at_once`` batches that are fetched together."""
         if self.trainer is not None and self.trainer.overfit_batches > 0:  # type: ignore[attr-defined]  # set by a connector
             # Overfitting is on the same batches again and again: Lightning takes the first ones.
             return self._ordered_loader(subset)
@@ -394,7 +277,7 @@ class LabDataModule(pl.LightningDataModule):
         )
 
     def _ordered_loader(self, subset: SampleSubset) -> DataLoader[Batch]:
-        """Serve batches in order by PyTorch's own samplers, which Lightning looks into."""
+        """Load batches in order by PyTorch's own samplers, which Lightning inspects."""
         return DataLoader(
             dataset=subset,
             batch_size=self.batch_size,

@@ -1,4 +1,4 @@
-"""Data sets in files of one's own."""
+"""Data sets in the user's own files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mlp_lab.data.source import PARTS, Part, Samples, Source
@@ -16,7 +15,7 @@ from mlp_lab.files.safe_load import load_plain
 
 Layout = Literal["auto", "NHW", "NHWC", "NCHW", "ND"]
 
-_COLOURS = (1, 3, 4)  # what a channel dimension may be for its place to be told
+_COLOURS = (1, 3, 4)  # sizes that a channel dimension is recognised by
 _LARGEST_TARGET = 1e15  # squared, and summed over all samples, it is still a float32
 
 
@@ -29,21 +28,21 @@ class TensorFile(Source):
 
     Args:
         path: A ``.npz``, or a ``.pt`` of tensors and plain types.
-        layout: How images lie in memory: NHW, NHWC or NCHW, or ND for flat features; ``auto`` tells
-            by the sizes.
+        layout: How images lie in memory: NHW, NHWC or NCHW, or ND for flat features; ``auto``
+            infers it from the sizes.
         classes: The classes that are kept, by name or number, in the order of their new labels; by
             default all.
-        targets: What y holds: ``classes``, or ``numbers`` to be predicted, one or several for each
+        targets: What y holds: ``classes``, or ``numbers`` for regression, one or several for each
             sample.
 
     Raises:
         DatasetNotFoundError: There is no such file.
         ChecksumError: The file is torn, or holds what cannot be used.
-        ConfigError: The layout cannot be told, or does not fit.
+        ConfigError: The layout is ambiguous, or does not fit.
     """
 
     if_no_classes: ClassVar[str] = (
-        "If y holds numbers to be predicted, set --data.source.targets numbers."
+        "If y holds regression targets, set --data.source.targets numbers."
     )
 
     def __init__(
@@ -55,12 +54,13 @@ class TensorFile(Source):
     ) -> None:
         self.path = path
         self.layout = layout
-        content = _rename(_read_arrays(path))
+        content = _read_arrays(path)
         # Kept for the first load, so that the file is read once.
         self._content: dict[str, Any] | None = content
         arrays = {p: self._tensor(content, f"x_{p}") for p in PARTS if f"x_{p}" in content}
         if "train" not in arrays:
-            raise ChecksumError(f"'{path}' has neither x_train nor x; it holds {_names(content)}.")
+            names = ", ".join(content) or "nothing"
+            raise ChecksumError(f"'{path}' has neither x_train nor x; it holds {names}.")
         self.parts = frozenset(arrays)
         self._axes = self._find_axes(arrays["train"])
         self.input_shape = tuple(_arrange(arrays["train"][:1], self._axes).shape[1:])
@@ -76,13 +76,11 @@ class TensorFile(Source):
                     "data.source.classes is for classes, and data.source.targets is 'numbers'. "
                     "Leave one of the two out."
                 )
-            self._labels = {
-                part: self._numbers(content, part, len(x)) for part, x in arrays.items()
-            }
+            self._labels = {p: self._targets(content, p, len(x)) for p, x in arrays.items()}
             self.class_names = ()
             self.num_targets = self._labels["train"].shape[1]
         else:
-            labels = {part: self._integers(content, part, len(x)) for part, x in arrays.items()}
+            labels = {p: self._class_labels(content, p, len(x)) for p, x in arrays.items()}
             self.class_names, self._labels = self._name_classes(labels, content.get("classes"))
         super().__init__(classes)
         provenance = content.get("provenance")
@@ -95,18 +93,13 @@ class TensorFile(Source):
 
     def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
         """Read images or features, and lay them out as ``(N, C, H, W)`` or ``(N, D)``."""
-        content, self._content = self._content or _rename(_read_arrays(self.path)), None
+        content, self._content = self._content or _read_arrays(self.path), None
         return {
             part: Samples(self._inputs(content[f"x_{part}"], f"x_{part}"), labels)
             for part, labels in self._labels.items()
         }
 
     def _tensor(self, content: Mapping[str, Any], name: str) -> Tensor:
-        """Return an array of the file.
-
-        Raises:
-            ChecksumError: It is no array of numbers.
-        """
         array = content[name]
         is_plain = isinstance(array, Tensor) and array.layout == torch.strided
         if not is_plain or array.is_complex() or array.is_quantized:
@@ -118,7 +111,6 @@ class TensorFile(Source):
         return plain
 
     def _find_axes(self, x: Tensor) -> str:
-        """Say what the dimensions of an array mean."""
         if self.layout != "auto":
             if len(self.layout) != x.ndim:
                 raise ConfigError(
@@ -131,21 +123,19 @@ class TensorFile(Source):
         if x.ndim == 4 and (x.shape[1] in _COLOURS) != (x.shape[3] in _COLOURS):
             return "NCHW" if x.shape[1] in _COLOURS else "NHWC"
         raise ConfigError(
-            f"Where the channels are in '{self.path}', of shape {tuple(x.shape)}, cannot be told. "
+            f"The layout of '{self.path}', of shape {tuple(x.shape)}, is ambiguous. "
             "Set --data.source.layout to NHWC or NCHW."
         )
 
     def _inputs(self, x: Tensor, name: str) -> Tensor:
-        if x.dtype != torch.uint8:
-            if not x.is_floating_point():
-                raise ChecksumError(
-                    f"{name} of '{self.path}' is {x.dtype}; images are uint8 and features floating."
-                )
-            x = x.float()
-            if not x.isfinite().all():
-                raise ChecksumError(f"{name} of '{self.path}' holds NaN or infinity.")
-        if x.dtype == torch.uint8 and self._axes == "ND":
-            x = x.float()  # features, not pixels
+        if x.dtype == torch.uint8:
+            x = x.float() if self._axes == "ND" else x  # features, not pixels
+        elif not x.is_floating_point():
+            raise ChecksumError(
+                f"{name} of '{self.path}' is {x.dtype}; images are uint8 and features floating."
+            )
+        elif not (x := x.float()).isfinite().all():
+            raise ChecksumError(f"{name} of '{self.path}' holds NaN or infinity.")
         arranged = _arrange(x, self._axes)
         if tuple(arranged.shape[1:]) != self.input_shape:
             raise ChecksumError(
@@ -155,7 +145,7 @@ class TensorFile(Source):
         return arranged
 
     def _y(self, content: Mapping[str, Any], part: Part, num: int) -> Tensor:
-        """Return y of a part as it stands in the file."""
+        """Return y of a part as the file holds it, after checks."""
         name = f"y_{part}"
         if name not in content:
             raise ChecksumError(f"'{self.path}' has x_{part} but no {name}.")
@@ -169,19 +159,19 @@ class TensorFile(Source):
             raise ChecksumError(f"{name} of '{self.path}' holds NaN or infinity.")
         return y
 
-    def _numbers(self, content: Mapping[str, Any], part: Part, num: int) -> Tensor:
-        """Return the numbers to be predicted of a part, ``(N, T)``."""
+    def _targets(self, content: Mapping[str, Any], part: Part, num: int) -> Tensor:
+        """Return the regression targets of a part, ``(N, T)``."""
         y = self._y(content, part, num)
         if y.ndim not in (1, 2) or y.numel() == 0:
             raise ChecksumError(f"y_{part} of '{self.path}' has the shape {tuple(y.shape)}.")
         if (largest := float(y.double().abs().max())) > _LARGEST_TARGET:
             raise ChecksumError(
                 f"y_{part} of '{self.path}' reaches {largest:.0e}, too large for a loss in "
-                f"float32; {_LARGEST_TARGET:.0e} is the most. Give its numbers in another unit."
+                f"float32; {_LARGEST_TARGET:.0e} is the most. Give its targets in another unit."
             )
         return y.float().reshape(num, -1)
 
-    def _integers(self, content: Mapping[str, Any], part: Part, num: int) -> Tensor:
+    def _class_labels(self, content: Mapping[str, Any], part: Part, num: int) -> Tensor:
         """Return the labels of a part, one-hot ones as integers."""
         name = f"y_{part}"
         y = self._y(content, part, num)
@@ -224,39 +214,27 @@ class TensorFile(Source):
 
 
 def _read_arrays(path: Path) -> dict[str, Any]:
-    """Read a file of arrays as tensors and plain types, nothing else."""
+    """Read a file of arrays as tensors and plain types, nothing else, under their full names."""
     if not path.is_file():
         raise DatasetNotFoundError(f"data.source.path '{path}' is not there, or no file.")
-    if path.suffix not in (".npz", ".pt", ".pth"):
+    if path.suffix == ".npz":
+        content = {
+            name: torch.from_numpy(array) if array.dtype.kind in "biuf" else array
+            for name, array in load_npz(path).items()
+        }
+    elif path.suffix in (".pt", ".pth"):
+        content = load_plain(path, mmap=True)
+    else:
         raise ConfigError(
             f"data.source.path is '{path}', and TensorFile reads .npz and .pt alone. Read it once, "
             "with NumPy or pandas, and write x and y by numpy.savez."
         )
-    if path.suffix != ".npz":
-        return load_plain(path, mmap=True)
-    return {name: _from_numpy(array) for name, array in load_npz(path).items()}
-
-
-def _from_numpy(array: NDArray[Any]) -> Tensor | NDArray[Any]:
-    """Return numbers as a tensor; what is none stays what it is."""
-    return torch.from_numpy(array) if array.dtype.kind in "biuf" else array
-
-
-def _rename(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Give every array the name that it has beside others."""
-    short = {"x": "x_train", "y": "y_train", "data": "x_train", "target": "y_train"}
-    return {short.get(name, name): value for name, value in content.items()}
+    full = {"x": "x_train", "y": "y_train", "data": "x_train", "target": "y_train"}
+    return {full.get(name, name): value for name, value in content.items()}
 
 
 def _arrange(x: Tensor, axes: str) -> Tensor:
     """Bring images to ``(N, C, H, W)``."""
-    match axes:
-        case "NHW":
-            return x[:, None]
-        case "NHWC":
-            return x.permute(0, 3, 1, 2).contiguous()
-    return x
-
-
-def _names(content: Mapping[str, Any]) -> str:
-    return ", ".join(content) or "nothing"
+    if axes == "NHW":
+        return x[:, None]
+    return x.permute(0, 3, 1, 2).contiguous() if axes == "NHWC" else x

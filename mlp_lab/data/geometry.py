@@ -21,7 +21,7 @@ def crop(images: Tensor, tops: Tensor, lefts: Tensor, height: int, width: int) -
 def inverse_affine_matrices(
     angles: Tensor, shifts: Tensor, scales: Tensor, shears: Tensor
 ) -> Tensor:
-    """Say for each image where a pixel of the result comes from.
+    """Compute for each image where a pixel of the result comes from.
 
     Args:
         angles: Rotation, clockwise, in degrees.
@@ -92,7 +92,7 @@ def warp(images: Tensor, grid: Tensor) -> Tensor:
 
 
 def rectangles(sides: Tensor, rows: Tensor, columns: Tensor, height: int, width: int) -> Tensor:
-    """Say for each image which pixels lie in its rectangle, ``(N, 1, H, W)`` bool.
+    """Compute for each image which pixels lie in its rectangle, ``(N, 1, H, W)`` bool.
 
     Args:
         sides: Height and width of the rectangle, as a share of the image's.

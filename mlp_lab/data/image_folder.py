@@ -21,7 +21,7 @@ from mlp_lab.images import (
     decode_images,
     images_below,
     images_in,
-    look_at_image,
+    read_image_shape,
     refusing_bombs,
     shared_array,
 )
@@ -67,17 +67,14 @@ class ImageFolder(Source):
         self.broken = broken
         if not path.is_dir():
             raise DatasetNotFoundError(f"data.source.path '{path}' is not there, or no directory.")
-        present = [part for part in PARTS if (path / part).is_dir()]
-        self._directories: dict[Part, Path] = {"train": path}
-        if present:
-            self._directories = {part: path / part for part in present}
+        directories = {part: path / part for part in PARTS if (path / part).is_dir()}
+        self._directories: dict[Part, Path] = directories or {"train": path}
         if "train" not in self._directories:
-            raise DatasetNotFoundError(f"'{path}' has {', '.join(present)} but no train.")
+            raise DatasetNotFoundError(f"'{path}' has {', '.join(directories)} but no train.")
         self.parts = frozenset(self._directories)
         self.class_names = tuple(d.name for d in _subdirectories(self._directories["train"]))
         self._files = {part: self._list(directory) for part, directory in self._directories.items()}
-        self._shape = self._find_shape(file for file, _ in self._files["train"])
-        self.input_shape = self._shape
+        self.input_shape = self._shape = self._find_shape(f for f, _ in self._files["train"])
         super().__init__(classes)
 
     @property
@@ -109,11 +106,11 @@ class ImageFolder(Source):
         return sorted(files, key=lambda entry: (entry[0].name, entry[1]))
 
     def _find_shape(self, files: Iterable[Path]) -> tuple[int, int, int]:
-        """Say what all images are brought to, by the first one that can be read."""
+        """Return the shape of all images, from the first one that can be read."""
         for file in files:
             try:
                 with refusing_bombs():
-                    channels, height, width = look_at_image(file)
+                    channels, height, width = read_image_shape(file)
             except ChecksumError:
                 if self.broken == "refuse":
                     raise
@@ -145,7 +142,10 @@ class ImageFolder(Source):
             images = shared_array((len(files), *self._shape))
             kept = self._decode(paths, images)
             images = images if kept.all() else images[kept]
-        self._note_skipped(part, kept)
+        if num := int((~kept).sum()):
+            self.warn(
+                f"{num:,} of {len(kept):,} {part} images in '{self.path}' are broken: skipped."
+            )
         begin = len(str(self.path)) + 1  # relative_to would take a second for 100,000
         names = [str(paths[row])[begin:] for row in np.flatnonzero(kept)]
         return Samples(torch.from_numpy(images), labels[torch.from_numpy(kept)], names)
@@ -156,7 +156,7 @@ class ImageFolder(Source):
         """Map what was decoded before, or decode it now; and return which files could be read."""
         kept_path = cache.with_suffix(".kept.npy")
         cache.parent.mkdir(exist_ok=True)
-        with locked(cache.parent):  # others that want the same wait for it
+        with locked(cache.parent):  # other processes that decode the same wait for it
             if not cache.is_file():
                 self._write_cache(files, cache, kept_path)
             # Copy-on-write: PyTorch wants arrays to be writable, and nothing reaches the file.
@@ -178,7 +178,6 @@ class ImageFolder(Source):
                 np.save(file, kept)
 
     def _decode(self, files: Sequence[Path], images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Decode into ``images``; return which could be read."""
         return decode_images(
             files,
             images,
@@ -187,20 +186,13 @@ class ImageFolder(Source):
             title=f"decoding {self.path}",
         )
 
-    def _note_skipped(self, part: Part, kept: NDArray[np.bool_]) -> None:
-        """Say how many images could not be read."""
-        if num := int((~kept).sum()):
-            note = f"{num:,} of {len(kept):,} {part} images in '{self.path}' are broken: skipped."
-            self.notes.append(note)
-            warnings.warn(note, MLPLabWarning, stacklevel=2)
-
     def _key(self, files: Sequence[tuple[Path, int]]) -> str:
-        """Tell whether a folder has changed, by names, sizes and times of its files."""
+        """Hash names, sizes and times of the files, which show whether a folder has changed."""
         digest = hashlib.sha256(repr((self.input_shape, self.broken)).encode())
         for file, label in files:
             status = file.stat()
-            known = f"{file}|{label}|{status.st_size}|{status.st_mtime_ns}\n"
-            digest.update(known.encode(errors="surrogateescape"))  # a name need not be text
+            entry = f"{file}|{label}|{status.st_size}|{status.st_mtime_ns}\n"
+            digest.update(entry.encode(errors="surrogateescape"))  # a name need not be text
         return digest.hexdigest()[:16]
 
 
@@ -210,7 +202,7 @@ def read_unlabelled(directory: Path, shape: tuple[int, ...], num_targets: int) -
     Args:
         directory: The directory, with others in it or without.
         shape: Channels, height and width that all are brought to, as a net wants them.
-        num_targets: Numbers to be predicted of each, which become NaN; 0 for classes, whose labels
+        num_targets: Regression targets of each, which become NaN; 0 for classes, whose labels
             become -1.
 
     Raises:
@@ -231,9 +223,8 @@ def read_unlabelled(directory: Path, shape: tuple[int, ...], num_targets: int) -
     images = shared_array((len(files), *shape))
     decode_images(files, images, resize=True, title=f"decoding {directory}")
     names = [str(file.relative_to(directory)) for file in files]
-    labels = torch.full((len(files),), -1)
-    if num_targets:
-        labels = torch.full((len(files), num_targets), math.nan)
+    num = len(files)
+    labels = torch.full((num, num_targets), math.nan) if num_targets else torch.full((num,), -1)
     return Samples(torch.from_numpy(images), labels, names)
 
 

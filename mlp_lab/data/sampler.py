@@ -54,8 +54,8 @@ class EpochSampler(DistributedSampler[Tensor]):
             self.num_total -= self.num_total % num_replicas
 
     def __iter__(self) -> Iterator[Tensor]:
-        # A generator, so that nothing is drawn before the first batch is asked for: Lightning makes
-        # the first iterator of a resumed run before it says which epoch it is.
+        # A generator, so that nothing is drawn before the first batch is needed: Lightning makes
+        # the first iterator of a resumed run before it sets the epoch.
         if self.shuffle:
             order = torch.randperm(len(self.dataset), generator=generator(self.seed, self.epoch))  # type: ignore[arg-type]  # Dataset promises no __len__
         else:

@@ -1,5 +1,6 @@
-"""What a data set is: facts known beforehand, and samples held whole in memory."""
+"""Data sets: facts known before loading, and samples held whole in memory."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
@@ -11,8 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mlp_lab.data.split import choose_classes
-from mlp_lab.errors import ConfigError, did_you_mean
+from mlp_lab.errors import ConfigError, MLPLabWarning, did_you_mean
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
@@ -21,7 +21,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 def batches_of(served: Batch | list[Batch]) -> list[Batch]:
-    """Return the batches of what a loader serves: one, or several to be trained on as one."""
+    """Return the batches that a loader yields at once: one, or several to be trained on as one."""
     return served if isinstance(served, list) else [served]
 
 
@@ -31,11 +31,11 @@ class Samples:
 
     Shape:
         inputs ``(N, C, H, W)`` uint8 for images or ``(N, D)`` float32; labels ``(N,)`` int64 for
-        classes, or ``(N, T)`` float32 for numbers to be predicted.
+        classes, or ``(N, T)`` float32 regression targets.
 
     Attributes:
-        inputs: What goes into the net.
-        labels: What should come out of it; -1 for a class that is not known.
+        inputs: Inputs of the net.
+        labels: Labels or targets; -1 for a class that is not known.
         files: The file of each sample, where it has its own.
     """
 
@@ -46,8 +46,8 @@ class Samples:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def chosen(self, rows: Tensor, labels: Tensor) -> "Samples":
-        """Return some of the samples under other labels."""
+    def select(self, rows: Tensor, labels: Tensor) -> "Samples":
+        """Return some of the samples with new labels."""
         files = [self.files[row] for row in rows.tolist()] if self.files else None
         return Samples(self.inputs[rows], labels, files)
 
@@ -64,6 +64,21 @@ def join_samples(parts: Sequence[Samples]) -> Samples:
     )
 
 
+def choose_classes(labels: Tensor, chosen: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Find the samples of some classes, and number these classes anew in the order given.
+
+    Shape:
+        labels ``(N,)`` int64; results ``(n,)`` int64: indices, ascending, and new labels.
+
+    Example:
+        >>> [x.tolist() for x in choose_classes(torch.tensor([0, 5, 3, 5]), [5, 0])]
+        [[0, 1, 3], [1, 0, 0]]
+    """
+    is_of = labels[:, None] == torch.tensor(chosen)  # (N, K)
+    rows = is_of.any(1).nonzero().flatten()
+    return rows, is_of[rows].int().argmax(1)
+
+
 class Source(ABC):
     """Where samples come from.
 
@@ -72,10 +87,9 @@ class Source(ABC):
 
     Attributes:
         input_shape: Shape of one input, ``(C, H, W)`` for images.
-        class_names: Names of the K classes, in the order of their labels; empty where numbers are
-            to be predicted.
-        num_targets: Number of numbers T to be predicted for each sample; 0 where there are classes.
-        parts: The parts that ``load`` gives; what is missing is split off from ``train``.
+        class_names: Names of the K classes, in the order of their labels; empty for regression.
+        num_targets: Number T of regression targets of each sample; 0 where there are classes.
+        parts: The parts that ``load`` returns; what is missing is split off from ``train``.
         if_no_classes: What to do where the labels turn out to be no classes; empty where they are.
         may_write: Whether downloads and caches may be written where the settings say; not where
             they come from a file that another may have written.
@@ -85,7 +99,7 @@ class Source(ABC):
             default all.
 
     Raises:
-        ConfigError: A class that is not there, or named twice.
+        ConfigError: An unknown class, or one named twice.
     """
 
     input_shape: tuple[int, ...]
@@ -97,17 +111,17 @@ class Source(ABC):
 
     def __init__(self, classes: list[int | str] | None = None) -> None:
         self.notes: list[str] = []
-        """What is unusual about the files, found while they were read; goes into the manifest."""
+        """What is unusual about the files, found on reading; goes into the manifest."""
         self.provenance: dict[str, Any] | None = None
-        """Where a prepared file has its samples from; goes into the manifest too."""
+        """Where the samples of a prepared file come from; goes into the manifest too."""
         self.classes = classes
         self.all_class_names = self.class_names
         """Names of all classes that the files hold, chosen or not."""
         if classes is not None:
-            self._chosen = [self._find_class(chosen) for chosen in classes]
-            if len(set(self._chosen)) < len(classes):
+            self._labels_kept = [self._find_class(name) for name in classes]
+            if len(set(self._labels_kept)) < len(classes):
                 raise ConfigError(f"data.source.classes is {classes}; a class comes twice in it.")
-            self.class_names = tuple(self.all_class_names[label] for label in self._chosen)
+            self.class_names = tuple(self.all_class_names[label] for label in self._labels_kept)
         if twice := [name for name, n in Counter(self.class_names).items() if n > 1]:
             raise ConfigError(f"data.source {self.name} has two classes called {twice[0]!r}.")
         if len(self.class_names) == 1:
@@ -116,17 +130,22 @@ class Source(ABC):
                 "be two to tell apart."
             )
 
-    def _find_class(self, chosen: int | str) -> int:
+    def _find_class(self, wanted: int | str) -> int:
         """Return the label of a class given by name or number."""
         names = self.all_class_names
-        if str(chosen) in names:  # which may be numbers: the parser makes one of "7"
-            return names.index(str(chosen))
-        if str(chosen).isdecimal() and int(chosen) < len(names):
-            return int(chosen)
+        if str(wanted) in names:  # which may be numbers: the parser makes one of "7"
+            return names.index(str(wanted))
+        if str(wanted).isdecimal() and int(wanted) < len(names):
+            return int(wanted)
         raise ConfigError(
-            f"Unknown class {chosen!r} in data.source.classes; {self.name} numbers its classes "
-            f"0..{len(names) - 1}. {did_you_mean(str(chosen), names)}"
+            f"Unknown class {wanted!r} in data.source.classes; {self.name} numbers its classes "
+            f"0..{len(names) - 1}. {did_you_mean(str(wanted), names)}"
         )
+
+    def warn(self, note: str) -> None:
+        """Warn of something unusual about the files, and note it for the manifest."""
+        self.notes.append(note)
+        warnings.warn(note, MLPLabWarning, stacklevel=3)
 
     @property
     def num_classes(self) -> int:
@@ -135,7 +154,7 @@ class Source(ABC):
 
     @property
     def name(self) -> str:
-        """What the console and the manifest call the data set."""
+        """Name of the data set in the console and the manifest."""
         return type(self).__name__
 
     def load(self, root: Path, *, download: bool) -> dict[Part, Samples]:
@@ -146,18 +165,20 @@ class Source(ABC):
             download: Whether missing files may be fetched.
 
         Raises:
-            DatasetNotFoundError: The files are not there and were not or could not be fetched.
+            DatasetNotFoundError: The files are missing and were not or could not be fetched.
             ChecksumError: A file is not what it should be.
         """
         parts = self.read(root, download=download and self.may_write)
         if self.classes is None:
             return parts
-        kept = {part: choose_classes(s.labels, self._chosen) for part, s in parts.items()}
-        return {part: parts[part].chosen(*choice) for part, choice in kept.items()}
+        return {
+            part: samples.select(*choose_classes(samples.labels, self._labels_kept))
+            for part, samples in parts.items()
+        }
 
     @abstractmethod
     def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
-        """Read every part, all classes; arguments and errors are those of ``load``."""
+        """Read every part, all classes, with the arguments and errors of ``load``."""
 
 
 class SampleSubset(Dataset[Batch]):
@@ -198,5 +219,5 @@ class SampleSubset(Dataset[Batch]):
         return self.samples.inputs.index_select(0, rows), self.samples.labels.index_select(0, rows)
 
     def __getitems__(self, positions: list[int]) -> Batch:
-        """Do the same for a loader with a batch size, which has its positions in a list."""
+        """Fetch a batch for a DataLoader with a batch size, which gives a list of positions."""
         return self[torch.tensor(positions)]

@@ -1,27 +1,107 @@
-"""Stratified splits and choices of classes: pure functions from labels to indices."""
+"""Stratified splits and class balance: which samples of a source make up each part."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
+from mlp_lab.data.source import PARTS, Part, Samples, SampleSubset
+from mlp_lab.errors import ConfigError, EmptyClassError
 from mlp_lab.seeding import generator
 
+if TYPE_CHECKING:
+    from mlp_lab.data.datamodule import LabDataModule
 
-def choose_classes(labels: Tensor, chosen: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Find the samples of some classes, and number these classes anew in the order given.
+DEFAULT_VAL_FRACTION = 0.1
+DEFAULT_TEST_FRACTION = 0.2
 
-    Shape:
-        labels ``(N,)`` int64; results ``(n,)`` int64: indices, ascending, and new labels.
 
-    Example:
-        >>> [x.tolist() for x in choose_classes(torch.tensor([0, 5, 3, 5]), [5, 0])]
-        [[0, 1, 3], [1, 0, 0]]
+def held_out_fractions(data: "LabDataModule") -> tuple[float, float]:
+    """Return the fractions held out for test and validation, 0 where the source has the part."""
+    test = val = 0.0
+    if "test" not in data.source.parts:
+        test = data.test_fraction or DEFAULT_TEST_FRACTION
+    if "val" not in data.source.parts and data.validate_on == "val":
+        val = data.val_fraction or DEFAULT_VAL_FRACTION
+    return test, val
+
+
+def split_parts(
+    data: "LabDataModule", parts: Mapping[Part, Samples]
+) -> tuple[dict[Part, SampleSubset], dict[str, Tensor]]:
+    """Hold out the parts that the source lacks, and change the balance of the training classes.
+
+    Args:
+        data: The DataModule, whose settings are followed.
+        parts: The parts that the source has loaded.
+
+    Returns:
+        The samples of every part, and how many training samples each class had ``(K,)`` after each
+        step; regression targets have no classes, and no counts.
+
+    Raises:
+        EmptyClassError: A part that is held out leaves a class without a sample.
+        ConfigError: A part without a sample.
     """
-    is_of = labels[:, None] == torch.tensor(chosen)  # (N, K)
-    rows = is_of.any(1).nonzero().flatten()
-    return rows, is_of[rows].int().argmax(1)
+    subsets = {p: SampleSubset(s, torch.arange(len(s))) for p, s in parts.items()}
+    test_fraction, val_fraction = data.fractions
+    if "test" not in subsets:
+        subsets |= _hold_out("test", test_fraction, subsets["train"], data)
+    train = subsets["train"]
+    steps = {"as loaded": train}
+    if data.imbalance:
+        shares = {data.class_names.index(name): s for name, s in data.imbalance.items()}
+        subsets["train"] = train.at(thin_classes(train.labels, shares, data.split_seed))
+    if data.validate_on == "test":
+        subsets["val"] = subsets["test"]
+    elif "val" not in subsets:
+        of_the_rest = val_fraction / (1 - test_fraction)
+        subsets |= _hold_out("val", of_the_rest, subsets["train"], data)
+    train = steps["split"] = subsets["train"]
+    if data.resample:
+        balanced = balance_classes(train.labels, data.resample, data.split_seed)
+        subsets["train"] = steps["resampled"] = train.at(balanced)
+    if data.num_targets:
+        return subsets, {}
+    num = data.num_classes
+    return subsets, {s: torch.bincount(part.labels, minlength=num) for s, part in steps.items()}
+
+
+def class_counts_by_step(data: "LabDataModule") -> dict[str, list[int]]:
+    """Return the class counts of each split, and of training before its balance was changed."""
+    counts: dict[str, list[int]] = {}
+    if data.imbalance or data.resample:
+        *earlier, _ = data.training_counts.items()  # the last step leaves the split itself
+        counts = {f"train, {step}": step_counts.tolist() for step, step_counts in earlier}
+    return counts | {part: data.class_counts(part).tolist() for part in PARTS}
+
+
+def _hold_out(
+    part: Part, fraction: float, whole: SampleSubset, data: "LabDataModule"
+) -> dict[Part, SampleSubset]:
+    """Divide ``whole`` into what stays for training and the new part."""
+    # Regression targets are one stratum.
+    labels = torch.zeros(len(whole), dtype=torch.long) if data.num_targets else whole.labels
+    stay, picked = stratified_split(labels, fraction, data.split_seed)
+    if data.num_targets and not (len(stay) and len(picked)):
+        raise ConfigError(
+            f"data.{part}_fraction leaves {len(stay)} of {len(whole)} samples for training "
+            f"and {len(picked)} as {part}. Choose another fraction, or more samples."
+        )
+    counts = torch.bincount(labels)
+    for side, positions in (("training", stay), (part, picked)):
+        left = torch.bincount(labels[positions], minlength=len(counts))
+        if (empty := (counts > 0) & (left == 0)).any():
+            label = int(empty.nonzero()[0])
+            count = int(counts[label])
+            samples = "one sample" if count == 1 else f"{count} samples"
+            hint = data.source.if_no_classes if count == 1 else ""
+            raise EmptyClassError(
+                f"data.{part}_fraction leaves class {data.class_names[label]!r}, which has "
+                f"{samples}, without a {side} sample. {hint or 'Choose another fraction.'}"
+            )
+    return {"train": whole.at(stay), part: whole.at(picked)}
 
 
 def stratified_split(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""What can be counted in a data set: pure functions on tensors."""
+"""Statistics of a data set: pure functions on tensors."""
 
 import hashlib
 import math
@@ -10,15 +10,6 @@ from torch import Tensor
 from mlp_lab.errors import EmptyClassError
 
 _CHUNK_VALUES = 2**20  # bounds the working memory, whatever the size of the data set
-
-
-def class_counts(labels: Tensor, num_classes: int) -> Tensor:
-    """Count the samples of each class.
-
-    Shape:
-        labels ``(N,)`` int64 in ``[0, K)``; result ``(K,)`` int64.
-    """
-    return torch.bincount(labels, minlength=num_classes)
 
 
 def class_weights(labels: Tensor, num_classes: int) -> Tensor:
@@ -44,7 +35,7 @@ def class_weights(labels: Tensor, num_classes: int) -> Tensor:
     Reference:
         King and Zeng, "Logistic Regression in Rare Events Data", Political Analysis 9, 2001.
     """
-    counts = class_counts(labels, num_classes)
+    counts = torch.bincount(labels, minlength=num_classes)
     if empty := (counts == 0).nonzero().flatten().tolist():
         raise EmptyClassError(
             f"data.class_weights is 'balanced', but class {empty[0]} has no training sample, "
@@ -61,7 +52,7 @@ def channel_mean_std(inputs: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         inputs: All inputs of the part.
-        indices: The rows that count: those of the training split alone.
+        indices: Rows of the training split; others would leak.
 
     Shape:
         inputs ``(N, C, ...)``, uint8 or floating; indices ``(n,)``; results ``(C,)`` float64.

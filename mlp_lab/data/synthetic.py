@@ -33,7 +33,7 @@ class Digits(Source):
 
 
 @functools.cache  # its text takes longer to parse than an epoch on it
-def _load_digits() -> tuple[torch.Tensor, torch.Tensor]:
+def _load_digits() -> tuple[Tensor, Tensor]:
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -126,8 +126,16 @@ class Moons(_Points):
         return torch.from_numpy(points), torch.from_numpy(labels)
 
 
-class SigmoidCurve(Source):
-    """The noisy S of a sigmoid, ``y = sigmoid(10 x)`` for x in [-0.5, 0.5), to be predicted from x.
+class _Curve(Source):
+    """A noisy function of one input, for regression."""
+
+    input_shape = (1,)
+    class_names = ()
+    num_targets = 1
+
+
+class SigmoidCurve(_Curve):
+    """The noisy S of a sigmoid, ``y = sigmoid(10 x)`` for x in [-0.5, 0.5); predict y from x.
 
     The test part is the true curve at 1,000 places, so the test's error is that to the truth.
 
@@ -141,9 +149,6 @@ class SigmoidCurve(Source):
         ConfigError: Fewer than 4 points, no repeats, or a negative noise.
     """
 
-    input_shape = (1,)
-    class_names = ()
-    num_targets = 1
     parts = frozenset({"train", "test"})
 
     _NUM_TRUE = 1000
@@ -175,7 +180,7 @@ class SigmoidCurve(Source):
         return (torch.arange(num) / num - 0.5)[:, None]
 
 
-class Line(Source):
+class Line(_Curve):
     """Points near a straight line, ``y = slope x + intercept`` for x in [0, 1).
 
     Args:
@@ -189,9 +194,6 @@ class Line(Source):
         ConfigError: Fewer than 4 points, or a negative noise.
     """
 
-    input_shape = (1,)
-    class_names = ()
-    num_targets = 1
     parts = frozenset({"train"})
 
     def __init__(
@@ -218,7 +220,6 @@ class Line(Source):
 
 
 def _check_drawn(key: str, num: int, noise: float, seed: int) -> None:
-    """Refuse what cannot be drawn."""
     if num < 4:
         raise ConfigError(f"data.source.{key} is {num}; it must be at least 4.")
     if not 0 <= noise < math.inf:

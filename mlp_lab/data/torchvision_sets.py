@@ -1,6 +1,5 @@
 """The data sets that torchvision downloads, checks and reads."""
 
-import warnings
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +10,7 @@ from torch import Tensor
 from torchvision import datasets
 
 from mlp_lab.data.source import Part, Samples, Source
-from mlp_lab.errors import ChecksumError, DatasetNotFoundError, MLPLabWarning
+from mlp_lab.errors import ChecksumError, DatasetNotFoundError
 from mlp_lab.files.lock import locked
 
 
@@ -42,13 +41,13 @@ class _TorchvisionSource(Source):
     @staticmethod
     @abstractmethod
     def to_tensors(dataset: Any) -> Samples:
-        """Take images ``(N, C, H, W)`` uint8 and labels ``(N,)`` int64 from what was read."""
+        """Return images ``(N, C, H, W)`` uint8 and labels ``(N,)`` int64 of a torchvision set."""
 
     def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
         """Read the official training and test part.
 
         Raises:
-            DatasetNotFoundError: The files are not there and were not or could not be fetched.
+            DatasetNotFoundError: The files are missing and were not or could not be fetched.
             ChecksumError: A file is damaged.
         """
         parts: dict[Part, Samples] = {}
@@ -68,7 +67,7 @@ class _TorchvisionSource(Source):
             with locked(directory):  # torchvision takes half-written files for whole ones
                 return self.reader(root, train=train, download=True)
         except (OSError, RuntimeError, ValueError, AssertionError, EOFError, KeyError) as error:
-            # torchvision says "Dataset not found" for files that are absent or fail their MD5.
+            # torchvision raises "Dataset not found" for files that are absent or fail their MD5.
             if "Dataset not found" in str(error):
                 raise DatasetNotFoundError(
                     f"No {self.name} files in '{directory}' and data.download is false. "
@@ -91,7 +90,7 @@ class _TorchvisionSource(Source):
             ) from error
 
     def _check(self, part: Part, samples: Samples, directory: Path) -> None:
-        """Hold the samples against the official facts; another count is worth a warning only."""
+        """Check the samples against the official facts; another count is only a warning."""
         labels = samples.labels
         if len(samples.inputs) != len(labels):
             raise ChecksumError(
@@ -110,12 +109,10 @@ class _TorchvisionSource(Source):
                 f"{tuple(samples.inputs.shape[1:])}; the official ones are {self.input_shape}."
             )
         if len(labels) != self.sizes[part]:
-            note = (
+            self.warn(
                 f"{self.name} in '{directory}' has {len(labels):,} {part} images; "
                 f"the official set has {self.sizes[part]:,}."
             )
-            self.notes.append(note)
-            warnings.warn(note, MLPLabWarning, stacklevel=2)
 
 
 class _IdxSource(_TorchvisionSource):

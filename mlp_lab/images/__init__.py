@@ -1,6 +1,6 @@
 """From image files to arrays of bytes, for training and inference alike. Imports no torch."""
 
-from mlp_lab.images.decode import SUFFIXES, decode_image, look_at_image, refusing_bombs
+from mlp_lab.images.decode import SUFFIXES, decode_image, read_image_shape, refusing_bombs
 from mlp_lab.images.decode_many import decode_images, shared_array, stream_images
 from mlp_lab.images.find import images_below, images_in
 
@@ -10,7 +10,7 @@ __all__ = [
     "decode_images",
     "images_below",
     "images_in",
-    "look_at_image",
+    "read_image_shape",
     "refusing_bombs",
     "shared_array",
     "stream_images",

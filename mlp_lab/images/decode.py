@@ -17,7 +17,7 @@ _GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"})
 _SIXTEEN_BIT_MODES = frozenset({"I", "I;16", "I;16B", "I;16L"})
 
 
-def look_at_image(path: Path) -> tuple[int, int, int]:
+def read_image_shape(path: Path) -> tuple[int, int, int]:
     """Return channels, height and width of an image, from its header.
 
     Raises:
@@ -73,7 +73,7 @@ def decode_image(
 
 @contextlib.contextmanager
 def refusing_bombs() -> Iterator[None]:
-    """Refuse images that would unpack to far more than they look like, and not only warn.
+    """Refuse decompression bombs, of which Pillow only warns.
 
     It belongs around the threads that decode: warnings are filtered for all of them together.
     """

@@ -1,6 +1,5 @@
 """Many image files at once, on all cores; Pillow and numpy alone, as in decode.py."""
 
-import contextlib
 import math
 import mmap
 import multiprocessing
@@ -31,16 +30,16 @@ _BATCHES_AHEAD = 6
 
 @dataclass
 class _Work:
-    """What all workers share.
+    """Files and their array, shared by all workers.
 
-    The images may be fewer than the files: later ones then take the place of the first.
+    The array may have fewer rows than files: later images then overwrite the first.
     """
 
     files: Sequence[Path]
     images: NDArray[np.uint8]
     resize: bool
     skip_broken: bool
-    at_once: int = _FILES_AT_ONCE
+    at_once: int
 
     def decode(self, start: int) -> NDArray[np.bool_]:
         """Decode the files from ``start`` on, and return which could be read."""
@@ -75,7 +74,7 @@ def decode_images(
             mapped file, or ``shared_array``.
         resize: Whether images of another size are resized, or refused.
         skip_broken: Whether a file that cannot be read is left out, or refused.
-        title: What the progress bar says.
+        title: Title of the progress bar.
 
     Shape:
         images ``(N, C, H, W)``; result ``(N,)``, which files could be read.
@@ -88,9 +87,9 @@ def decode_images(
     # Imported before Lightning, rich would spoil its command line; see commands.py.
     from rich.progress import track
 
-    work = _Work(files, images, resize, skip_broken)
+    work = _Work(files, images, resize, skip_broken, _FILES_AT_ONCE)
     silent = not sys.stdout.isatty()
-    num_parts = -(-len(files) // work.at_once)
+    num_parts = -(-len(files) // _FILES_AT_ONCE)
     parts = _decode_in_order(work, num_parts)
     return np.concatenate([*track(parts, title, total=num_parts, disable=silent)])
 
@@ -106,7 +105,7 @@ def stream_images(
         batch_size: Images of a batch; the last one may have fewer.
 
     Shape:
-        each ``(B, C, H, W)``, good until the next one is asked for.
+        each ``(B, C, H, W)``, valid until the next one.
 
     Raises:
         ChecksumError: A file is no image, or broken.
@@ -123,39 +122,32 @@ def stream_images(
 
 
 def _decode_in_order(work: _Work, most_ahead: int) -> Iterator[NDArray[np.bool_]]:
-    """Decode all files in parts, so many of them ahead of what is yielded."""
+    """Decode all files in parts, at most ``most_ahead`` of them ahead of what is yielded."""
     starts = iter(range(0, len(work.files), work.at_once))
     with refusing_bombs():
         if len(work.files) <= work.at_once:
             yield from map(work.decode, starts)
             return
-        with _explaining_kills(), _start_workers(work) as pool:
-            # Newer Pythons warn of forking beside threads; these workers touch nothing of theirs.
-            warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
-            decode = _decode if isinstance(pool, ProcessPoolExecutor) else work.decode
+        # Newer Pythons warn of forking beside threads; these workers touch nothing of theirs.
+        warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
+        pool = _start_workers(work)
+        decode = _decode if isinstance(pool, ProcessPoolExecutor) else work.decode
+        try:
             pending = deque(pool.submit(decode, start) for start in islice(starts, most_ahead))
-            try:
-                while pending:
-                    yield pending.popleft().result()
-                    pending += [pool.submit(decode, start) for start in islice(starts, 1)]
-            finally:
-                pool.shutdown(cancel_futures=True)
+            while pending:
+                yield pending.popleft().result()
+                pending += [pool.submit(decode, start) for start in islice(starts, 1)]
+        except BrokenProcessPool as error:
+            raise WorkerError(
+                "A process that decoded images was killed, perhaps because memory ran out."
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def shared_array(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Return an array of bytes that processes started later can write into."""
     return np.frombuffer(mmap.mmap(-1, math.prod(shape)), np.uint8).reshape(shape)
-
-
-@contextlib.contextmanager
-def _explaining_kills() -> Iterator[None]:
-    """Say in a sentence that a worker was killed."""
-    try:
-        yield
-    except BrokenProcessPool as error:
-        raise WorkerError(
-            "A process that decoded images was killed, perhaps because memory ran out."
-        ) from error
 
 
 def _start_workers(work: _Work) -> ProcessPoolExecutor | ThreadPoolExecutor:
@@ -172,7 +164,7 @@ def _start_workers(work: _Work) -> ProcessPoolExecutor | ThreadPoolExecutor:
 
 
 def _begin_process(work: _Work, parent: int) -> None:
-    """Keep the work where the process finds it, leave Ctrl-C to the parent, and end with it."""
+    """Set the work of this process, leave Ctrl-C to the parent, and end with it."""
     global _work
     _work = work
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Which files of a directory are images."""
+"""Find the image files of a directory."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ def images_in(directory: Path) -> list[Path]:
     """Return the image files of a directory, none where it is not there, in any order."""
     if not directory.is_dir():
         return []
-    with os.scandir(directory) as entries:  # knows what is a file without asking for each
+    with os.scandir(directory) as entries:  # knows what is a file without a stat for each
         return [
             Path(entry.path)
             for entry in entries
@@ -21,7 +21,7 @@ def images_in(directory: Path) -> list[Path]:
 
 
 def raise_unreadable(error: OSError) -> None:
-    """Refuse a directory that cannot be listed; what it holds would be left out unsaid.
+    """Refuse a directory that cannot be listed, whose files would be left out silently.
 
     Raises:
         ChecksumError: Always.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 import yaml
 
+from mlp_lab.data.checks import check_training_classes
 from mlp_lab.errors import ConfigError
 from mlp_lab.files.atomic import keep_to, let_go, remove_leftovers, write_text
 from mlp_lab.processes.ranks import is_first_process
@@ -116,7 +117,7 @@ def _load_data(job: Job) -> None:
     job.data.prepare_data()
     job.data.setup("fit")
     if not job.origin.resumes:
-        job.data.require_learnable_classes()
+        check_training_classes(job.data)
     job.task.take_statistics(job.data)
 
 

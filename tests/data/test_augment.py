@@ -189,9 +189,9 @@ def test_validation_is_never_touched_and_the_order_stays(augmented: CommandLine)
     changed = augmented(*FIT, *still).run_dir
     plain = augmented(*FIT[:2], *FIT[3:], *still).run_dir
     first, second = (read_rows(run / "metrics.csv") for run in (changed, plain))
-    for ours, theirs in zip(first, second, strict=True):
-        assert ours["val/loss"] == theirs["val/loss"]
-        assert (ours["train/loss"] == theirs["train/loss"]) == (ours["train/loss"] == "")
+    for with_it, without in zip(first, second, strict=True):
+        assert with_it["val/loss"] == without["val/loss"]
+        assert (with_it["train/loss"] == without["train/loss"]) == (with_it["train/loss"] == "")
 
 
 def test_points_are_no_images(augmented: CommandLine) -> None:

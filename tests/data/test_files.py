@@ -102,7 +102,7 @@ def test_the_file_is_read_once_to_train_and_can_be_read_again(
     assert torch.equal(source.load(tmp_path, download=False)["train"].inputs, first.inputs)
 
 
-def test_numbers_to_be_predicted(tmp_path: Path) -> None:
+def test_regression_targets(tmp_path: Path) -> None:
     x, y = np.random.default_rng(0).random((2, 5, 3))
     np.savez(tmp_path / "x.npz", x=x, y=y)
     with pytest.raises(ChecksumError, match=r"set --data.source.targets numbers"):
@@ -168,14 +168,14 @@ def test_unusable_files_are_refused(tmp_path: Path, arrays: Any, message: str) -
 
 
 @pytest.mark.parametrize("dtype", [">f4", ">f8", np.longdouble, "f2"])
-def test_numbers_of_any_kind_are_read(tmp_path: Path, dtype: Any) -> None:
+def test_every_numeric_type_is_read(tmp_path: Path, dtype: Any) -> None:
     x, y = np.arange(8).reshape(4, 2), np.arange(4)
     train = load(write(tmp_path / "x.npz", x=x.astype(dtype), y=y.astype(">i8")))["train"]
     assert torch.equal(train.inputs, torch.from_numpy(x).float())
     assert torch.equal(train.labels, torch.from_numpy(y))
 
 
-def test_numbers_too_large_for_a_loss_are_no_targets(tmp_path: Path) -> None:
+def test_targets_too_large_for_a_loss_are_refused(tmp_path: Path) -> None:
     for largest in (1e39, -1e30, 1e16):
         path = write(tmp_path / "x.npz", x=FLAT, y=np.array([0, 1, largest, 3.0]))
         with pytest.raises(ChecksumError, match=r"y_train of .* reaches 1e\+\d\d, too large for a"):
@@ -207,7 +207,7 @@ def test_a_missing_file_and_an_unclear_layout_are_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFoundError, match=r"data.source.path '.*none.npz' is not there"):
         TensorFile(tmp_path / "none.npz")
     path = write(tmp_path / "x.npz", x=np.zeros((2, 3, 5, 3), np.uint8), y=np.arange(2))
-    with pytest.raises(ConfigError, match=r"cannot be told\. Set --data.source.layout to NHWC or"):
+    with pytest.raises(ConfigError, match=r"is ambiguous\. Set --data.source.layout to NHWC or"):
         TensorFile(path)
     with pytest.raises(ConfigError, match=r"layout is 'NHW', but the arrays of .* \(2, 3, 5, 3\)"):
         TensorFile(path, layout="NHW")
@@ -224,7 +224,7 @@ def test_a_file_trains_tests_and_resumes(mlp_lab: CommandLine, tmp_path: Path) -
     assert header == "index,label,predicted,confidence,four,7,neun"
 
 
-def test_classes_that_are_called_numbers_are_chosen_by_name(tmp_path: Path) -> None:
+def test_classes_named_by_numbers_are_chosen_by_name(tmp_path: Path) -> None:
     x, y = np.zeros((6, 2), np.float32), np.array([0, 1, 2] * 2)
     np.savez(tmp_path / "a.npz", x=x, y=y, classes=np.array([3, 1, 2]))
     assert TensorFile(tmp_path / "a.npz").class_names == ("3", "1", "2")

@@ -5,7 +5,15 @@ import torch
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as V
 
-from mlp_lab.data.geometry import affine_grid, blur_matrix, crop, inverse_affine_matrices, warp
+from mlp_lab.data.geometry import (
+    affine_grid,
+    as_type,
+    blur_matrix,
+    crop,
+    inverse_affine_matrices,
+    rectangles,
+    warp,
+)
 from tests.data.test_augment import make_images
 
 
@@ -60,3 +68,18 @@ def test_a_blur_wider_than_the_image_is_still_a_mean() -> None:
     matrix = blur_matrix(5, 40.0, torch.device("cpu"))
     torch.testing.assert_close(matrix.sum(1), torch.ones(5))
     assert matrix.min() >= 0
+
+
+def test_rectangles_lie_where_they_are_put() -> None:
+    places = torch.tensor([0.0, 0.999])
+    inside = rectangles(torch.tensor([0.5, 0.25]), places, places, 4, 8)
+    assert inside.shape == (2, 1, 4, 8)
+    assert inside[0, 0, :2, :4].all()
+    assert inside[1, 0, 3:, 6:].all()
+    assert inside.sum((1, 2, 3)).tolist() == [8, 2]
+
+
+def test_computed_images_are_rounded_to_bytes_alone() -> None:
+    images = torch.tensor([1.4, 1.6, 254.7])
+    assert as_type(images, torch.uint8).tolist() == [1, 2, 255]
+    assert torch.equal(as_type(images, torch.float32), images)

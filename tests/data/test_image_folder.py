@@ -13,7 +13,6 @@ from PIL import Image
 
 from mlp_lab.data import ImageFolder, LabDataModule
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, MLPLabWarning
-from mlp_lab.images import decode_image, look_at_image
 from tests.conftest import CommandLine
 from tests.helpers.processes import finish, started
 
@@ -134,7 +133,7 @@ def test_a_killed_decoding_holds_nobody_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_said(tmp_path: Path) -> None:
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     make_folder(tmp_path / "folder", num=200)
     words = ["stats", "--data.source=ImageFolder", f"--data.source.path={tmp_path / 'folder'}"]
     assert finish(*words, cwd=tmp_path, file_size_limit=20_000) == 1
@@ -168,38 +167,6 @@ def test_kinds_of_files(tmp_path: Path, suffix: str) -> None:
     image = load(tmp_path, colour="grey")["train"].inputs[0]
     assert image.shape == (1, 8, 8)
     assert (image.int() - 100).abs().max() <= 2
-
-
-@pytest.mark.parametrize(
-    ("mode", "value", "expected"),
-    [
-        ("1", 1, [255]),
-        ("L", 70, [70]),
-        ("LA", (70, 3), [70]),
-        ("I;16", 70 * 256 + 9, [70]),
-        ("P", 7, None),
-        ("RGB", (10, 20, 30), [10, 20, 30]),
-        ("RGBA", (10, 20, 30, 0), [10, 20, 30]),
-        ("CMYK", (245, 235, 225, 0), [10, 20, 30]),
-    ],
-)
-def test_modes(tmp_path: Path, mode: str, value: Any, expected: list[int] | None) -> None:
-    path = tmp_path / ("x.tiff" if mode == "CMYK" else "x.png")
-    image = Image.new(mode, (4, 3), value)
-    if mode == "P":
-        image.putpalette([*range(21), 10, 20, 30])
-        expected = [10, 20, 30]
-    image.save(path)
-    assert expected is not None
-    shape = look_at_image(path)
-    assert shape == (len(expected), 3, 4)
-    assert decode_image(path, shape)[:, 2, 3].tolist() == expected
-
-
-def test_an_animation_gives_its_first_frame(tmp_path: Path) -> None:
-    frames = [Image.new("L", (4, 4), value) for value in (50, 200)]
-    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])
-    assert decode_image(tmp_path / "x.gif", (1, 4, 4)).max() == 50
 
 
 def test_sizes_are_refused_or_brought_to_one(tmp_path: Path) -> None:

@@ -1,7 +1,19 @@
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
-from mlp_lab.data.split import balance_classes, stratified_split, thin_classes
+from mlp_lab.data import LabDataModule, Line, Part, Samples, Source
+from mlp_lab.data.split import (
+    balance_classes,
+    class_counts_by_step,
+    held_out_fractions,
+    split_parts,
+    stratified_split,
+    thin_classes,
+)
+from mlp_lab.errors import ConfigError, EmptyClassError
 from mlp_lab.seeding import generator
 
 
@@ -59,3 +71,110 @@ def test_balancing_under_repeats_nothing() -> None:
     rows = balance_classes(LABELS, "under", seed=0)
     assert torch.bincount(LABELS[rows]).tolist() == [10, 10, 10]
     assert len(set(rows.tolist())) == 30
+
+
+class Counted(Source):
+    """Samples of two classes, so many of each, in one part."""
+
+    input_shape = (1,)
+    class_names = ("left", "right")
+    parts = frozenset({"train"})
+
+    def __init__(self, left: int, right: int) -> None:
+        super().__init__()
+        self.counts = torch.tensor([left, right])
+
+    def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
+        labels = torch.repeat_interleave(torch.arange(2), self.counts)
+        return {"train": Samples(torch.arange(float(len(labels)))[:, None], labels)}
+
+
+def split(source: Source, **settings: Any) -> LabDataModule:
+    data = LabDataModule(source, **settings)
+    data.setup("validate")
+    return data
+
+
+@pytest.mark.parametrize(
+    ("source", "settings", "expected"),
+    [
+        (Counted(1, 1), {}, (0.2, 0.1)),
+        (Counted(1, 1), {"test_fraction": 0.3, "val_fraction": 0.4}, (0.3, 0.4)),
+        (Counted(1, 1), {"validate_on": "test"}, (0.2, 0.0)),
+    ],
+)
+def test_fractions_by_default_and_by_setting(
+    source: Source, settings: dict[str, Any], expected: tuple[float, float]
+) -> None:
+    data = LabDataModule(source, **settings)
+    assert held_out_fractions(data) == data.fractions == expected
+
+
+def test_a_part_that_the_source_has_is_not_held_out() -> None:
+    source = Counted(1, 1)
+    source.parts = frozenset({"train", "test"})
+    assert LabDataModule(source).fractions == (0.0, 0.1)
+
+
+def test_parts_share_all_samples_and_fractions_are_of_the_whole() -> None:
+    data = split(Counted(60, 40), test_fraction=0.2, val_fraction=0.4)
+    sizes = {part: data.class_counts(part).tolist() for part in data.subsets}
+    assert sizes == {"train": [24, 16], "test": [12, 8], "val": [24, 16]}
+    rows = torch.cat([subset.indices for subset in data.subsets.values()])
+    assert rows.sort().values.tolist() == list(range(100))
+
+
+def test_class_counts_after_each_step() -> None:
+    plain = split(Counted(60, 40), validate_on="test")
+    assert class_counts_by_step(plain) == {"train": [48, 32], "val": [12, 8], "test": [12, 8]}
+    changed = split(Counted(60, 40), imbalance={"right": 0.25}, resample="over")
+    assert class_counts_by_step(changed) == {
+        "train, as loaded": [48, 32],
+        "train, split": [42, 7],
+        "train": [42, 42],
+        "val": [6, 1],
+        "test": [12, 8],
+    }
+
+
+def test_regression_is_one_stratum_without_counts() -> None:
+    data = LabDataModule(Line(num_samples=50))
+    subsets, counts = split_parts(data, data.source.load(Path(), download=False))
+    assert {part: len(subset) for part, subset in subsets.items()} == {
+        "train": 35,
+        "test": 10,
+        "val": 5,
+    }
+    assert counts == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (Counted(9, 1), "data.test_fraction leaves class 'right', which has one sample, without a"),
+        (
+            Counted(40, 2),
+            r"class 'right', which has 2 samples, without a test sample. Choose anoth",
+        ),
+    ],
+)
+def test_a_class_left_without_a_sample_is_refused(source: Source, message: str) -> None:
+    with pytest.raises(EmptyClassError, match=message):
+        split(source)
+
+
+def test_a_class_that_never_had_a_sample_may_stay_empty() -> None:
+    assert split(Counted(40, 0)).class_counts("train").tolist() == [28, 0]
+
+
+def test_labels_that_may_be_targets_are_pointed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Counted, "if_no_classes", "If y holds targets, choose regression.")
+    with pytest.raises(EmptyClassError, match=r"one sample, .*If y holds targets, choose regress"):
+        split(Counted(9, 1))
+    with pytest.raises(EmptyClassError, match=r"2 samples, .* sample. Choose another fraction"):
+        split(Counted(40, 2))
+
+
+def test_a_part_of_regression_has_a_sample() -> None:
+    with pytest.raises(ConfigError, match=r"val_fraction leaves 3 of 3 samples for .* 0 as val"):
+        split(Line(num_samples=4))

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from mlp_lab.data.statistics import channel_mean_std, class_counts, class_weights, sha256
+from mlp_lab.data.statistics import (
+    channel_mean_std,
+    class_weights,
+    in_chunks,
+    mean_std_of,
+    sha256,
+)
 from mlp_lab.errors import EmptyClassError
 
 
@@ -25,8 +31,20 @@ def test_mean_std_of_features_equal_numpys() -> None:
     np.testing.assert_allclose(std, inputs[::2].double().numpy().std(0), atol=1e-6)
 
 
-def test_counts_include_classes_without_samples() -> None:
-    assert class_counts(torch.tensor([2, 0, 2]), 4).tolist() == [1, 0, 2, 0]
+def test_mean_std_over_uneven_chunks_equal_those_of_the_whole() -> None:
+    inputs = torch.randn(101, 3, 2, generator=torch.Generator().manual_seed(0)) * 2 + 50
+    mean, std = mean_std_of(torch.split(inputs, [1, 64, 36]))
+    values = inputs.double().numpy()
+    np.testing.assert_allclose(mean, values.mean((0, 2)), rtol=1e-12)
+    np.testing.assert_allclose(std, values.std((0, 2)), rtol=1e-12)
+
+
+def test_chunks_bound_their_values_and_keep_every_index() -> None:
+    indices = torch.arange(10).flip(0)
+    chunks = in_chunks(indices, (2**9, 2**9))
+    assert [len(chunk) for chunk in chunks] == [4, 4, 2]
+    assert torch.equal(torch.cat(list(chunks)), indices)
+    assert [len(chunk) for chunk in in_chunks(indices, (2**11, 2**10))] == [1] * 10
 
 
 def test_weights_average_to_one_over_the_samples() -> None:

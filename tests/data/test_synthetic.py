@@ -66,7 +66,7 @@ def test_impossible_curves_are_refused(settings: dict[str, Any]) -> None:
         SigmoidCurve(**settings)
 
 
-@pytest.mark.parametrize("settings", [{"num_samples": 3}, {"noise": -0.1}])
+@pytest.mark.parametrize("settings", [{"num_samples": 3}, {"noise": -0.1}, {"seed": -1}])
 def test_impossible_points_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"data.source.{next(iter(settings))} is"):
         XOR(**settings)

@@ -65,8 +65,8 @@ def test_classes_are_refused() -> None:
     ("word", "message"),
     [
         ("--data.class_weights=balanced", "data.class_weights is 'balanced', but SigmoidCurve has"),
-        ("--data.resample=over", "data.resample is 'over', but SigmoidCurve has numbers"),
-        ("--data.imbalance={a: 0.5}", "has numbers to be predicted and no classes"),
+        ("--data.resample=over", "data.resample is 'over', but SigmoidCurve has regression"),
+        ("--data.imbalance={a: 0.5}", "has regression targets and no classes"),
         ("--model=ClassificationTask", "Use --model RegressionTask"),
     ],
 )

@@ -1,16 +1,19 @@
-"""stats and prepare: look at a data set, and write it with its split as one file."""
+"""stats and prepare: describe a data set, and write it with its split as one file."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from mlp_lab import __version__
 from mlp_lab.cli.console import print_table
 from mlp_lab.cli.invocation import Command, read_invocation
 from mlp_lab.cli.parser import LabCLI
 from mlp_lab.data import PARTS, LabDataModule, SampleSubset
+from mlp_lab.data.split import class_counts_by_step
 from mlp_lab.data.statistics import in_chunks, mean_std_of
 from mlp_lab.errors import ConfigError
 from mlp_lab.files.atomic import replacing
@@ -71,17 +74,17 @@ def _print_stats(data: LabDataModule) -> None:
         **{f"{part} samples": f"{len(data.subsets[part]):,}" for part in PARTS},
         "validation": data.validation_origin,
         **({} if data.num_targets else {"classes": data.num_classes}),
-        "mean": _numbers(data.mean),
-        "standard deviation": _numbers(data.std),
-        "mean, normalised": _numbers(mean),
-        "standard deviation, normalised": _numbers(std),
+        "mean": _format_channels(data.mean),
+        "standard deviation": _format_channels(data.std),
+        "mean, normalised": _format_channels(mean),
+        "standard deviation, normalised": _format_channels(std),
         "memory": f"{num_bytes / 1e6:,.1f} MB",
     }
     if data.source.provenance:
         rows["prepared from"] = data.source.provenance.get("source", "unknown")
-    print_table(f"{data.source.name}", rows)
+    print_table(data.source.name, rows)
     if data.num_targets:
-        _print_numbers(data)
+        print_table("targets", {part: _describe_targets(data.subsets[part]) for part in PARTS})
     else:
         counts = {part: data.class_counts(part).tolist() for part in PARTS}
         table = {
@@ -91,59 +94,51 @@ def _print_stats(data: LabDataModule) -> None:
         print_table("samples of each class", table)
 
 
-def _print_numbers(data: LabDataModule) -> None:
-    """Print what the numbers to be predicted are like in each split."""
-    table: dict[str, str] = {}
-    for part in PARTS:
-        numbers = data.subsets[part].labels.double()
-        table[part] = (
-            f"{numbers.min():.4f} to {numbers.max():.4f}, mean {numbers.mean():.4f}, "
-            f"standard deviation {numbers.std(correction=0):.4f}"
-        )
-    print_table("numbers to be predicted", table)
+def _describe_targets(samples: SampleSubset) -> str:
+    targets = samples.labels.double()
+    return (
+        f"{targets.min():.4f} to {targets.max():.4f}, mean {targets.mean():.4f}, "
+        f"standard deviation {targets.std(correction=0):.4f}"
+    )
 
 
 def _figures(data: LabDataModule) -> dict[str, Figure]:
-    figures = (
-        {}
-        if data.num_targets
-        else {
-            "class_balance": plot_class_bars(
-                data.counts_of_steps(), data.class_names, "samples", "Samples of each class"
-            )
-        }
-    )
+    figures: dict[str, Figure] = {}
+    if data.num_classes:
+        figures["class_balance"] = plot_class_bars(
+            class_counts_by_step(data), data.class_names, "samples", "Samples of each class"
+        )
     train = data.subsets["train"]
-    if len(data.input_shape) == 1:
-        inputs, labels = train[torch.arange(len(train))]
-        if data.input_shape == (1,) and data.num_targets == 1:
-            x, y = inputs.flatten().numpy(), labels.flatten().numpy()
-            figures["samples"] = plot_curve({"training samples": (x, y)}, "Training samples")
-        elif data.input_shape == (2,) and data.num_classes:
-            names = [data.class_names[label] for label in labels.tolist()]
-            figures["samples"] = plot_points(inputs.numpy(), names, "Training samples")
+    title = "Training samples"
+    if len(data.input_shape) == 3:
+        figures["samples"] = plot_images(_first_images(data, train), title)
+        if data.augment:
+            figures["augmented"] = _plot_augmented(data, train)
         return figures
-    if data.num_targets:
-        first = {"first": train[torch.arange(min(_IMAGES_SHOWN, len(train)))][0].numpy()}
-    else:
-        first = {
-            name: _first_images(train, label).numpy()
-            for label, name in enumerate(data.class_names[:_CLASSES_SHOWN])
-        }
-    figures["samples"] = plot_images(first, "Training samples")
-    if data.augment:
-        figures["augmented"] = _augmented(data, train)
+    inputs, labels = (values.numpy() for values in train[torch.arange(len(train))])
+    if data.input_shape == (1,) and data.num_targets == 1:
+        curve = inputs.flatten(), labels.flatten()
+        figures["samples"] = plot_curve({"training samples": curve}, title)
+    elif data.input_shape == (2,) and data.num_classes:
+        names = [data.class_names[label] for label in labels]
+        figures["samples"] = plot_points(inputs, names, title)
     return figures
 
 
-def _first_images(samples: SampleSubset, label: int) -> torch.Tensor:
-    """Return the first images of a class, each of them once."""
-    rows = torch.unique(samples.indices[samples.labels == label])[:_IMAGES_SHOWN]
-    return samples.samples.inputs[rows]
+def _first_images(data: LabDataModule, train: SampleSubset) -> dict[str, NDArray[np.generic]]:
+    """Return the first images of each class, or of regression data, each of them once."""
+    if data.num_targets:
+        return {"first": train[torch.arange(min(_IMAGES_SHOWN, len(train)))][0].numpy()}
+    labels = train.labels
+    rows = {
+        name: torch.unique(train.indices[labels == label])[:_IMAGES_SHOWN]
+        for label, name in enumerate(data.class_names[:_CLASSES_SHOWN])
+    }
+    return {name: train.samples.inputs[first].numpy() for name, first in rows.items()}
 
 
-def _augmented(data: LabDataModule, train: SampleSubset) -> Figure:
-    """Draw the same images before and after augmentation, as three epochs would have them."""
+def _plot_augmented(data: LabDataModule, train: SampleSubset) -> Figure:
+    """Plot the same images before augmentation and after it, in three epochs."""
     draws = generator(global_seed())
     picked = torch.randperm(len(train), generator=draws)[:_IMAGES_SHOWN]
     batch = train[picked]
@@ -176,7 +171,7 @@ def _write_prepared(data: LabDataModule, out: Path) -> None:
     with replacing(out) as unfinished:
         try:
             torch.save(content, unfinished)
-        except RuntimeError as error:  # how torch says that the disk is full
+        except RuntimeError as error:  # what torch raises when the disk is full
             raise OSError(str(error).split("\n")[0]) from error
     sizes = ", ".join(f"{len(data.subsets[part]):,} {part}" for part in parts)
     print(
@@ -185,8 +180,8 @@ def _write_prepared(data: LabDataModule, out: Path) -> None:
     )
 
 
-def _numbers(values: torch.Tensor) -> str:
-    """Say a number for each channel, of many only how far they reach."""
+def _format_channels(values: torch.Tensor) -> str:
+    """Format a number for each channel, or their range where there are many."""
     if len(values) > _MOST_CHANNELS_LISTED:
         return f"{values.min():.4f} to {values.max():.4f}"
     return ", ".join(f"{value:.4f}" for value in values.tolist())
