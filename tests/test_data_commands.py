@@ -90,3 +90,17 @@ def test_prepare_needs_a_file_name(mlp_lab: CommandLine, out: list[str]) -> None
     outcome = mlp_lab("prepare", "--data.source=Digits", *out)
     assert outcome.code == 2
     assert "name it with --out FILE.pt." in outcome.err
+
+
+@pytest.mark.parametrize("command", ["stats", "prepare"])
+def test_no_net_is_made(
+    mlp_lab: CommandLine, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """So none needs to fit the data either: the default task has classes."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("a net was made")
+
+    monkeypatch.setattr("mlp_lab.nets.MLP.__init__", fail)
+    outcome = mlp_lab(command, "--data.source=SigmoidCurve", "--out=curve.pt")
+    assert (outcome.code, outcome.err) == (0, "")

@@ -10,9 +10,11 @@ from mlp_lab.files.atomic import write_json
 from mlp_lab.runs.run import read_json
 from mlp_lab.tasks import Task
 
+_TIMES = ("seconds", "images_per_second")
+
 
 class MetricsFile(ResultCallback):
-    """Keep metrics.json up to date; entries that are there stay unless they come anew.
+    """Keep metrics.json up to date; entries of an earlier test stay unless they are measured anew.
 
     Args:
         directory: Where metrics.json goes.
@@ -25,40 +27,47 @@ class MetricsFile(ResultCallback):
         self._training: dict[str, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the scores of the untrained net."""
-        before = getattr(pl_module, "scores", {}).get("test_before")
-        if before and trainer.ckpt_path is None:
-            confusion = {} if before.confusion is None else {"confusion": before.confusion.tolist()}
-            self._add(trainer, {"test_before": before.metrics | confusion})
+        """Write the scores of the untrained net, where they were just measured."""
+        scores = getattr(pl_module, "scores", {}).get("test_before")
+        if scores and trainer.ckpt_path is None:
+            confusion = {} if scores.confusion is None else {"confusion": scores.confusion.tolist()}
+            self._add(trainer, {"test_before": scores.metrics | confusion})
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take the figures of the training, to be written with those of its best epoch."""
-        self._training = {"epochs": trainer.current_epoch}
-        if data := find_data(trainer):
-            self._training["validation"] = data.validation_origin
+        """Take the figures of the training, to be written with those of the tested epoch."""
+        data = find_data(trainer)
+        validation = {"validation": data.validation_origin} if data else {}
+        self._training = {"epochs": trainer.current_epoch, **validation}
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the figures of the test, class by class."""
-        metrics: dict[str, Any] = {}
+        """Write the figures of the test, and of the training before it."""
         assert isinstance(pl_module, Task)
-        if self._training:
-            if best := pl_module.loaded:
-                metrics |= {"best_epoch": best.epochs, **self._training, **best.metrics}
-            time = pl_module.training_time
-            if time and (time.was_measured or "seconds" not in self.metrics):
-                metrics["seconds"] = time.seconds
-                metrics["images_per_second"] = time.images_per_second
-        metrics |= {key: float(value) for key, value in trainer.callback_metrics.items()}
-        if pl_module.evaluation:
-            summary = pl_module.evaluation.summary()
-            metrics |= {f"test/{key}": value for key, value in summary.items()}
-        if train := pl_module.scores.get("train_eval"):
-            metrics |= {f"train_eval/{key}": value for key, value in train.metrics.items()}
-            metrics |= {"train_eval/classes": train.classes} if train.classes else {}
-        self._add(trainer, metrics)
+        training = _training_metrics(pl_module, self._training) if self._training else {}
+        if pl_module.training_time and not pl_module.training_time.was_measured:
+            training |= {key: self.metrics[key] for key in _TIMES if key in self.metrics}
+        logged = {key: float(value) for key, value in trainer.callback_metrics.items()}
+        self._add(trainer, training | logged | _test_metrics(pl_module))
 
     def _add(self, trainer: pl.Trainer, metrics: dict[str, Any]) -> None:
         self.metrics |= metrics
         if trainer.is_global_zero:
             with self.results.making(self.path):
                 write_json(self.path, self.metrics)
+
+
+def _training_metrics(task: Task, training: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of a training and of the epoch that is tested."""
+    tested = task.loaded
+    best = {"best_epoch": tested.epochs, **training, **tested.metrics} if tested else training
+    time = task.training_time
+    return best | ({key: getattr(time, key) for key in _TIMES} if time else {})
+
+
+def _test_metrics(task: Task) -> dict[str, Any]:
+    """Return the figures of the test, class by class, and of the same net on the training set."""
+    summary = task.evaluation.summary() if task.evaluation else {}
+    metrics = {f"test/{key}": value for key, value in summary.items()}
+    if train := task.scores.get("train_eval"):
+        metrics |= {f"train_eval/{key}": value for key, value in train.metrics.items()}
+        metrics |= {"train_eval/classes": train.classes} if train.classes else {}
+    return metrics
