@@ -128,10 +128,10 @@ class CNN(Net):
 
 
 def require_image(net: Net, shape: tuple[int, ...]) -> tuple[int, tuple[int, int]]:
-    """Return channels, and height and width, of an image's shape.
+    """Return channels, and height and width, of an image.
 
     Raises:
-        ConfigError: It is no image's.
+        ConfigError: The shape is not ``(C, H, W)``.
     """
     if len(shape) != 3:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""A net as it is used: raw inputs in, and of classes their probabilities beside the outputs."""
+"""The net for inference: raw inputs to outputs and class probabilities."""
 
 import importlib
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from mlp_lab.files.plain_types import loaded_class, own_subclasses
 from mlp_lab.nets.net import Net
 
 Head = Literal["softmax", "sigmoid", "none"]
-"""How outputs become probabilities: of K classes, of two by one logit, or not at all."""
+"""How outputs become probabilities: of K classes, of two from one logit, or not at all."""
 
 
 class InferenceNet(nn.Module):
-    """Normalise, apply the net, and say probabilities.
+    """Normalise, apply the net, and compute probabilities.
 
-    Its tensors have the names that they have in a task, so a checkpoint's fit.
+    Tensors have the same names as in a task, so those of a checkpoint can be loaded.
 
     Args:
         net: The net.
@@ -40,7 +40,7 @@ class InferenceNet(nn.Module):
         self.register_buffer("std", torch.ones(per_channel))
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Return outputs, and probabilities where there are classes."""
+        """Return outputs, and probabilities unless the head is ``none``."""
         outputs = self.net(normalise(inputs, self.mean, self.std))
         return (outputs,) if self.head == "none" else (outputs, probabilities(outputs, self.head))
 
@@ -79,40 +79,40 @@ def rebuild(
     *,
     trust: bool = False,
 ) -> InferenceNet:
-    """Make a net anew from what it says of itself and its tensors, ready to be used.
+    """Rebuild a net from its description and tensors, ready for inference.
 
     Args:
         description: Class path and arguments.
         input_shape: Shape of one input.
         num_outputs: Number of outputs.
         head: How they become probabilities.
-        tensors: All tensors by name; those that no net has are passed over.
-        trust: Whether a class of any package is made, or of this one alone.
+        tensors: All tensors by name; others than the net's are ignored.
+        trust: Whether classes of other packages are allowed.
 
     Raises:
         ConfigError: The class is of another package and not trusted, or no net.
-        ChecksumError: The description fits no net, or the tensors fit another one.
+        ChecksumError: No net can be built from the description, or the tensors do not fit it.
     """
     net_class = _find_class(str(description.get("class_path")), trust=trust)
     try:
-        # Without memory: what the tensors do not confirm is never made.
+        # On meta no memory is taken for sizes that the tensors do not confirm.
         with torch.device("meta"):
             net = net_class(input_shape, num_outputs, **description.get("init_args", {}))
-            made = InferenceNet(net, head)
+            rebuilt = InferenceNet(net, head)
     except Exception as error:  # a description from a file may be anything
         raise ChecksumError(f"the description of the net makes none: {error}") from error
-    wanted = made.state_dict()
-    for name, tensor in wanted.items():
+    expected = rebuilt.state_dict()
+    for name, tensor in expected.items():
         found = tensors.get(name)
         if found is None or found.shape != tensor.shape:
             shape = "missing" if found is None else f"of shape {tuple(found.shape)}"
             raise ChecksumError(f"{name} is {shape}, but the net wants {tuple(tensor.shape)}")
     chosen = {
         name: tensors[name].float() if tensor.is_floating_point() else tensors[name]
-        for name, tensor in wanted.items()
+        for name, tensor in expected.items()
     }
-    made.load_state_dict(chosen, assign=True)
-    return made.requires_grad_(False).eval()
+    rebuilt.load_state_dict(chosen, assign=True)
+    return rebuilt.requires_grad_(False).eval()
 
 
 def _find_class(path: str, *, trust: bool) -> type[Net]:
@@ -127,7 +127,9 @@ def _find_class(path: str, *, trust: bool) -> type[Net]:
         try:
             found = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
-            raise ConfigError(f"the file names the class {path!r}, which is not there.") from error
+            raise ConfigError(
+                f"the file names the class {path!r}, which cannot be imported."
+            ) from error
     if not (isinstance(found, type) and issubclass(found, Net)):
         raise ConfigError(f"the file names {path!r}, which is no net.")
     return found
