@@ -1,6 +1,6 @@
 """The net for inference: raw inputs to outputs and class probabilities."""
 
-import importlib
+import pkgutil
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -101,16 +101,13 @@ def rebuild(
             rebuilt = InferenceNet(net, head)
     except Exception as error:  # a description from a file may be anything
         raise ChecksumError(f"the description of the net makes none: {error}") from error
-    expected = rebuilt.state_dict()
-    for name, tensor in expected.items():
+    chosen = {}
+    for name, expected in rebuilt.state_dict().items():
         found = tensors.get(name)
-        if found is None or found.shape != tensor.shape:
+        if found is None or found.shape != expected.shape:
             shape = "missing" if found is None else f"of shape {tuple(found.shape)}"
-            raise ChecksumError(f"{name} is {shape}, but the net wants {tuple(tensor.shape)}")
-    chosen = {
-        name: tensors[name].float() if tensor.is_floating_point() else tensors[name]
-        for name, tensor in expected.items()
-    }
+            raise ChecksumError(f"{name} is {shape}, but the net wants {tuple(expected.shape)}")
+        chosen[name] = found.float() if expected.is_floating_point() else found
     rebuilt.load_state_dict(chosen, assign=True)
     return rebuilt.requires_grad_(False).eval()
 
@@ -123,9 +120,8 @@ def _find_class(path: str, *, trust: bool) -> type[Net]:
                 f"the file names the class {path!r}, which is no net of mlp_lab. If you trust that "
                 "file, add --trust."
             )
-        module, _, name = path.rpartition(".")
         try:
-            found = getattr(importlib.import_module(module), name)
+            found = pkgutil.resolve_name(path)
         except (ImportError, AttributeError, ValueError) as error:
             raise ConfigError(
                 f"the file names the class {path!r}, which cannot be imported."

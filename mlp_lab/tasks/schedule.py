@@ -33,7 +33,7 @@ class Schedule(ABC):
         ConfigError: A negative warm-up.
     """
 
-    has_horizon: ClassVar[bool]
+    has_horizon: ClassVar[bool] = False
     needs_validation: ClassVar[bool] = False
 
     by: Interval = "step"
@@ -88,8 +88,6 @@ class Schedule(ABC):
 class Constant(Schedule):
     """Keep the rate as it is, after a warm-up."""
 
-    has_horizon = False
-
     def factor(self, epoch: float, num_epochs: float) -> float:
         """Return 1."""
         return 1.0
@@ -103,8 +101,6 @@ class StepDecay(Schedule):
         every_epochs: Epochs between two changes, at least 1.
         gamma: The factor, positive.
     """
-
-    has_horizon = False
 
     every_epochs: int = 10
     gamma: float = 0.1
@@ -129,8 +125,6 @@ class MultiStepDecay(Schedule):
         milestones: The epochs after which the rate changes.
         gamma: The factor, positive.
     """
-
-    has_horizon = False
 
     milestones: Sequence[float]
     gamma: float = 0.1
@@ -222,7 +216,6 @@ class Plateau(Schedule):
         by: Whether the warm-up rises at every ``step`` or stays the same for an ``epoch``.
     """
 
-    has_horizon = False
     needs_validation = True
 
     gamma: float = 0.1
