@@ -152,7 +152,7 @@ def binary(
     history = {"mean log loss": (range(1, num_steps + 1), losses)}
     figures = {
         "loss": plot_history(history, "step", "Loss", log=True),
-        "surface": plot_decision_surface(*surface, f"{data}, learnt with the update by hand"),
+        "surface": plot_decision_surface(*surface, f"{data}, trained with a hand-written update"),
     }
     out = out or Path("scratch") / data
     for name, figure in figures.items():

@@ -141,7 +141,9 @@ def regression(
     truth = {"true curve": (true_x[:, 0].numpy(), true_y[:, 0].numpy())}
     history = {"mean squared error": (range(1, num_steps + 1), losses)}
     figures = {
-        "fit": plot_curve(points, "A sigmoid, learnt with the backward pass by hand", fits, truth),
+        "fit": plot_curve(
+            points, "A sigmoid, fitted with a hand-written backward pass", fits, truth
+        ),
         "loss": plot_history(history, "step", "Loss", log=True),
     }
     for name, figure in figures.items():
