@@ -1,4 +1,4 @@
-"""Say an object in plain types: its class and the arguments that make it anew."""
+"""Describe objects in plain types: the class path, and the arguments that rebuild them."""
 
 import inspect
 import sys
@@ -29,7 +29,7 @@ def loaded_class(path: str) -> type | None:
 
 
 def own_subclasses(base: type) -> frozenset[type]:
-    """Return the subclasses of a class that this package defines and that can be made."""
+    """Return the subclasses of a class that this package defines and that are not abstract."""
     found: set[type] = set()
     cls: type
     for cls in type.__subclasses__(base):
@@ -44,7 +44,7 @@ def describe(described: object, leave_out: Collection[str] = ()) -> dict[str, An
 
     Args:
         described: The object.
-        leave_out: Arguments that come from elsewhere when it is made anew.
+        leave_out: Arguments that come from elsewhere when it is rebuilt.
 
     Example:
         >>> from mlp_lab.tasks.schedule import Linear
@@ -62,5 +62,5 @@ def describe(described: object, leave_out: Collection[str] = ()) -> dict[str, An
 
 
 def plain(value: object) -> object:
-    """Turn tuples into lists: what a weights-only checkpoint and YAML can both hold."""
+    """Turn tuples into lists, which weights-only checkpoints and YAML can both hold."""
     return [plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,6 +1,6 @@
-"""The nets, without a trace of Lightning.
+"""Nets, in plain PyTorch without Lightning.
 
-Letters in shapes, here and everywhere: N samples of a batch, C channels, H height, W width,
+Letters in shapes, in the whole package: N samples of a batch, C channels, H height, W width,
 D features, K classes.
 """
 

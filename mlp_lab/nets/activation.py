@@ -1,4 +1,4 @@
-"""Activations by name."""
+"""Find activations by name."""
 
 import inspect
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from mlp_lab.errors import ConfigError, did_you_mean
 
 
 def find_activation(name: str) -> Callable[[], nn.Module]:
-    """Return what makes the activation of torch.nn called ``name``.
+    """Return a factory of the activation of torch.nn called ``name``.
 
     Raises:
-        ConfigError: There is none that needs no arguments and keeps the shape.
+        ConfigError: torch.nn has none, or it needs arguments or changes the shape.
 
     Example:
         >>> find_activation("GELU")()

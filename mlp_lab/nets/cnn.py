@@ -69,26 +69,22 @@ class CNN(Net):
         self.init = init
         self._check()
 
-        width, height_and_width = require_image(self, self.input_shape)
+        width, size = require_image(self, self.input_shape)
         make_activation = find_activation(activation)
         self.layers = nn.Sequential()
         for number, out_width in enumerate(self.channels, start=1):
             for _ in range(convs_per_stage):
-                padding = kernel_size // 2
-                conv = nn.Conv2d(
-                    width, out_width, kernel_size, padding=padding, bias=not batch_norm
-                )
-                norm = [nn.BatchNorm2d(out_width)] if batch_norm else []
-                self.layers.extend([conv, *norm, make_activation()])
+                self._add_conv(width, out_width)
+                self.layers.append(make_activation())
                 width = out_width
             if pooling != "none":
-                height_and_width = _halve(height_and_width, number, self.channels)
+                size = _halve(size, number, self.channels)
                 self.layers.append(_POOLS[pooling](_POOL_SIZE))
         if global_pooling:
             self.layers.append(nn.AdaptiveAvgPool2d(1))
-            height_and_width = (1, 1)
+            size = (1, 1)
         self.layers.append(nn.Flatten())
-        width *= math.prod(height_and_width)
+        width *= math.prod(size)
         for out_width in self.head_dims:
             self._add_linear(width, out_width)
             self.layers.append(make_activation())
@@ -116,6 +112,14 @@ class CNN(Net):
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"model.net.dropout is {self.dropout}; it must lie in [0, 1).")
 
+    def _add_conv(self, in_width: int, out_width: int) -> None:
+        bias = not self.batch_norm
+        padding = self.kernel_size // 2
+        conv = nn.Conv2d(in_width, out_width, self.kernel_size, padding=padding, bias=bias)
+        self.layers.append(conv)
+        if self.batch_norm:
+            self.layers.append(nn.BatchNorm2d(out_width))
+
     def _add_linear(self, in_width: int, out_width: int) -> None:
         if self.dropout:
             self.layers.append(nn.Dropout(self.dropout))
@@ -128,10 +132,10 @@ class CNN(Net):
 
 
 def require_image(net: Net, shape: tuple[int, ...]) -> tuple[int, tuple[int, int]]:
-    """Return channels, and height and width, of an image's shape.
+    """Return channels, and height and width, of an image.
 
     Raises:
-        ConfigError: It is no image's.
+        ConfigError: The shape is not ``(C, H, W)``.
     """
     if len(shape) != 3:
         raise ConfigError(

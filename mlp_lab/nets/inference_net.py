@@ -1,6 +1,6 @@
-"""A net as it is used: raw inputs in, and of classes their probabilities beside the outputs."""
+"""The net for inference: raw inputs to outputs and class probabilities."""
 
-import importlib
+import pkgutil
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -12,13 +12,13 @@ from mlp_lab.files.plain_types import loaded_class, own_subclasses
 from mlp_lab.nets.net import Net
 
 Head = Literal["softmax", "sigmoid", "none"]
-"""How outputs become probabilities: of K classes, of two by one logit, or not at all."""
+"""How outputs become probabilities: of K classes, of two from one logit, or not at all."""
 
 
 class InferenceNet(nn.Module):
-    """Normalise, apply the net, and say probabilities.
+    """Normalise, apply the net, and compute probabilities.
 
-    Its tensors have the names that they have in a task, so a checkpoint's fit.
+    Tensors have the same names as in a task, so those of a checkpoint can be loaded.
 
     Args:
         net: The net.
@@ -40,7 +40,7 @@ class InferenceNet(nn.Module):
         self.register_buffer("std", torch.ones(per_channel))
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Return outputs, and probabilities where there are classes."""
+        """Return outputs, and probabilities unless the head is ``none``."""
         outputs = self.net(normalise(inputs, self.mean, self.std))
         return (outputs,) if self.head == "none" else (outputs, probabilities(outputs, self.head))
 
@@ -79,40 +79,37 @@ def rebuild(
     *,
     trust: bool = False,
 ) -> InferenceNet:
-    """Make a net anew from what it says of itself and its tensors, ready to be used.
+    """Rebuild a net from its description and tensors, ready for inference.
 
     Args:
         description: Class path and arguments.
         input_shape: Shape of one input.
         num_outputs: Number of outputs.
         head: How they become probabilities.
-        tensors: All tensors by name; those that no net has are passed over.
-        trust: Whether a class of any package is made, or of this one alone.
+        tensors: All tensors by name; others than the net's are ignored.
+        trust: Whether classes of other packages are allowed.
 
     Raises:
         ConfigError: The class is of another package and not trusted, or no net.
-        ChecksumError: The description fits no net, or the tensors fit another one.
+        ChecksumError: No net can be built from the description, or the tensors do not fit it.
     """
     net_class = _find_class(str(description.get("class_path")), trust=trust)
     try:
-        # Without memory: what the tensors do not confirm is never made.
+        # On meta no memory is taken for sizes that the tensors do not confirm.
         with torch.device("meta"):
             net = net_class(input_shape, num_outputs, **description.get("init_args", {}))
-            made = InferenceNet(net, head)
+            rebuilt = InferenceNet(net, head)
     except Exception as error:  # a description from a file may be anything
         raise ChecksumError(f"the description of the net makes none: {error}") from error
-    wanted = made.state_dict()
-    for name, tensor in wanted.items():
+    chosen = {}
+    for name, expected in rebuilt.state_dict().items():
         found = tensors.get(name)
-        if found is None or found.shape != tensor.shape:
+        if found is None or found.shape != expected.shape:
             shape = "missing" if found is None else f"of shape {tuple(found.shape)}"
-            raise ChecksumError(f"{name} is {shape}, but the net wants {tuple(tensor.shape)}")
-    chosen = {
-        name: tensors[name].float() if tensor.is_floating_point() else tensors[name]
-        for name, tensor in wanted.items()
-    }
-    made.load_state_dict(chosen, assign=True)
-    return made.requires_grad_(False).eval()
+            raise ChecksumError(f"{name} is {shape}, but the net wants {tuple(expected.shape)}")
+        chosen[name] = found.float() if expected.is_floating_point() else found
+    rebuilt.load_state_dict(chosen, assign=True)
+    return rebuilt.requires_grad_(False).eval()
 
 
 def _find_class(path: str, *, trust: bool) -> type[Net]:
@@ -123,11 +120,12 @@ def _find_class(path: str, *, trust: bool) -> type[Net]:
                 f"the file names the class {path!r}, which is no net of mlp_lab. If you trust that "
                 "file, add --trust."
             )
-        module, _, name = path.rpartition(".")
         try:
-            found = getattr(importlib.import_module(module), name)
+            found = pkgutil.resolve_name(path)
         except (ImportError, AttributeError, ValueError) as error:
-            raise ConfigError(f"the file names the class {path!r}, which is not there.") from error
+            raise ConfigError(
+                f"the file names the class {path!r}, which cannot be imported."
+            ) from error
     if not (isinstance(found, type) and issubclass(found, Net)):
         raise ConfigError(f"the file names {path!r}, which is no net.")
     return found

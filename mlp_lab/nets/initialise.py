@@ -1,4 +1,4 @@
-"""Named weight initialisers."""
+"""Initialise weights by a named scheme."""
 
 from typing import Literal
 
@@ -28,7 +28,7 @@ def initialise(module: nn.Module, name: InitName, nonlinearity: str) -> None:
         name: The scheme; ``default`` leaves what PyTorch chose. ``normal`` has standard deviation
             0.01, ``uniform`` runs over +-0.05.
         nonlinearity: Name of the activation after the layers; the scale of the kaiming, xavier and
-            orthogonal schemes follows it where PyTorch knows a gain for it.
+            orthogonal schemes follows it if PyTorch has a gain for it.
 
     Reference:
         He et al., "Delving Deep into Rectifiers", 2015, https://arxiv.org/abs/1502.01852;
@@ -46,7 +46,7 @@ def initialise(module: nn.Module, name: InitName, nonlinearity: str) -> None:
 
 
 def gain_of(nonlinearity: str) -> float:
-    """Return the gain PyTorch recommends for an activation, 1 where it knows none.
+    """Return the gain that PyTorch recommends for an activation, or 1 if it has none.
 
     Example:
         >>> round(gain_of("ReLU"), 4), gain_of("GELU")
@@ -59,7 +59,7 @@ def gain_of(nonlinearity: str) -> float:
         "SELU": "selu",
         "Sigmoid": "sigmoid",
     }
-    return nn.init.calculate_gain(known[nonlinearity]) if nonlinearity in known else 1.0  # type: ignore[arg-type]  # a Literal there
+    return nn.init.calculate_gain(known[nonlinearity]) if nonlinearity in known else 1.0  # type: ignore[arg-type]  # declared as a Literal
 
 
 def _fill(weight: Tensor, name: InitName, nonlinearity: str) -> None:

@@ -30,9 +30,7 @@ class Residual(nn.Sequential):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return inputs plus outputs."""
-        outputs = inputs
-        for layer in self:
-            outputs = layer(outputs)
+        outputs: Tensor = super().forward(inputs)  # type: ignore[no-untyped-call]  # torch's is untyped
         return inputs + outputs
 
 
@@ -111,7 +109,7 @@ class MLP(Net):
         initialise(self.layers[-1], init, "Linear")
 
     def _require_memory(self) -> None:
-        if torch.get_default_device().type == "meta":  # where none is taken
+        if torch.get_default_device().type == "meta":  # takes none
             return
         widths = (math.prod(self.input_shape), *self.hidden_dims, self.num_outputs)
         num = sum(before * after for before, after in itertools.pairwise(widths))

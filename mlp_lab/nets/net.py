@@ -1,4 +1,4 @@
-"""What every net is: logits from inputs, and a description of itself in plain types."""
+"""The base class of nets, and functions that inspect a net."""
 
 import copy
 import math
@@ -16,8 +16,8 @@ from mlp_lab.files.plain_types import describe
 class Net(nn.Module, ABC):
     """A net with one output for each class, and nothing after its last layer.
 
-    A subclass keeps every constructor argument under its own name, so that ``describe`` can say the
-    net in plain types: that description rebuilds it from a checkpoint or an inference file.
+    A subclass keeps every constructor argument as an attribute of that name. ``describe`` returns
+    them in plain types, and a checkpoint or an inference file rebuilds the net from that.
 
     Args:
         input_shape: Shape of one input; known from the data.
@@ -37,12 +37,12 @@ class Net(nn.Module, ABC):
         """Return the logits ``(N, K)``."""
 
     def describe(self) -> dict[str, Any]:
-        """Return the class path and the arguments, but for the two that the data know."""
+        """Return class path and arguments, without the two that come from the data."""
         return describe(self, leave_out=("input_shape", "num_outputs"))
 
 
 NetFactory = Callable[[tuple[int, ...], int], Net]
-"""A net class with its own arguments, still to be called with input shape and outputs."""
+"""A net class with its own arguments bound; takes input shape and number of outputs."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class NetSize:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer with weights, as an input goes through it.
+    """A layer with weights, as seen in a forward pass.
 
     Attributes:
         kind: Name of its class, such as Linear.
-        output_shape: Shape of what it gives for one input: ``(H,)``, or ``(C, H, W)``.
+        output_shape: Shape of its output for one input: ``(D,)``, or ``(C, H, W)``.
         weight: Its weights, one row for each neuron or channel.
     """
 
@@ -77,42 +77,41 @@ class Layer:
 
 
 def trace_layers(net: Net) -> list[Layer]:
-    """Return the layers with weights, in the order in which one input goes through them.
+    """Return the layers with weights, in the order of a forward pass.
 
     Example:
         >>> from mlp_lab.nets import MLP
         >>> [layer.output_shape for layer in trace_layers(MLP((2,), 3, hidden_dims=[5]))]
         [(5,), (3,)]
     """
-    found: list[Layer] = []
+    layers: list[Layer] = []
 
-    def note(module: nn.Module, _inputs: object, outputs: Tensor) -> None:
+    def record(module: nn.Module, _inputs: object, outputs: Tensor) -> None:
         weight = module.weight
         assert isinstance(weight, Tensor)
-        found.append(Layer(type(module).__name__, tuple(outputs.shape[1:]), weight.detach()))
+        layers.append(Layer(type(module).__name__, tuple(outputs.shape[1:]), weight.detach()))
 
-    layers = [m for m in net.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d)]
-    handles = [layer.register_forward_hook(note) for layer in layers]
+    handles = [
+        module.register_forward_hook(record)
+        for module in net.modules()
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d)
+    ]
     was_training = net.training
     try:
         with torch.inference_mode():
-            first = next(net.parameters())
-            net.eval()(torch.zeros(1, *net.input_shape, dtype=first.dtype, device=first.device))
+            net.eval()(_one_input(net))
     finally:
         net.train(was_training)
         for handle in handles:
             handle.remove()
-    return found
+    return layers
 
 
 def trains_on_one_sample(net: Net) -> bool:
-    """Whether a batch of one will do: batch normalisation needs several values in each channel."""
-    twin = copy.deepcopy(net).train()
-    first = next(net.parameters())
-    inputs = torch.zeros(1, *net.input_shape, dtype=first.dtype, device=first.device)
+    """Whether a batch of one can train it: batch normalisation needs several values a channel."""
     try:
         with torch.no_grad():
-            twin(inputs)
+            copy.deepcopy(net).train()(_one_input(net))  # a copy, whose running statistics change
     except ValueError:
         return False
     return True
@@ -132,3 +131,8 @@ def measure_net(net: Net) -> NetSize:
         sum(math.prod(layer.output_shape) for layer in layers),
         sum(math.prod(layer.output_shape) * layer.weight[0].numel() for layer in layers),
     )
+
+
+def _one_input(net: Net) -> Tensor:
+    weight = next(net.parameters())
+    return torch.zeros(1, *net.input_shape, dtype=weight.dtype, device=weight.device)

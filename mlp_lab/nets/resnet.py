@@ -16,9 +16,9 @@ _MOST_BLOCKS = 1000
 class ResNet(Net):
     """Stages of torchvision's basic blocks after a 3 x 3 stem; each next stage halves the image.
 
-    With ``width`` 16 and n blocks in each of three stages it is the ResNet-(6n+2) that was
-    described for CIFAR-10, but for its shortcuts: where the shape changes they are projections
-    here, and had no weights there.
+    With ``width`` 16 and n blocks in each of three stages it is the ResNet-(6n+2) of the paper for
+    CIFAR-10, except that shortcuts are projections where the shape changes; the paper's have no
+    weights.
 
     Args:
         input_shape: Shape of one image, ``(C, H, W)``; known from the data.
@@ -95,7 +95,7 @@ class ResNet(Net):
 
 def _block(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     """Return two convolutions and a skip connection, projected where the shape changes."""
-    # Imported here, since it takes as long as all of torch, and MLPs do without.
+    # Imported late: it takes as long as importing torch, and MLPs do not need it.
     from torchvision.models.resnet import BasicBlock, conv1x1
 
     projection = None

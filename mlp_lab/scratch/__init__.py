@@ -1,1 +1,1 @@
-"""The same networks by hand, for readers who want to see the mechanism."""
+"""Networks written by hand, for readers who want to see how they work."""

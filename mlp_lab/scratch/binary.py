@@ -1,6 +1,7 @@
-"""Two classes told apart by one hidden layer of sigmoids; autograd finds the gradients, no more.
+"""Classify two classes with one hidden layer of sigmoids; only the gradients come from autograd.
 
-Parameters, sigmoid, log loss and the update are written out. Two of them are not as in a textbook:
+Parameters, sigmoid, log loss and the update are written out. Two of them differ from the
+textbook:
 
     sigmoid   1 / (1 + exp(-z)) overflows for z far below 0. exp(-|z|) never does, and gives both
               sides: 1 / (1 + e) above 0, and e / (1 + e) below.
@@ -30,7 +31,7 @@ from mlp_lab.seeding import generator
 
 DataName = Literal["xor", "circles", "moons"]
 
-# How the three are usually shown; see their docstrings for what the noise is.
+# Common choices; the docstrings of the sources define the noise.
 _NOISE: dict[DataName, float] = {"xor": 0.1, "circles": 0.025, "moons": 0.025}
 _SOURCES: dict[DataName, type[XOR | Circles | Moons]] = {
     "xor": XOR,
@@ -85,15 +86,15 @@ def descend(
                 f"The loss is {value} after {step} steps: it is a sum over {len(points)} "
                 f"points. Try a lower --learning_rate than {learning_rate}."
             )
-        slopes = torch.autograd.grad(loss, parameters)
+        gradients = torch.autograd.grad(loss, parameters)
         with torch.no_grad():
-            for parameter, slope in zip(parameters, slopes, strict=True):
-                parameter -= learning_rate * slope
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter -= learning_rate * gradient
         yield value
 
 
 def accuracy(parameters: list[Tensor], points: Tensor, labels: Tensor) -> float:
-    """Return the share of points on the right side."""
+    """Return the share of points that are predicted correctly."""
     with torch.no_grad():
         return ((forward(parameters, points) > 0) == (labels > 0.5)).float().mean().item()
 
@@ -107,7 +108,7 @@ def binary(
     seed: int = 0,
     out: Path | None = None,
 ) -> None:
-    """Tell two classes of points in the plane apart, with the loss and the update by hand.
+    """Classify points in the plane into two classes, with the loss and the update by hand.
 
     Args:
         data: The points: xor, circles or moons; 1,000 of them.
@@ -144,14 +145,14 @@ def binary(
     def probabilities(places: NDArray[np.floating]) -> NDArray[np.floating]:
         with torch.no_grad():
             logits = forward(parameters, torch.from_numpy(places))
-        said: NDArray[np.floating] = sigmoid(torch.stack([-logits, logits], 1)).numpy()
-        return said
+        both: NDArray[np.floating] = sigmoid(torch.stack([-logits, logits], 1)).numpy()
+        return both
 
     surface = (points.numpy(), labels.long().numpy(), ("0", "1"), probabilities)
     history = {"mean log loss": (range(1, num_steps + 1), losses)}
     figures = {
         "loss": plot_history(history, "step", "Loss", log=True),
-        "surface": plot_decision_surface(*surface, f"{data}, learnt with the update by hand"),
+        "surface": plot_decision_surface(*surface, f"{data}, trained with a hand-written update"),
     }
     out = out or Path("scratch") / data
     for name, figure in figures.items():

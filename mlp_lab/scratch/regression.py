@@ -1,4 +1,4 @@
-"""A curve learnt by one hidden layer whose backward pass is written out; no autograd anywhere.
+"""Fit a curve with one hidden layer whose backward pass is written out, without autograd.
 
 The net is ``y = W2 relu(W1 x + b1) + b2``, the loss the squared error summed over all points, and
 each step goes against the gradient of that sum, over all points at once:
@@ -64,7 +64,7 @@ def squared_error(y: Tensor, targets: Tensor) -> Tensor:
 
 
 def gradients(parameters: Parameters, x: Tensor, targets: Tensor) -> tuple[Tensor, Parameters]:
-    """Return the loss, and what it changes by for each parameter, by the chain rule."""
+    """Return the loss and its gradient with respect to each parameter, by the chain rule."""
     z, h, y = forward(parameters, x)
     dy = 2 * (y - targets)
     dz = (dy @ parameters.w2) * (z > 0)
@@ -82,16 +82,16 @@ def descend(
         DivergenceError: The loss is no longer finite.
     """
     for step in range(num_steps):
-        loss, slopes = gradients(parameters, x, targets)
+        loss, gradient = gradients(parameters, x, targets)
         if not math.isfinite(loss):
             raise DivergenceError(
                 f"The loss is {float(loss)} after {step} steps: the gradient is a sum over "
                 f"{len(x)} points. Try a lower --learning_rate than {learning_rate}."
             )
-        parameters.w1 -= learning_rate * slopes.w1
-        parameters.b1 -= learning_rate * slopes.b1
-        parameters.w2 -= learning_rate * slopes.w2
-        parameters.b2 -= learning_rate * slopes.b2
+        parameters.w1 -= learning_rate * gradient.w1
+        parameters.b1 -= learning_rate * gradient.b1
+        parameters.w2 -= learning_rate * gradient.w2
+        parameters.b2 -= learning_rate * gradient.b2
         yield float(loss)
 
 
@@ -103,7 +103,7 @@ def regression(
     seed: int = 0,
     out: Path = Path("scratch/regression"),
 ) -> None:
-    """Learn a noisy sigmoid by gradient descent with the backward pass by hand.
+    """Fit a noisy sigmoid by gradient descent with the backward pass by hand.
 
     Args:
         num_steps: Steps over all points at once, at least 5.
@@ -141,7 +141,9 @@ def regression(
     truth = {"true curve": (true_x[:, 0].numpy(), true_y[:, 0].numpy())}
     history = {"mean squared error": (range(1, num_steps + 1), losses)}
     figures = {
-        "fit": plot_curve(points, "A sigmoid, learnt with the backward pass by hand", fits, truth),
+        "fit": plot_curve(
+            points, "A sigmoid, fitted with a hand-written backward pass", fits, truth
+        ),
         "loss": plot_history(history, "step", "Loss", log=True),
     }
     for name, figure in figures.items():
@@ -150,12 +152,12 @@ def regression(
 
 
 def steps_shown(num_steps: int) -> set[int]:
-    """Return the steps after which something is said."""
+    """Return the steps after which metrics are printed."""
     return {num_steps * number // _NUM_SHOWN for number in range(1, _NUM_SHOWN + 1)}
 
 
 def check_numbers(num_steps: int, learning_rate: float, num_hidden: int, seed: int) -> None:
-    """Refuse what cannot be trained.
+    """Check the arguments that both commands have.
 
     Raises:
         ConfigError: A number out of its range.

@@ -1,4 +1,4 @@
-"""What is learned: the LightningModules."""
+"""Tasks: LightningModules with their losses, optimisers and schedules."""
 
 from mlp_lab.tasks.binary import BinaryTask
 from mlp_lab.tasks.classes import ClassesTask

@@ -1,4 +1,4 @@
-"""One class or the other, by one logit."""
+"""Binary classification by one logit."""
 
 from typing import Any, ClassVar
 
@@ -17,12 +17,11 @@ from mlp_lab.tasks.task import CompileMode
 
 _LOSSES = ("BCEWithLogitsLoss",)
 
-# A logit that leaves no doubt.
-_SURE = 10.0
+_CONFIDENT = 10.0  # times a logit of 1
 
 
 class BinaryTask(ClassesTask):
-    """Tell two classes apart by one logit, that of the second; the best epoch has the best val/acc.
+    """Classify into two classes by one logit, of the second; the best epoch has the best val/acc.
 
     Args:
         input_shape: Shape of one input; known from the data.
@@ -38,8 +37,8 @@ class BinaryTask(ClassesTask):
         compile_mode: Whether torch.compile compiles the net for training, and in which mode.
 
     Raises:
-        ConfigError: Other than two classes, a weight that is not positive, or a loss that cannot
-            take them.
+        ConfigError: Other than two classes, a weight that is not positive, or a loss that does not
+            fit.
     """
 
     head: ClassVar[Head] = "sigmoid"
@@ -60,7 +59,7 @@ class BinaryTask(ClassesTask):
             have = f"{num_classes} classes" if num_classes else "numbers to be predicted"
             other = "ClassificationTask" if num_classes else "RegressionTask"
             raise ConfigError(
-                f"The data have {have}; BinaryTask tells exactly 2 classes apart. Use --model "
+                f"The data have {have}; BinaryTask needs exactly 2. Use --model "
                 f"{other}{', or choose two with data.source.classes' if num_classes > 2 else ''}."
             )
         settings: dict[str, Any] = {}
@@ -82,9 +81,10 @@ class BinaryTask(ClassesTask):
         )
         self.pos_weight = pos_weight
         labels = torch.tensor([[0.0], [1.0], [1.0]])
-        side = 2 * labels - 1
-        check_loss(self.loss, side, -side, labels, _LOSSES)
-        check_loss(self.loss, _SURE * side, side, labels, _LOSSES)  # the surer the better
+        right = 2 * labels - 1
+        check_loss(self.loss, right, -right, labels, _LOSSES)
+        # MSELoss and the like grow again beyond the label.
+        check_loss(self.loss, _CONFIDENT * right, right, labels, _LOSSES)
 
     def take_statistics(self, data: LabDataModule) -> None:
         """Refuse two weights for the second class.
@@ -125,5 +125,5 @@ class BinaryTask(ClassesTask):
 
 
 def _share_of_second(labels: Tensor) -> Tensor:
-    """Return how much of each label is the second class, ``(N, 1)``."""
+    """Return the share of the second class in each label, ``(N, 1)``."""
     return labels[:, 1:] if labels.ndim == 2 else labels[:, None].float()

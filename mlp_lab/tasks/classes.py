@@ -1,4 +1,4 @@
-"""What all tasks with classes share, however many outputs say which one it is."""
+"""What classification with one output per class and with a single logit have in common."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -10,24 +10,23 @@ from mlp_lab.data import Batch, LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets import Head, probabilities
 from mlp_lab.nets.memory import require_memory
-from mlp_lab.tasks.loss import takes_weights
 from mlp_lab.tasks.task import Goal, Task
 
 _INTEGER_BYTES = 8
 
 
 class ClassesTask(Task):
-    """Tell classes apart: the best epoch is the one of the highest val/acc.
+    """Classify; the best epoch is the one of the highest val/acc.
 
-    A subclass gives ``loss``, a sum over samples, and ``confusion`` in ``batch_totals``.
+    A subclass returns ``loss``, a sum over samples, and ``confusion`` from ``batch_totals``.
 
     Args:
         num_classes: Number of classes K.
-        arguments: Those of Task.
+        arguments: Arguments of Task.
 
     Attributes:
         weighs_classes: Whether the training loss weighs classes.
-        class_weights: Their weights, ``(K,)``; ones where it does not.
+        class_weights: Their weights, ``(K,)``; ones if it does not.
     """
 
     score: ClassVar[str] = "val/acc"
@@ -61,7 +60,9 @@ class ClassesTask(Task):
         super().take_statistics(data)
         self.weighs_classes = data.class_weights is not None
         self.class_weights.copy_(data.training_class_weights())
-        if self.weighs_classes and not takes_weights(self.loss):
+        if (
+            self.weighs_classes and "weight" not in self.loss._buffers
+        ):  # there even where it is None
             raise ConfigError(
                 f"data.class_weights is {data.class_weights!r}, and model.loss "
                 f"{type(self.loss).__name__} takes no weights. Leave one of the two out."

@@ -1,4 +1,4 @@
-"""One label out of K."""
+"""Classification into K classes, one logit each."""
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +15,11 @@ from mlp_lab.tasks.task import CompileMode
 
 _LOSSES = ("CrossEntropyLoss", "MultiMarginLoss")
 
-# A logit that leaves no doubt.
-_SURE = 10.0
+_CONFIDENT = 10.0
 
 
 class ClassificationTask(ClassesTask):
-    """Tell K classes apart by their logits; the best epoch is the one of the highest val/acc.
+    """Classify into K classes, one logit each; the best epoch is the one of the highest val/acc.
 
     Args:
         input_shape: Shape of one input; known from the data.
@@ -35,11 +34,11 @@ class ClassificationTask(ClassesTask):
         weight_decay_on: What the optimiser's weight decay works on: the ``weights``, or ``all``,
             biases and norms too.
         compile_mode: Whether torch.compile compiles the net for training, and in which of its
-            modes. That takes its time first; checkpoints hold the plain net.
+            modes. The first steps take longer then; checkpoints hold the plain net.
 
     Raises:
-        ConfigError: Fewer than two classes, a smoothing outside [0, 1), or a loss that cannot take
-            them.
+        ConfigError: Fewer than two classes, a smoothing outside [0, 1), or a loss that does not
+            fit.
     """
 
     def __init__(
@@ -81,18 +80,16 @@ class ClassificationTask(ClassesTask):
         self._check_loss(torch.arange(num_classes + 1) % num_classes)
 
     def _check_loss(self, labels: Tensor) -> None:
-        numbers = labels if labels.ndim == 1 else labels.argmax(1)
-        right, wrong = (
-            _SURE * torch.eye(self.num_classes)[(numbers + off) % self.num_classes]
-            for off in (0, 1)
-        )
-        check_loss(self.loss, right, wrong, labels, _LOSSES)
+        indices = labels if labels.ndim == 1 else labels.argmax(1)
+        confident = _CONFIDENT * torch.eye(self.num_classes)
+        wrong = (indices + 1) % self.num_classes
+        check_loss(self.loss, confident[indices], confident[wrong], labels, _LOSSES)
 
     def take_statistics(self, data: LabDataModule) -> None:
-        """Hand the class weights to the loss.
+        """Pass the class weights to the loss.
 
         Raises:
-            ConfigError: The loss takes no class weights, or no labels that augmentation mixes.
+            ConfigError: The loss takes no class weights, or no mixed labels.
         """
         super().take_statistics(data)
         if data.mixes_labels:

@@ -1,4 +1,4 @@
-"""From a loss's class and arguments to a loss that is known to fit the labels."""
+"""Build losses from class and arguments, and check that they fit the labels."""
 
 import inspect
 import math
@@ -13,11 +13,11 @@ from mlp_lab.errors import ConfigError
 from mlp_lab.files.plain_types import class_path
 
 LossFactory = Callable[[], nn.Module]
-"""A loss class with its own arguments, still to be made."""
+"""A loss class with its own arguments bound."""
 
 _MARGIN = 1e-6  # more than rounding makes
 
-# What shapes a loss for training alone; scores are compared without it.
+# Arguments that change the training loss alone; validation and test losses stay comparable.
 _TRAINING_ONLY: dict[str, Any] = {
     "reduction": "mean",
     "weight": None,
@@ -27,14 +27,14 @@ _TRAINING_ONLY: dict[str, Any] = {
 
 
 def make_loss(factory: LossFactory, **settings: Any) -> nn.Module:
-    """Make a loss whose buffers stay out of checkpoints.
+    """Build a loss whose buffers stay out of checkpoints.
 
     Args:
         factory: Class of the loss and its arguments.
-        settings: Arguments that come from elsewhere.
+        settings: More arguments, from the task.
 
     Raises:
-        ConfigError: The loss does not take its arguments, or brings tensors along.
+        ConfigError: The loss does not accept its arguments, or holds tensors of its own.
     """
     try:
         loss = factory(**settings)
@@ -50,19 +50,14 @@ def make_loss(factory: LossFactory, **settings: Any) -> nn.Module:
     return loss
 
 
-def takes_weights(loss: nn.Module) -> bool:
-    """Whether a loss weighs classes or samples by a tensor ``weight``."""
-    return "weight" in loss._buffers
-
-
 def make_scoring_loss(factory: LossFactory) -> nn.Module:
-    """Make the loss that scores validation and test: a mean without weights or smoothing."""
-    taken = inspect.signature(type(make_loss(factory))).parameters
-    return make_loss(factory, **{k: v for k, v in _TRAINING_ONLY.items() if k in taken})
+    """Build the loss for validation and test: the mean, without weights or smoothing."""
+    accepted = inspect.signature(type(make_loss(factory))).parameters
+    return make_loss(factory, **{k: v for k, v in _TRAINING_ONLY.items() if k in accepted})
 
 
 def describe_loss(loss: nn.Module) -> dict[str, Any]:
-    """Say a loss in plain types: its class and the arguments it was made with.
+    """Describe a loss in plain types: its class path and arguments.
 
     Example:
         >>> describe_loss(nn.HuberLoss(delta=0.5))["init_args"]
@@ -77,38 +72,41 @@ def describe_loss(loss: nn.Module) -> dict[str, Any]:
 
 
 def check_loss(
-    loss: nn.Module, right: Tensor, wrong: Tensor, targets: Tensor, alternatives: Sequence[str]
+    loss: nn.Module, better: Tensor, worse: Tensor, targets: Tensor, alternatives: Sequence[str]
 ) -> None:
-    """Refuse a loss that cannot tell right outputs from wrong ones for the labels of these data.
+    """Refuse a loss that does not rank better outputs below worse ones.
+
+    A trial run alone would accept NLLLoss of logits, which has no lower bound, CrossEntropyLoss of
+    a single logit, which is always 0, or MSELoss between a logit and a class.
 
     Args:
         loss: The loss.
-        right: Outputs that say what ``targets`` says.
-        wrong: Outputs that say so less.
-        targets: Labels in their form, more than there are outputs.
-        alternatives: Losses that can.
+        better: Outputs that fit each target.
+        worse: Outputs that fit each target less well.
+        targets: Targets, more rows than there are outputs, so that shapes do not fit by accident.
+        alternatives: Names of losses that fit, for the message.
 
     Raises:
-        ConfigError: It fails, gives no single number, a negative one for what is right, or for any
-            of the samples no higher one for what is wrong.
+        ConfigError: The loss raises an error, returns more than one number, is negative for the
+            better outputs, or for any row not lower for them than for the worse ones.
     """
+
+    def ranks(low: Tensor, high: Tensor, target: Tensor) -> bool:
+        return 0 <= float(loss(low, target)) < float(loss(high, target)) - _MARGIN < math.inf
+
+    reason = ""
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("error")  # of shapes that only happen to fit
-        reason = None
+        warnings.simplefilter("error")  # PyTorch warns of targets that it broadcasts
         try:
-            whole = loss(right, targets)
-            if whole.ndim:
+            if loss(better, targets).ndim:
                 reason = "it gives more than one number"
-            for row in range(len(targets)):
-                one = slice(row, row + 1)
-                low, high = (float(loss(outputs[one], targets[one])) for outputs in (right, wrong))
-                if not (0 <= low < high < math.inf and high - low > _MARGIN):
-                    reason = reason or "it does not fall as outputs come nearer to the labels"
-        except Exception as error:  # a loss of anybody's may raise anything
-            reason = reason or str(error).split("\n")[0].rstrip(".")
+            elif not all(map(ranks, *(torch.split(part, 1) for part in (better, worse, targets)))):
+                reason = "it does not fall as outputs come nearer to the labels"
+        except Exception as error:  # a loss from any package may raise anything
+            reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
     if reason:
         raise ConfigError(
             f"model.loss {type(loss).__name__} cannot score outputs of shape "
-            f"(N, {right.shape[1]}) against the labels of these data: {reason}. "
+            f"(N, {better.shape[1]}) against the labels of these data: {reason}. "
             f"Losses that can: {', '.join(alternatives)}."
         )

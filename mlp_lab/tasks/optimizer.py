@@ -1,4 +1,4 @@
-"""From an optimiser's class and arguments to an optimiser over a net's parameters."""
+"""Build optimisers from class and arguments."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -14,9 +14,9 @@ OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 """An optimiser class with its own arguments, to be called with the parameters."""
 
 Decayed = Literal["weights", "all"]
-"""What weight decay pulls towards zero: weights alone, or biases and norms too."""
+"""Parameters that weight decay applies to: weights alone, or biases and norms too."""
 
-# Where one kernel updates all parameters; PyTorch leaves choosing it to its users.
+# Devices and optimisers with one kernel for all parameters; PyTorch does not pick it by itself.
 _FUSED: dict[str, tuple[type[Optimizer], ...]] = {
     "cpu": (SGD, Adam, AdamW, Adagrad),
     "cuda": (SGD, Adam, AdamW),
@@ -30,19 +30,19 @@ def make_optimizer(
     decayed: Decayed = "weights",
     may_fuse: bool = True,
 ) -> Optimizer:
-    """Make an optimiser, fused where the parameters' device has that and nothing else is asked for.
+    """Build an optimiser, fused where the parameters' device has that and no other choice is made.
 
-    Weight decay spares what has fewer than two dimensions: biases, and the scales of norms, which
-    have no reason to be small.
+    Weight decay leaves out parameters of fewer than two dimensions: biases, and the scales of
+    norms, which have no reason to be small.
 
     Args:
         factory: Class of the optimiser and its arguments.
-        parameters: What to optimise; those that need no gradient are left out.
-        decayed: What weight decay works on.
-        may_fuse: Whether a fused optimiser fits the rest of the training.
+        parameters: Parameters to optimise; frozen ones are left out.
+        decayed: Parameters that weight decay applies to.
+        may_fuse: Whether the training allows a fused optimiser.
 
     Raises:
-        ConfigError: The optimiser does not take its arguments or the parameters.
+        ConfigError: The optimiser does not accept its arguments or the parameters.
 
     Example:
         >>> net = nn.Linear(2, 3)
@@ -57,10 +57,10 @@ def make_optimizer(
         if may_fuse and _can_fuse(optimizer):
             settings["fused"] = True
         groups: list[Any] = trained
-        spared = [p for p in trained if p.ndim < 2]
-        if decayed == "weights" and spared and optimizer.defaults.get("weight_decay"):
+        others = [p for p in trained if p.ndim < 2]
+        if decayed == "weights" and others and optimizer.defaults.get("weight_decay"):
             weights = [p for p in trained if p.ndim >= 2]
-            groups = [{"params": weights}, {"params": spared, "weight_decay": 0.0}]
+            groups = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
         if settings or groups is not trained:
             optimizer = factory(groups, **settings)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -72,7 +72,7 @@ def make_optimizer(
 
 
 def describe_optimizer(optimizer: Optimizer) -> dict[str, Any]:
-    """Say an optimiser in plain types: its class and the arguments it was made with.
+    """Describe an optimiser in plain types: its class path and arguments.
 
     Example:
         >>> describe_optimizer(SGD(nn.Linear(1, 1).parameters()))["class_path"]

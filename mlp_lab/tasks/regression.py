@@ -1,4 +1,4 @@
-"""Numbers instead of classes."""
+"""Regression."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
@@ -18,11 +18,11 @@ _LOSSES = ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss")
 
 
 class RegressionTask(Task):
-    """Predict T numbers; the best epoch is the one of the lowest val/loss.
+    """Predict T targets; the best epoch is the one of the lowest val/loss.
 
     Args:
         input_shape: Shape of one input; known from the data.
-        num_targets: Number of numbers T for each sample; known from the data.
+        num_targets: Number of targets T of each sample; known from the data.
         net: Class of the net and its arguments.
         loss: Class of the loss and its arguments: MSELoss, the default, L1Loss, HuberLoss or
             SmoothL1Loss of torch.nn, or another of outputs and targets ``(N, T)``.
@@ -32,7 +32,7 @@ class RegressionTask(Task):
         compile_mode: Whether torch.compile compiles the net for training, and in which mode.
 
     Raises:
-        ConfigError: The data have classes, or the loss cannot take numbers.
+        ConfigError: The data have classes, or a loss that does not fit.
     """
 
     score: ClassVar[str] = "val/loss"
@@ -74,11 +74,11 @@ class RegressionTask(Task):
         )
         self.num_targets = num_targets
         targets = torch.linspace(-1, 1, 3)[:, None].expand(-1, num_targets)
-        for off in (-0.5, 0.5):
-            check_loss(self.loss, targets.clone(), targets + off, targets, _LOSSES)
+        for error in (-0.5, 0.5):
+            check_loss(self.loss, targets.clone(), targets + error, targets, _LOSSES)
 
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return the errors over the batch."""
+        """Return the metrics of the batch."""
         metrics = self.metrics_of(self.batch_totals(outputs.detach(), labels))
         return {name: value for name, value in metrics.items() if name != "loss"}
 
@@ -99,7 +99,7 @@ class RegressionTask(Task):
     def metrics_of(self, totals: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute loss, root mean squared and mean absolute error, and R², the mean over targets.
 
-        R² of a target that never changes is 1 where it is met, else 0, as scikit-learn has it.
+        R² of a constant target is 1 if all predictions are exact, else 0, as in scikit-learn.
         """
         num = totals["samples"]
         squared = totals["squared"]
@@ -114,7 +114,7 @@ class RegressionTask(Task):
         }
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the predicted numbers, ``(N, T)``."""
+        """Return the predictions, ``(N, T)``."""
         inputs, _ = batch
         with torch.autocast(self.device.type, enabled=False):  # as in test_step
             outputs: Tensor = self(inputs)

@@ -1,8 +1,9 @@
-"""How the learning rate changes over a training: functions of where the training stands."""
+"""Learning-rate schedules: the rate as a function of the training progress."""
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from mlp_lab.errors import ConfigError
@@ -10,34 +11,39 @@ from mlp_lab.errors import ConfigError
 Interval = Literal["step", "epoch"]
 
 
+@dataclass(kw_only=True)
 class Schedule(ABC):
     """Multiply the optimiser's learning rate by a factor that depends on the epoch, counted from 0.
 
-    Being a function and no state, it says the same in a resumed run as in an undisturbed one; the
-    one that follows the score keeps what it has seen in the checkpoint.
+    The factor is a function of the step, so a resumed run has the same rates as an uninterrupted
+    one. ``Plateau`` alone has a state, which the checkpoint keeps.
 
-    Attributes:
-        has_horizon: Whether it stretches over all epochs, so that their number cannot change later.
-        needs_validation: Whether it follows the score of validation.
+    A subclass is a dataclass whose fields are its own arguments; these two follow them, and their
+    lines of --help come from here.
 
     Args:
         by: Whether the rate changes at every ``step`` or stays the same for an ``epoch``.
         warmup_epochs: Epochs, or parts of one, in which the rate rises from 0 beforehand.
 
+    Attributes:
+        has_horizon: Whether it stretches over all epochs, so that their number cannot change later.
+        needs_validation: Whether it follows the validation score.
+
     Raises:
         ConfigError: A negative warm-up.
     """
 
-    has_horizon: ClassVar[bool]
+    has_horizon: ClassVar[bool] = False
     needs_validation: ClassVar[bool] = False
 
-    def __init__(self, by: Interval = "step", warmup_epochs: float = 0.0) -> None:
-        if warmup_epochs < 0:
+    by: Interval = "step"
+    warmup_epochs: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.warmup_epochs < 0:
             raise ConfigError(
-                f"model.schedule.warmup_epochs is {warmup_epochs}; it must not be negative."
+                f"model.schedule.warmup_epochs is {self.warmup_epochs}; it must not be negative."
             )
-        self.by = by
-        self.warmup_epochs = warmup_epochs
 
     @abstractmethod
     def factor(self, epoch: float, num_epochs: float) -> float:
@@ -49,15 +55,15 @@ class Schedule(ABC):
         """
 
     def observe(self, score: float, mode: Literal["min", "max"]) -> None:
-        """Take note of the score of a validation; most schedules do not."""
+        """Record a validation score; does nothing unless overridden."""
         return
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run goes on from; most have nothing."""
+        """Return the state that a resumed run needs; empty unless overridden."""
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Restore a state; does nothing unless overridden."""
         return
 
     def factor_of_step(self, steps_per_epoch: int, num_steps: int) -> Callable[[int], float]:
@@ -71,112 +77,86 @@ class Schedule(ABC):
                 # The first step already learns.
                 return min(1.0, (step + steps_per_change) / steps_per_epoch / self.warmup_epochs)
             num_epochs = num_steps / steps_per_epoch - self.warmup_epochs
-            if num_epochs <= 0:  # asked for after the last step, when all of it was warm-up
+            if num_epochs <= 0:  # called after the last step of a training that was all warm-up
                 return 1.0
             return self.factor(epoch - self.warmup_epochs, num_epochs)
 
         return factor
 
 
+@dataclass
 class Constant(Schedule):
     """Keep the rate as it is, after a warm-up."""
-
-    has_horizon = False
 
     def factor(self, epoch: float, num_epochs: float) -> float:
         """Return 1."""
         return 1.0
 
 
+@dataclass
 class StepDecay(Schedule):
     """Multiply the rate by gamma every so many epochs.
 
     Args:
         every_epochs: Epochs between two changes, at least 1.
         gamma: The factor, positive.
-        by: Whether the rate changes at every ``step`` or stays the same for an ``epoch``.
-        warmup_epochs: Epochs, or parts of one, in which the rate rises from 0 beforehand.
     """
 
-    has_horizon = False
+    every_epochs: int = 10
+    gamma: float = 0.1
 
-    def __init__(
-        self,
-        every_epochs: int = 10,
-        gamma: float = 0.1,
-        by: Interval = "step",
-        warmup_epochs: float = 0.0,
-    ) -> None:
-        super().__init__(by, warmup_epochs)
-        if every_epochs < 1:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.every_epochs < 1:
             raise ConfigError(
-                f"model.schedule.every_epochs is {every_epochs}; it must be at least 1."
+                f"model.schedule.every_epochs is {self.every_epochs}; it must be at least 1."
             )
-        self.every_epochs = every_epochs
-        self.gamma = gamma
 
     def factor(self, epoch: float, num_epochs: float) -> float:
         """Return gamma to the number of changes so far."""
         return math.pow(self.gamma, epoch // self.every_epochs)
 
 
+@dataclass
 class MultiStepDecay(Schedule):
     """Multiply the rate by gamma at given epochs.
 
     Args:
         milestones: The epochs after which the rate changes.
         gamma: The factor, positive.
-        by: Whether the rate changes at every ``step`` or stays the same for an ``epoch``.
-        warmup_epochs: Epochs, or parts of one, in which the rate rises from 0 beforehand.
     """
 
-    has_horizon = False
-
-    def __init__(
-        self,
-        milestones: Sequence[float],
-        gamma: float = 0.1,
-        by: Interval = "step",
-        warmup_epochs: float = 0.0,
-    ) -> None:
-        super().__init__(by, warmup_epochs)
-        self.milestones = tuple(milestones)
-        self.gamma = gamma
+    milestones: Sequence[float]
+    gamma: float = 0.1
 
     def factor(self, epoch: float, num_epochs: float) -> float:
         """Return gamma to the number of milestones passed."""
         return math.pow(self.gamma, sum(epoch >= milestone for milestone in self.milestones))
 
 
+@dataclass
 class Linear(Schedule):
     """Change the rate evenly until the end.
 
     Args:
         final: The factor at the end.
-        by: Whether the rate changes at every ``step`` or stays the same for an ``epoch``.
-        warmup_epochs: Epochs, or parts of one, in which the rate rises from 0 beforehand.
     """
 
     has_horizon = True
 
-    def __init__(
-        self, final: float = 0.0, by: Interval = "step", warmup_epochs: float = 0.0
-    ) -> None:
-        super().__init__(by, warmup_epochs)
-        self.final = final
+    final: float = 0.0
 
     def factor(self, epoch: float, num_epochs: float) -> float:
         """Return the point on the straight line from 1 to ``final``."""
         return 1 + (self.final - 1) * epoch / num_epochs
 
 
+@dataclass
 class Cosine(Schedule):
     """Lower the rate along half a cosine until the end.
 
     Args:
         final: The factor at the end.
-        by: Whether the rate changes at every ``step`` or stays the same for an ``epoch``.
-        warmup_epochs: Epochs, or parts of one, in which the rate rises from 0 beforehand.
 
     Reference:
         Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017,
@@ -185,17 +165,14 @@ class Cosine(Schedule):
 
     has_horizon = True
 
-    def __init__(
-        self, final: float = 0.0, by: Interval = "step", warmup_epochs: float = 0.0
-    ) -> None:
-        super().__init__(by, warmup_epochs)
-        self.final = final
+    final: float = 0.0
 
     def factor(self, epoch: float, num_epochs: float) -> float:
         """Return the point on the half cosine from 1 to ``final``."""
         return _half_cosine(1.0, self.final, epoch / num_epochs)
 
 
+@dataclass
 class OneCycle(Schedule):
     """Raise the rate to the optimiser's own, then lower it far below its start, on half cosines.
 
@@ -203,8 +180,6 @@ class OneCycle(Schedule):
         peak_at: Share of the training after which the rate is highest, in (0, 1).
         start: The factor at the start.
         final: The factor at the end.
-        by: Whether the rate changes at every ``step`` or stays the same for an ``epoch``.
-        warmup_epochs: Epochs, or parts of one, in which the rate rises from 0 beforehand.
 
     Reference:
         Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large
@@ -213,20 +188,14 @@ class OneCycle(Schedule):
 
     has_horizon = True
 
-    def __init__(
-        self,
-        peak_at: float = 0.3,
-        start: float = 0.04,
-        final: float = 4e-6,
-        by: Interval = "step",
-        warmup_epochs: float = 0.0,
-    ) -> None:
-        super().__init__(by, warmup_epochs)
-        if not 0 < peak_at < 1:
-            raise ConfigError(f"model.schedule.peak_at is {peak_at}; it must lie in (0, 1).")
-        self.peak_at = peak_at
-        self.start = start
-        self.final = final
+    peak_at: float = 0.3
+    start: float = 0.04
+    final: float = 4e-6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.peak_at < 1:
+            raise ConfigError(f"model.schedule.peak_at is {self.peak_at}; it must lie in (0, 1).")
 
     def factor(self, epoch: float, num_epochs: float) -> float:
         """Return the point on the rising or the falling half cosine."""
@@ -236,6 +205,7 @@ class OneCycle(Schedule):
         return _half_cosine(1.0, self.final, (progress - self.peak_at) / (1 - self.peak_at))
 
 
+@dataclass
 class Plateau(Schedule):
     """Multiply the rate by gamma when the score of validation has stopped improving.
 
@@ -244,28 +214,22 @@ class Plateau(Schedule):
         patience: Validations in a row without improvement that pass before a change.
         min_factor: What the product of the factors does not fall below.
         by: Whether the warm-up rises at every ``step`` or stays the same for an ``epoch``.
-        warmup_epochs: Epochs, or parts of one, in which the rate rises from 0 beforehand.
     """
 
-    has_horizon = False
     needs_validation = True
 
-    def __init__(
-        self,
-        gamma: float = 0.1,
-        patience: int = 5,
-        min_factor: float = 0.0,
-        by: Interval = "step",
-        warmup_epochs: float = 0.0,
-    ) -> None:
-        super().__init__(by, warmup_epochs)
-        if not 0 < gamma < 1:
-            raise ConfigError(f"model.schedule.gamma is {gamma}; it must lie in (0, 1).")
-        if patience < 0:
-            raise ConfigError(f"model.schedule.patience is {patience}; it must not be negative.")
-        self.gamma = gamma
-        self.patience = patience
-        self.min_factor = min_factor
+    gamma: float = 0.1
+    patience: int = 5
+    min_factor: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.gamma < 1:
+            raise ConfigError(f"model.schedule.gamma is {self.gamma}; it must lie in (0, 1).")
+        if self.patience < 0:
+            raise ConfigError(
+                f"model.schedule.patience is {self.patience}; it must not be negative."
+            )
         self._factor = 1.0
         self._best: float | None = None
         self._bad_validations = 0
@@ -286,7 +250,7 @@ class Plateau(Schedule):
             self._bad_validations = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return factor, best score, and the validations since."""
+        """Return factor, best score, and the number of validations since it."""
         return {
             "factor": self._factor,
             "best": self._best,
@@ -294,7 +258,7 @@ class Plateau(Schedule):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Restore factor, best score, and the number of validations since it."""
         self._factor = state_dict["factor"]
         self._best = state_dict["best"]
         self._bad_validations = state_dict["bad_validations"]

@@ -61,10 +61,10 @@ def test_description_rebuilds_the_net(net: Net, variant: Variant) -> None:
     cls, _ = variant
     description = net.eval().describe()
     assert description["class_path"] == class_path(cls)
-    twin = cls((2, 6, 5), 5, **description["init_args"]).eval()
-    twin.load_state_dict(net.state_dict())
+    rebuilt = cls((2, 6, 5), 5, **description["init_args"]).eval()
+    rebuilt.load_state_dict(net.state_dict())
     inputs = torch.randn(3, 2, 6, 5)
-    assert torch.equal(net(inputs), twin(inputs))
+    assert torch.equal(net(inputs), rebuilt(inputs))
 
 
 def test_size_can_be_measured(net: Net) -> None:

@@ -28,7 +28,7 @@ def first_weight(init: InitName, activation: str = "ReLU") -> torch.Tensor:
         ("default", 1 / math.sqrt(3 * 400)),
     ],
 )
-def test_spread_is_the_textbooks(init: InitName, std: float) -> None:
+def test_spread_follows_the_formula(init: InitName, std: float) -> None:
     weight = first_weight(init)
     assert weight.std().item() == pytest.approx(std, rel=0.02)
     assert abs(weight.mean().item()) < 4 * std / math.sqrt(weight.numel())

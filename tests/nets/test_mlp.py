@@ -9,7 +9,7 @@ from mlp_lab.nets.mlp import Residual
 UNFIT = {"GLU", "MultiheadAttention", "Softmax2d", "Threshold"}
 
 
-def test_layers_are_what_was_asked_for() -> None:
+def test_layers_follow_the_arguments() -> None:
     net = MLP((4, 4), 3, hidden_dims=[8, 6], activation="GELU", dropout=0.1, batch_norm="before")
     kinds = [type(layer).__name__ for layer in net.layers]
     hidden = ["Linear", "BatchNorm1d", "GELU", "Dropout"]

@@ -21,7 +21,7 @@ from tests.conftest import CommandLine
 EXTREME = torch.tensor([-1e4, -100.0, -1.0, 0.0, 1.0, 100.0, 1e4])
 
 
-def test_sigmoid_is_safe_where_the_textbooks_overflows() -> None:
+def test_sigmoid_is_safe_where_the_textbook_formula_overflows() -> None:
     assert torch.exp(-EXTREME[0]).isinf()
     assert torch.allclose(sigmoid(EXTREME), torch.sigmoid(EXTREME))
     assert sigmoid(EXTREME[1]) > 0
@@ -31,7 +31,7 @@ def test_sigmoid_is_safe_where_the_textbooks_overflows() -> None:
 
 
 @pytest.mark.parametrize("label", [0.0, 1.0])
-def test_log_loss_is_finite_where_the_textbooks_is_not(label: float) -> None:
+def test_log_loss_is_finite_where_the_textbook_formula_is_not(label: float) -> None:
     labels = torch.full_like(EXTREME, label)
     assert torch.log(1 - sigmoid(EXTREME[-1])).isinf()
     expected = F.binary_cross_entropy_with_logits(EXTREME, labels, reduction="sum")
@@ -41,21 +41,21 @@ def test_log_loss_is_finite_where_the_textbooks_is_not(label: float) -> None:
     assert torch.allclose(slope, torch.sigmoid(z) - label)
 
 
-def test_a_step_is_that_of_torchs_own() -> None:
+def test_steps_equal_those_of_torch() -> None:
     points, labels = draw("moons", 0.025, seed=0)
-    parameters, twins = initial_parameters(16, 0), initial_parameters(16, 0)
+    parameters, expected_parameters = initial_parameters(16, 0), initial_parameters(16, 0)
     losses = list(descend(parameters, points, labels, 20, 1e-3))
-    optimizer = torch.optim.SGD(twins, lr=1e-3)
+    optimizer = torch.optim.SGD(expected_parameters, lr=1e-3)
     for _ in range(20):
         optimizer.zero_grad()
-        w1, b1, w2, b2 = twins
+        w1, b1, w2, b2 = expected_parameters
         logits = F.linear(torch.sigmoid(F.linear(points, w1, b1)), w2, b2)[:, 0]
         loss = F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
         optimizer.step()
     assert losses[-1] == pytest.approx(loss.item(), rel=1e-5)
-    for mine, theirs in zip(parameters, twins, strict=True):
-        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+    for parameter, expected in zip(parameters, expected_parameters, strict=True):
+        torch.testing.assert_close(parameter, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_xor_is_learnt() -> None:
@@ -69,7 +69,7 @@ def test_xor_is_learnt() -> None:
     assert forward(parameters, points).shape == labels.shape
 
 
-def test_too_fast_is_said() -> None:
+def test_divergence_is_reported() -> None:
     points, labels = draw("xor", 0.1, seed=0)
     with pytest.raises(DivergenceError, match="Try a lower --learning_rate than 1e"):
         list(descend(initial_parameters(16, 0), points, labels, 2000, 1e37))

@@ -1,4 +1,4 @@
-"""The backward pass by hand against autograd, finite differences, and a net of torch's own."""
+"""The backward pass by hand against autograd, finite differences, and a net of torch."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -38,7 +38,7 @@ def somewhere() -> Parameters:
     )
 
 
-def test_gradients_are_autograds() -> None:
+def test_gradients_equal_those_of_autograd() -> None:
     x, targets = curve()
     parameters = somewhere()
     loss, by_hand = gradients(parameters, x, targets)
@@ -50,7 +50,7 @@ def test_gradients_are_autograds() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_gradients_are_what_the_loss_changes_by(name: str) -> None:
+def test_gradients_equal_finite_differences(name: str) -> None:
     x, targets = curve()
     parameters = somewhere()
     _, by_hand = gradients(parameters, x, targets)
@@ -95,7 +95,7 @@ def test_start_is_small_and_follows_the_seed() -> None:
     assert not first.b2.any()
 
 
-def test_too_fast_is_said_and_not_drawn() -> None:
+def test_divergence_is_reported() -> None:
     with pytest.raises(DivergenceError, match="Try a lower --learning_rate than 1"):
         list(descend(initial_parameters(64, 0), *curve(), 200, 1.0))
 

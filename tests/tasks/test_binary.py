@@ -1,4 +1,4 @@
-"""One logit for two classes."""
+"""Binary classification by one logit."""
 
 import json
 from pathlib import Path
@@ -67,7 +67,7 @@ def test_mixed_labels_are_shares_of_the_second_class() -> None:
     assert task.step_metrics(LOGITS, mixed)["acc"] == 0.75
 
 
-def test_what_cannot_be_told_apart_by_one_logit_is_refused(tmp_path: Path) -> None:
+def test_other_than_two_classes_or_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"have 10 classes; .*Use --model ClassificationTask, or"):
         BinaryTask((1, 8, 8), 10)
     with pytest.raises(ConfigError, match=r"numbers to be predicted; .*Use --model Regression"):

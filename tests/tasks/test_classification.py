@@ -63,7 +63,7 @@ def test_constant_channels_are_not_divided_by_zero() -> None:
         def training_class_weights(self) -> torch.Tensor:
             return torch.ones(10)
 
-    task.take_statistics(Constant())  # type: ignore[arg-type]  # all that is asked of the data
+    task.take_statistics(Constant())  # type: ignore[arg-type]  # all that it uses of the data
     grey = torch.full((2, 1, 8, 8), 255, dtype=torch.uint8)
     assert torch.equal(task.normalise(grey), torch.full((2, 1, 8, 8), 0.5))
 
@@ -123,11 +123,11 @@ def test_checkpoint_rebuilds_a_task_made_in_python(digits: LabDataModule, tmp_pa
     trainer = make_trainer(max_epochs=1, limit_train_batches=2)
     trainer.fit(task, datamodule=digits)
     trainer.save_checkpoint(tmp_path / "x.ckpt")
-    twin = ClassificationTask.load_from_checkpoint(tmp_path / "x.ckpt", weights_only=True)
+    loaded = ClassificationTask.load_from_checkpoint(tmp_path / "x.ckpt", weights_only=True)
     images, _ = random_batch()
-    assert torch.equal(task.eval()(images), twin.eval()(images))
-    assert twin.describe() == task.describe()
-    made = make_optimizer(twin.optimizer, twin.net.parameters())
+    assert torch.equal(task.eval()(images), loaded.eval()(images))
+    assert loaded.describe() == task.describe()
+    made = make_optimizer(loaded.optimizer, loaded.net.parameters())
     assert isinstance(made, torch.optim.SGD)
     assert (made.defaults["lr"], made.defaults["momentum"]) == (0.1, 0.9)
 

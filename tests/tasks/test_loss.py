@@ -70,7 +70,7 @@ def test_others_are_refused_with_those_that_fit(task: Any, loss: LossFactory) ->
 
 
 class Cubed(nn.Module):
-    """A loss of somebody's own."""
+    """A user's loss."""
 
     def __init__(self, factor: float = 2.0) -> None:
         super().__init__()
@@ -80,23 +80,60 @@ class Cubed(nn.Module):
         return self.factor * (outputs - targets).abs().pow(3).mean()
 
 
-def test_a_loss_of_ones_own(mlp_lab: CommandLine) -> None:
+def test_a_users_loss(mlp_lab: CommandLine) -> None:
     words = ["--model=RegressionTask", "--data.source=Line", "--trainer.max_epochs=2"]
     outcome = mlp_lab("fit", *words, "--model.loss=tests.tasks.test_loss.Cubed")
     assert outcome.code == 0, outcome.err
     assert describe_loss(Cubed(3.0))["init_args"] == {"factor": 3.0}
 
 
-def test_scores_know_neither_weights_nor_smoothing_nor_sums() -> None:
+def test_scoring_loss_has_no_weights_smoothing_or_sum() -> None:
     loss = make_scoring_loss(partial(nn.CrossEntropyLoss, label_smoothing=0.3, reduction="sum"))
     logits, labels = torch.tensor([[1.0, 2.0], [0.0, 3.0]]), torch.tensor([0, 1])
     assert loss(logits, labels) == nn.CrossEntropyLoss()(logits, labels)
 
 
-def test_tensors_of_a_loss_would_be_lost() -> None:
+def test_a_loss_with_tensors_is_refused() -> None:
     loss = partial(nn.CrossEntropyLoss, weight=torch.ones(3))
     with pytest.raises(ConfigError, match="brings a tensor 'weight' along, which no checkpoint"):
         ClassificationTask((2,), 3, loss=loss)
+
+
+class Failing(nn.Module):
+    """Refuses everything, without a message."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        raise AssertionError
+
+
+class Negative(nn.Module):
+    """Has its minimum, below 0, where outputs equal targets."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).square().mean() - 1
+
+
+class Constant(nn.Module):
+    """Ignores its inputs."""
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return torch.tensor(1.0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "reason"),
+    [
+        (Failing, "AssertionError"),
+        (Negative, "it does not fall as outputs come nearer to the labels"),
+        (Constant, "it does not fall as outputs come nearer to the labels"),
+        (partial(nn.MSELoss, reduction="none"), "it gives more than one number"),
+    ],
+)
+def test_the_reason_of_a_refusal_is_given(loss: LossFactory, reason: str) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"shape \(N, 1\) against .*: {reason}\. Losses that can"
+    ):
+        RegressionTask((2,), 1, loss=loss)
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 4])
@@ -138,7 +175,7 @@ class Unweighted(nn.Module):
 
 
 class UnweightedBinary(nn.Module):
-    """Takes none either."""
+    """Takes no weights."""
 
     def forward(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return nn.functional.binary_cross_entropy_with_logits(outputs, labels)

@@ -14,7 +14,7 @@ def make_net() -> nn.Module:
     return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.PReLU(), nn.Linear(4, 2))
 
 
-def test_weight_decay_spares_biases_and_norms() -> None:
+def test_weight_decay_leaves_out_biases_and_norms() -> None:
     net = make_net()
     before = {name: p.detach().clone() for name, p in net.named_parameters()}
     optimizer = make_optimizer(partial(torch.optim.SGD, lr=0.5, weight_decay=0.1), net.parameters())
@@ -58,7 +58,7 @@ def test_fused_where_the_device_has_it(factory: OptimizerFactory, fused: bool | 
     assert optimizer.defaults["fused"] == (None if fused is True else fused)
 
 
-def test_others_know_no_fused() -> None:
+def test_others_have_no_fused_argument() -> None:
     optimizer = make_optimizer(torch.optim.RMSprop, make_net().parameters())
     assert "fused" not in optimizer.defaults
 

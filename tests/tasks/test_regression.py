@@ -1,4 +1,4 @@
-"""Numbers instead of classes."""
+"""Regression."""
 
 import csv
 import json
@@ -26,21 +26,21 @@ def metrics_in_batches(outputs: torch.Tensor, targets: torch.Tensor) -> dict[str
 
 
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
-def test_metrics_are_scikit_learns(offset: float) -> None:
+def test_metrics_equal_those_of_scikit_learn(offset: float) -> None:
     draws = torch.Generator().manual_seed(0)
     targets = torch.randn(40, 2, generator=draws) + offset
     outputs = targets + 0.3 * torch.randn(40, 2, generator=draws)
     found = metrics_in_batches(outputs, targets)
-    truth, said = targets.double().numpy(), outputs.double().numpy()
-    pooled = root_mean_squared_error(truth.ravel(), said.ravel())
+    truth, predicted = targets.double().numpy(), outputs.double().numpy()
+    pooled = root_mean_squared_error(truth.ravel(), predicted.ravel())
     assert found["rmse"] == pytest.approx(pooled, rel=1e-5)
-    assert found["mae"] == pytest.approx(mean_absolute_error(truth, said), rel=1e-5)
-    assert found["r2"] == pytest.approx(r2_score(truth, said), rel=1e-4)
+    assert found["mae"] == pytest.approx(mean_absolute_error(truth, predicted), rel=1e-5)
+    assert found["r2"] == pytest.approx(r2_score(truth, predicted), rel=1e-4)
     assert found["loss"] == pytest.approx(pooled**2, rel=1e-4)
 
 
 @pytest.mark.parametrize(("off", "expected"), [(0.0, 1.0), (0.5, 0.0)])
-def test_a_target_that_never_changes_is_met_or_not(off: float, expected: float) -> None:
+def test_r2_of_a_constant_target_is_one_or_zero(off: float, expected: float) -> None:
     targets = torch.full((14, 1), 0.25)
     found = metrics_in_batches(targets + off, targets)
     assert found["r2"] == r2_score(targets.numpy(), (targets + off).numpy()) == expected
@@ -99,7 +99,7 @@ def test_trains_resumes_and_predicts_as_any_task(mlp_lab: CommandLine) -> None:
     assert rmse == pytest.approx(metrics["test/rmse"], rel=1e-3)
 
 
-def test_too_few_samples_to_split_are_said(mlp_lab: CommandLine) -> None:
+def test_too_few_samples_to_split_are_refused(mlp_lab: CommandLine) -> None:
     words = ["--model=RegressionTask", "--data.source=Line", "--data.source.num_samples=4"]
     outcome = mlp_lab("fit", *words)
     assert outcome.code == 2

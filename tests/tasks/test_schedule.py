@@ -1,4 +1,4 @@
-"""The factors are those of torch's schedulers, and a resumed run takes them up where it was."""
+"""Factors equal those of torch's schedulers, and a resumed run continues them."""
 
 import math
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from mlp_lab.errors import ConfigError
+from mlp_lab.files.plain_types import describe
 from mlp_lab.runs.metrics_csv import read_rows
 from mlp_lab.tasks import (
     Constant,
@@ -27,10 +28,10 @@ from tests.helpers.training import assert_same_training, killed_at_step
 
 STEPS, EPOCHS = 10, 6
 
-Torchs = Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler]
+MakeScheduler = Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler]
 
 
-def torchs_rates(make: Torchs) -> list[float]:
+def rates_of_torch(make: MakeScheduler) -> list[float]:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     scheduler = make(optimizer)
     rates = []
@@ -41,13 +42,13 @@ def torchs_rates(make: Torchs) -> list[float]:
     return rates
 
 
-def our_rates(schedule: Schedule) -> list[float]:
+def rates_of(schedule: Schedule) -> list[float]:
     factor = schedule.factor_of_step(STEPS, STEPS * EPOCHS)
     return [factor(step) for step in range(STEPS * EPOCHS)]
 
 
 @pytest.mark.parametrize(
-    ("schedule", "torchs"),
+    ("schedule", "expected"),
     [
         (Constant(), lambda o: lr_scheduler.ConstantLR(o, factor=1.0)),
         (StepDecay(2, 0.5), lambda o: lr_scheduler.StepLR(o, 2 * STEPS, 0.5)),
@@ -57,12 +58,12 @@ def our_rates(schedule: Schedule) -> list[float]:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_rates_are_torchs(schedule: Schedule, torchs: Torchs) -> None:
-    assert our_rates(schedule) == pytest.approx(torchs_rates(torchs), rel=1e-5, abs=1e-7)
+def test_rates_equal_those_of_torch(schedule: Schedule, expected: MakeScheduler) -> None:
+    assert rates_of(schedule) == pytest.approx(rates_of_torch(expected), rel=1e-5, abs=1e-7)
 
 
-def test_one_cycle_has_torchs_start_peak_and_end() -> None:
-    rates = our_rates(OneCycle(peak_at=0.5))
+def test_one_cycle_has_start_peak_and_end_of_torch() -> None:
+    rates = rates_of(OneCycle(peak_at=0.5))
     assert rates[0] == pytest.approx(1 / 25)
     assert rates.index(max(rates)) == 30
     assert max(rates) == 1
@@ -71,17 +72,17 @@ def test_one_cycle_has_torchs_start_peak_and_end() -> None:
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
-def test_plateau_changes_when_torchs_does(mode: Literal["min", "max"]) -> None:
+def test_plateau_changes_when_reduce_lr_on_plateau_does(mode: Literal["min", "max"]) -> None:
     scores = torch.rand(60, generator=torch.Generator().manual_seed(0)).tolist()
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    torchs = lr_scheduler.ReduceLROnPlateau(
+    expected = lr_scheduler.ReduceLROnPlateau(
         optimizer, mode=mode, factor=0.5, patience=3, threshold=0.0, min_lr=0.01, eps=0
     )
-    ours = Plateau(gamma=0.5, patience=3, min_factor=0.01)
-    factor = ours.factor_of_step(STEPS, STEPS * EPOCHS)
+    schedule = Plateau(gamma=0.5, patience=3, min_factor=0.01)
+    factor = schedule.factor_of_step(STEPS, STEPS * EPOCHS)
     for score in scores:
-        torchs.step(score)
-        ours.observe(score, mode)
+        expected.step(score)
+        schedule.observe(score, mode)
         assert factor(7) == pytest.approx(optimizer.param_groups[0]["lr"])
     assert factor(7) == 0.01
 
@@ -98,16 +99,16 @@ def test_plateau_lowers_the_rate_of_the_next_epoch_at_once(mlp_lab: CommandLine)
 
 
 def test_by_epoch_stays_the_same_for_an_epoch() -> None:
-    by_step, by_epoch = our_rates(Cosine()), our_rates(Cosine(by="epoch"))
+    by_step, by_epoch = rates_of(Cosine()), rates_of(Cosine(by="epoch"))
     assert by_epoch[::STEPS] == by_step[::STEPS]
     assert all(len(set(by_epoch[n : n + STEPS])) == 1 for n in range(0, STEPS * EPOCHS, STEPS))
 
 
 def test_warmup_rises_evenly_and_the_rest_follows() -> None:
-    rates = our_rates(Linear(warmup_epochs=2))
+    rates = rates_of(Linear(warmup_epochs=2))
     assert rates[:20] == pytest.approx([(n + 1) / 20 for n in range(20)])
     assert rates[20:] == pytest.approx([1 - n / 40 for n in range(40)])
-    by_epoch = our_rates(Constant(by="epoch", warmup_epochs=2))
+    by_epoch = rates_of(Constant(by="epoch", warmup_epochs=2))
     assert sorted(set(by_epoch)) == pytest.approx([0.5, 1.0])
 
 
@@ -171,10 +172,51 @@ def test_more_epochs_are_refused_with_a_horizon(mlp_lab: CommandLine, kind: str)
     "kind",
     some_slow(["StepDecay", "Linear", "Cosine", "OneCycle", "Plateau"], ["OneCycle", "Plateau"]),
 )
-def test_a_stopped_run_takes_the_schedule_up(mlp_lab: CommandLine, kind: str) -> None:
+def test_a_resumed_run_continues_the_schedule(mlp_lab: CommandLine, kind: str) -> None:
     whole = run_for(mlp_lab, kind, 3)
     with killed_at_step(50):
         run_for(mlp_lab, kind, 3)
     killed = whole.parent / "version_1"
     assert mlp_lab("fit", f"--run_dir={killed}").code == 0
     assert_same_training(whole, killed)
+
+
+def test_shared_arguments_follow_those_of_the_schedule() -> None:
+    assert describe(OneCycle(start=0.1, by="epoch")) == {
+        "class_path": "mlp_lab.tasks.schedule.OneCycle",
+        "init_args": {
+            "peak_at": 0.3,
+            "start": 0.1,
+            "final": 4e-6,
+            "by": "epoch",
+            "warmup_epochs": 0.0,
+        },
+    }
+    assert list(describe(MultiStepDecay([1, 2.5]))["init_args"].values()) == [
+        *([1, 2.5], 0.1, "step", 0.0)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "by"),
+    [("Cosine", "Whether the rate changes"), ("Plateau", "Whether the warm-up rises")],
+)
+def test_help_explains_every_argument(
+    mlp_lab: CommandLine, capsys: pytest.CaptureFixture[str], kind: str, by: str
+) -> None:
+    with pytest.raises(SystemExit):
+        mlp_lab("fit", f"--model.schedule.help={kind}")
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"--schedule.by {{step,epoch}} {by} at every ``step``" in text
+    assert "--schedule.warmup_epochs WARMUP_EPOCHS Epochs, or parts of one, in which" in text
+
+
+def test_plateau_continues_from_its_state() -> None:
+    schedule, resumed = Plateau(patience=1), Plateau(patience=1)
+    for score in (0.5, 0.4):
+        schedule.observe(score, "max")
+    resumed.load_state_dict(schedule.state_dict())
+    assert resumed.state_dict() == {"factor": 1.0, "best": 0.5, "bad_validations": 1}
+    resumed.observe(0.4, "max")
+    assert resumed.factor(3, 9) == 0.1
+    assert Constant().state_dict() == {}
