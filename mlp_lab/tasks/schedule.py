@@ -11,15 +11,15 @@ from mlp_lab.errors import ConfigError
 Interval = Literal["step", "epoch"]
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, init=False)
 class Schedule(ABC):
     """Multiply the optimiser's learning rate by a factor that depends on the epoch, counted from 0.
 
     The factor is a function of the step, so a resumed run has the same rates as an uninterrupted
     one. ``Plateau`` alone has a state, which the checkpoint keeps.
 
-    A subclass is a dataclass whose fields are its own arguments; these two follow them, and their
-    lines of --help come from here.
+    A subclass is best a dataclass whose fields are its own arguments; these two follow them, and
+    their lines of --help come from here.
 
     Args:
         by: Whether the rate changes at every ``step`` or stays the same for an ``epoch``.
@@ -38,6 +38,12 @@ class Schedule(ABC):
 
     by: Interval = "step"
     warmup_epochs: float = 0.0
+
+    def __init__(self, by: Interval = "step", warmup_epochs: float = 0.0) -> None:
+        # For subclasses that are no dataclass; the others have an __init__ of all fields.
+        self.by = by
+        self.warmup_epochs = warmup_epochs
+        Schedule.__post_init__(self)
 
     def __post_init__(self) -> None:
         if self.warmup_epochs < 0:

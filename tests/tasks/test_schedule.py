@@ -22,6 +22,7 @@ from mlp_lab.tasks import (
     Schedule,
     StepDecay,
 )
+from mlp_lab.tasks.schedule import Interval
 from tests.conftest import CommandLine
 from tests.helpers.slow import some_slow
 from tests.helpers.training import assert_same_training, killed_at_step
@@ -220,3 +221,16 @@ def test_plateau_continues_from_its_state() -> None:
     resumed.observe(0.4, "max")
     assert resumed.factor(3, 9) == 0.1
     assert Constant().state_dict() == {}
+
+
+def test_a_subclass_need_not_be_a_dataclass() -> None:
+    class Halved(Schedule):
+        def __init__(self, by: Interval = "step") -> None:
+            super().__init__(by, 1.0)
+
+        def factor(self, epoch: float, num_epochs: float) -> float:
+            return 0.5
+
+    schedule = Halved("epoch")
+    assert (schedule.by, schedule.warmup_epochs) == ("epoch", 1.0)
+    assert [schedule.factor_of_step(4, 12)(step) for step in (0, 3, 4, 11)] == [1.0, 1.0, 0.5, 0.5]
