@@ -24,17 +24,11 @@ class BinaryTask(ClassesTask):
     """Classify into two classes by one logit, of the second; the best epoch has the best val/acc.
 
     Args:
-        input_shape: Shape of one input; known from the data.
         num_classes: Number of classes, which must be 2; known from the data.
-        net: Class of the net and its arguments.
         loss: Class of the loss, of a logit and a label of 0 or 1, and its arguments; by default
             BCEWithLogitsLoss of torch.nn.
         pos_weight: How many times a sample of the second class counts in the training loss;
             positive. ``data.class_weights`` weighs both classes instead.
-        optimizer: Class of the optimiser, any of torch.optim, and its arguments.
-        schedule: How the learning rate changes, as for ClassificationTask.
-        weight_decay_on: What the optimiser's weight decay works on: the ``weights``, or ``all``.
-        compile_mode: Whether torch.compile compiles the net for training, and in which mode.
 
     Raises:
         ConfigError: Other than two classes, a weight that is not positive, or a loss that does not

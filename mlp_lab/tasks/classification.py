@@ -22,19 +22,10 @@ class ClassificationTask(ClassesTask):
     """Classify into K classes, one logit each; the best epoch is the one of the highest val/acc.
 
     Args:
-        input_shape: Shape of one input; known from the data.
         num_classes: Number of classes K; known from the data.
-        net: Class of the net and its arguments.
         loss: Class of the loss and its arguments: CrossEntropyLoss, the default, or MultiMarginLoss
             of torch.nn, or another of logits ``(N, K)`` and labels ``(N,)``.
         label_smoothing: Share of the label spread over all classes in the training loss, in [0, 1).
-        optimizer: Class of the optimiser, any of torch.optim, and its arguments.
-        schedule: How the learning rate changes: Constant, StepDecay, MultiStepDecay, Linear,
-            Cosine, OneCycle or Plateau and their arguments; by default not at all.
-        weight_decay_on: What the optimiser's weight decay works on: the ``weights``, or ``all``,
-            biases and norms too.
-        compile_mode: Whether torch.compile compiles the net for training, and in which of its
-            modes. The first steps take longer then; checkpoints hold the plain net.
 
     Raises:
         ConfigError: Fewer than two classes, a smoothing outside [0, 1), or a loss that does not

@@ -21,15 +21,9 @@ class RegressionTask(Task):
     """Predict T targets; the best epoch is the one of the lowest val/loss.
 
     Args:
-        input_shape: Shape of one input; known from the data.
         num_targets: Number of targets T of each sample; known from the data.
-        net: Class of the net and its arguments.
         loss: Class of the loss and its arguments: MSELoss, the default, L1Loss, HuberLoss or
             SmoothL1Loss of torch.nn, or another of outputs and targets ``(N, T)``.
-        optimizer: Class of the optimiser, any of torch.optim, and its arguments.
-        schedule: How the learning rate changes, as for ClassificationTask.
-        weight_decay_on: What the optimiser's weight decay works on: the ``weights``, or ``all``.
-        compile_mode: Whether torch.compile compiles the net for training, and in which mode.
 
     Raises:
         ConfigError: The data have classes, or a loss that does not fit.

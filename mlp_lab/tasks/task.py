@@ -51,6 +51,21 @@ class Task(ScoringModule, ABC):
     """Wrap a net with what it learns from and how it is scored; knows nothing of files or figures.
 
     Training returns the metrics of each step as tensors on the device, for a callback to collect.
+    The --help of every task takes these arguments' lines from here.
+
+    Args:
+        input_shape: Shape of one input; known from the data.
+        num_outputs: Number of the net's outputs.
+        net: Class of the net and its arguments.
+        loss: Class of the loss and its arguments.
+        optimizer: Class of the optimiser, any of torch.optim, and its arguments.
+        schedule: How the learning rate changes: Constant, StepDecay, MultiStepDecay, Linear,
+            Cosine, OneCycle or Plateau and their arguments; by default not at all.
+        weight_decay_on: What the optimiser's weight decay works on: the ``weights``, or ``all``,
+            biases and norms too.
+        compile_mode: Whether torch.compile compiles the net for training, and in which of its
+            modes. The first steps take longer then; checkpoints hold the plain net.
+        loss_settings: Arguments of the training loss that the task decides.
 
     Attributes:
         score_mode: Whether the score is best at its ``max`` or ``min``.
