@@ -30,8 +30,6 @@ class TensorFile(Source):
         path: A ``.npz``, or a ``.pt`` of tensors and plain types.
         layout: How images lie in memory: NHW, NHWC or NCHW, or ND for flat features; ``auto``
             infers it from the sizes.
-        classes: The classes that are kept, by name or number, in the order of their new labels; by
-            default all.
         targets: What y holds: ``classes``, or ``numbers`` for regression, one or several for each
             sample.
 

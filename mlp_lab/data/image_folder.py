@@ -42,8 +42,6 @@ class ImageFolder(Source):
             image, and others are refused.
         colour: Whether images are ``grey`` or ``rgb``; ``auto`` takes the first image's way.
         broken: Whether a file that cannot be read is refused, or skipped and counted.
-        classes: The classes that are kept, by name or number, in the order of their new labels; by
-            default all.
 
     Raises:
         DatasetNotFoundError: There is no such directory, or no image in it.

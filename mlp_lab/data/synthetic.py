@@ -77,9 +77,7 @@ class XOR(_Points):
     """Four clouds at the corners of a square; opposite corners are of one class.
 
     Args:
-        num_samples: Number of points, at least 4.
         noise: Standard deviation of what is added to each coordinate; the square's side is 1.
-        seed: Which of the many such sets; apart from the seed of the training.
     """
 
     def draw(self) -> tuple[Tensor, Tensor]:
@@ -94,9 +92,7 @@ class Circles(_Points):
     """Two circles about one centre.
 
     Args:
-        num_samples: Number of points, at least 4.
         noise: Standard deviation of what is added to each coordinate; the outer radius is 1.
-        seed: Which of the many such sets; apart from the seed of the training.
     """
 
     def draw(self) -> tuple[Tensor, Tensor]:
@@ -113,9 +109,7 @@ class Moons(_Points):
     """Two crescents, each with a tip inside the other.
 
     Args:
-        num_samples: Number of points, at least 4.
         noise: Standard deviation of what is added to each coordinate; the radius is 1.
-        seed: Which of the many such sets; apart from the seed of the training.
     """
 
     def draw(self) -> tuple[Tensor, Tensor]:

@@ -23,7 +23,6 @@ class CNN(Net):
 
     Args:
         input_shape: Shape of one image, ``(C, H, W)``; known from the data.
-        num_outputs: Number of outputs K; known from the data.
         channels: Channels of each stage, in order.
         convs_per_stage: Convolutions of each stage, at least 1.
         kernel_size: Height and width of each convolution; odd, so that the image keeps its size.

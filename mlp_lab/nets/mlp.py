@@ -40,8 +40,6 @@ class MLP(Net):
     Without hidden layers it is a linear model.
 
     Args:
-        input_shape: Shape of one input; known from the data.
-        num_outputs: Number of outputs K; known from the data.
         hidden_dims: Neurons of each hidden layer, in order; ``[]`` for a linear model.
         activation: Name of an activation of torch.nn, such as ReLU, GELU, Tanh, Sigmoid, SiLU; or
             a list with one for each hidden layer.

@@ -22,7 +22,6 @@ class ResNet(Net):
 
     Args:
         input_shape: Shape of one image, ``(C, H, W)``; known from the data.
-        num_outputs: Number of outputs K; known from the data.
         width: Channels of the first stage; each next one has twice as many.
         blocks: Blocks of two convolutions in each stage, in order.
         dropout: Probability of zeroing an input of the last layer in training, in [0, 1).
