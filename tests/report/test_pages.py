@@ -1,4 +1,4 @@
-"""Pages hold everything themselves, and what they are told is text."""
+"""Pages hold everything themselves, and show whatever a run holds as text."""
 
 import csv
 import html
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mlp_lab.report import compare, read_summary, write_comparison_report, write_run_report
+from mlp_lab.report.pages import _mean_history
 from tests.conftest import CommandLine
 from tests.helpers.slow import some_slow
 from tests.report.helpers import write_run
@@ -42,14 +43,19 @@ def test_a_run_report_holds_everything_itself(digits_run: Path, tmp_path: Path) 
     assert "script" not in page.tags
     assert page.tags.count("img") == len(list((digits_run / "plots").glob("*.png")))
     assert (digits_run / "config.yaml").read_text().splitlines()[0] in html.unescape(text)
-    for heading in ("Results", "How far it overfits", "Which classes fail", "How to repeat it"):
+    for heading in (
+        "Results",
+        "Overfitting",
+        "Scores and errors of each class",
+        "How to repeat it",
+    ):
         assert heading in text
 
 
 def test_fit_writes_the_report_at_its_end(digits_run: Path) -> None:
     text = (digits_run / "report.html").read_text()
     assert "finished" in text
-    assert "Not everything is here" not in text
+    assert "Missing or incomplete" not in text
     assert Page(text).tags.count("img") > 10
 
 
@@ -63,7 +69,7 @@ def test_a_test_of_the_run_writes_it_anew(
     assert (run / "report.html").is_file()
 
 
-def test_what_is_told_is_text(tmp_path: Path) -> None:
+def test_names_and_settings_are_escaped(tmp_path: Path) -> None:
     run = write_run(
         tmp_path / "a & b" / "version_0",
         names=(EVIL, '"><img src=x>'),
@@ -85,8 +91,8 @@ def test_half_a_run_is_reported_as_it_is(tmp_path: Path, keep: list[str]) -> Non
         if path.name not in keep:
             path.unlink()
     text = write_run_report(read_summary(run), tmp_path).read_text()
-    assert "Not everything is here" in text
-    assert ("nobody knows what was asked" in text) == ("config.yaml" not in keep)
+    assert "Missing or incomplete" in text
+    assert ("the settings are unknown" in text) == ("config.yaml" not in keep)
     write_comparison_report(*compare([read_summary(run)]), tmp_path)
 
 
@@ -126,8 +132,8 @@ def test_why_nothing_is_compared_seed_by_seed(tmp_path: Path, tested: str, alone
     write_comparison_report(*compare([read_summary(run) for run in runs]), tmp_path / "out")
     for name in ("report.html", "report.md"):
         text = " ".join((tmp_path / "out" / name).read_text().split())
-        said = "No other setting shares seeds and test samples with a, the best by validation"
-        assert (said in text) == alone
+        message = "No other setting shares seeds and test samples with a, the best by validation"
+        assert (message in text) == alone
         assert ("Against a, the best by validation" in text) != alone
 
 
@@ -140,15 +146,28 @@ def test_a_report_links_to_those_of_the_runs(mlp_lab: CommandLine, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("place", "said"), [("nowhere", "'nowhere' is no directory"), ("empty", "'empty' holds no run")]
+    ("place", "message"),
+    [("nowhere", "'nowhere' is no directory"), ("empty", "'empty' holds no run")],
 )
 def test_no_run_is_one_sentence(
-    mlp_lab: CommandLine, tmp_path: Path, place: str, said: str
+    mlp_lab: CommandLine, tmp_path: Path, place: str, message: str
 ) -> None:
     (tmp_path / "empty").mkdir()
     outcome = mlp_lab("report", place)
     assert outcome.code == 2
-    assert re.fullmatch(f"mlp-lab: error: {said}. Give a run .*\n", outcome.err)
+    assert re.fullmatch(f"mlp-lab: error: {message}. Give a run .*\n", outcome.err)
+
+
+def test_a_curve_is_the_mean_over_all_seeds_or_none(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a" / f"v{n}", seed=n, losses=losses)
+        for n, losses in enumerate([(0.5, 0.6, 0.7), (0.9, 1.0)])
+    ]
+    (comparison,), _ = compare([read_summary(run) for run in runs])
+    (setting,) = comparison.settings
+    epochs, values = _mean_history(setting, "val/loss")
+    assert epochs == [1, 2]
+    assert values == pytest.approx([0.7, 0.8])
 
 
 def test_a_report_that_cannot_be_written_is_one_sentence(
@@ -176,20 +195,20 @@ ODD = [None, "text", 3, 10**400, [], ["x"], {}, {"a": None}, True, float("inf"),
 
 @pytest.mark.parametrize("value", some_slow(ODD, [None, 10**400, {}]), ids=repr)
 def test_odd_content_is_reported_as_far_as_it_goes(tmp_path: Path, value: object) -> None:
-    stories = []
+    summaries = []
     for name in ("manifest.json", "metrics.json"):
         keys = json.loads((write_run(tmp_path / name / "keys") / name).read_text())
         for key in keys:
             run = write_run(tmp_path / name / f"of_{key.replace('/', '_')}")
             (run / name).write_text(json.dumps(keys | {key: value}))
-            stories.append(read_summary(run))
-            write_run_report(stories[-1], tmp_path / "out")
+            summaries.append(read_summary(run))
+            write_run_report(summaries[-1], tmp_path / "out")
         for key in keys.get("data", {}):
             run = write_run(tmp_path / name / f"of_data_{key}")
             (run / name).write_text(json.dumps(keys | {"data": keys["data"] | {key: value}}))
-            stories.append(read_summary(run))
-            write_run_report(stories[-1], tmp_path / "out")
-    write_comparison_report(*compare(stories), tmp_path / "out")
+            summaries.append(read_summary(run))
+            write_run_report(summaries[-1], tmp_path / "out")
+    write_comparison_report(*compare(summaries), tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -199,9 +218,9 @@ def test_odd_content_is_reported_as_far_as_it_goes(tmp_path: Path, value: object
 def test_an_odd_configuration_is_compared(tmp_path: Path, text: str) -> None:
     runs = [write_run(tmp_path / name / "v0") for name in ("a", "b")]
     (runs[0] / "config.yaml").write_text(text)
-    stories = [read_summary(run) for run in runs]
-    write_run_report(stories[0], tmp_path)
-    write_comparison_report(*compare(stories), tmp_path)
+    summaries = [read_summary(run) for run in runs]
+    write_run_report(summaries[0], tmp_path)
+    write_comparison_report(*compare(summaries), tmp_path)
 
 
 def test_names_that_look_like_something_else(tmp_path: Path) -> None:
