@@ -11,7 +11,7 @@ from mlp_lab.plots.canvas import format_names
 
 _IMAGE_INCHES = 0.9
 _MISTAKES_PER_ROW = 8
-_MAX_NAME_BELOW = 14  # letters of a class beside "predicted as"
+_MAX_PREDICTED_LENGTH = 12  # letters of a class after "predicted as", above an image
 _GAP = 0.08  # between images that are 1 wide
 _TEXT_HEIGHT = 0.4  # of three lines above such an image
 
@@ -89,8 +89,8 @@ def plot_mistakes(
     places = [divmod(number, columns) for number in range(len(images))]
     figure, axes, corners = draw_images(list(images), places, size, title, _TEXT_HEIGHT)
     true, predicted, confidences = zip(*texts, strict=True)
-    names = zip(format_names(true), format_names(predicted, _MAX_NAME_BELOW), strict=True)
+    names = zip(format_names(true), format_names(predicted, _MAX_PREDICTED_LENGTH), strict=True)
     for (x, y), (one, other), confidence in zip(corners, names, confidences, strict=True):
         text = f"{one}\npredicted as {other}\n{confidence:.3f}"
-        axes.text(x + 0.5, y - 0.03, text, ha="center", va="bottom", fontsize=8, in_layout=False)
+        axes.text(x + 0.5, y - 0.03, text, ha="center", va="bottom", fontsize=7, in_layout=False)
     return figure

@@ -31,4 +31,4 @@ def test_mistakes_have_both_classes_and_the_confidence() -> None:
 
 def test_long_names_do_not_run_into_the_next_mistake() -> None:
     figure = plot_mistakes(np.zeros((1, 1, 4, 4)), [("n" * 30, "n" * 30, 1.0)], "")
-    assert texts(figure) == [f"{'n' * 23}…\npredicted as {'n' * 13}…\n1.000"]
+    assert texts(figure) == [f"{'n' * 23}…\npredicted as {'n' * 11}…\n1.000"]

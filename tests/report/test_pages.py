@@ -114,7 +114,15 @@ def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path
     assert all(address.startswith("data:") for address in page.addresses)
     assert page.tags.count("img") == 4
     markdown = (tmp_path / "out" / "report.md").read_text()
-    assert "| quick\\|er | 2 | 20.50 ± 0.71 % | 85.00 ± 7.07 % |" in markdown
+    lines = markdown.splitlines()
+    header = next(n for n, line in enumerate(lines) if line.startswith("| setting |"))
+    assert lines[header].endswith(
+        "| validation accuracy | test accuracy | training accuracy | gap "
+        "| best epoch | parameters | seconds | optimizer.lr |"
+    )
+    assert lines[header + 1] == f"|---|{'---:|' * 8}---|"
+    assert lines[header + 2].startswith("| quick\\|er | 2 | 20.50 ± 0.71 % | 85.00 ± 7.07 % |")
+    assert lines[header + 3].startswith("| slow | 2 | ")
     assert "| slow | 0.00 ± 0.00 % | not known | 2 | 0 |" in markdown
     text = (tmp_path / "out" / "report.csv").read_text()
     rows = {row["run"]: row for row in csv.DictReader(text.splitlines())}
