@@ -76,15 +76,12 @@ def _num_units(shape: tuple[int, ...], next_layer: "Layer | None") -> int:
 
 def _shown_units(num: int) -> dict[int, float]:
     """Return the first and last neurons of a layer, and how high each is drawn."""
-    shown = list(range(num))
+    slots: list[int | None] = list(range(num))
     if num > _MAX_NEURONS:
         half = _MAX_NEURONS // 2
-        shown = [*shown[:half], *shown[-half:]]
-    slots = len(shown) + (num > _MAX_NEURONS)  # one is left free
-    heights = np.linspace(0.45, -0.45, slots).tolist() if slots > 1 else [0.0]
-    if num > _MAX_NEURONS:
-        heights.pop(len(shown) // 2)
-    return dict(zip(shown, heights, strict=True))
+        slots[half:-half] = [None]  # a gap, drawn as dots
+    heights = np.linspace(0.45, -0.45, len(slots)).tolist() if len(slots) > 1 else [0.0]
+    return {unit: y for unit, y in zip(slots, heights, strict=True) if unit is not None}
 
 
 def _line_colours(weights: NDArray[np.floating]) -> list[tuple[float, float, float, float]]:

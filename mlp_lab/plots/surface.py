@@ -37,11 +37,7 @@ def plot_decision_surface(
     """
     low, high = points.min(0), points.max(0)
     margin = _MARGIN * (high - low)
-    sides = [
-        np.linspace(a, b, _RESOLUTION, dtype=np.float32)
-        for a, b in zip(low - margin, high + margin, strict=True)
-    ]
-    x, y = np.meshgrid(*sides)
+    x, y = np.meshgrid(*np.linspace(low - margin, high + margin, _RESOLUTION, dtype=np.float32).T)
     surface = probabilities(np.stack([x.ravel(), y.ravel()], 1)).reshape(*x.shape, -1)
 
     figure, axes = new_axes(6, 5, xlabel="first feature", ylabel="second feature", title=title)

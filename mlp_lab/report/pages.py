@@ -204,15 +204,6 @@ def _size(png: bytes) -> tuple[int, int]:
     return width, height
 
 
-def _figure_title(path: Path) -> str:
-    return _FIGURE_TITLES.get(path.stem, path.stem.replace("_", " ").capitalize())
-
-
-def _capitalise_first(text: str) -> str:
-    """Capitalise the first letter alone: the rest may be an abbreviation."""
-    return text[:1].upper() + text[1:]
-
-
 def _short_key(key: str) -> str:
     """Return a dotted key without its section and ``class_path``: ``optimizer.lr``."""
     return key.removesuffix(".class_path").partition(".")[2] or key
@@ -244,11 +235,11 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "capitalise_first": _capitalise_first,
+        "capitalise_first": lambda text: text[:1].upper() + text[1:],
         "cell": _cell,
         "css_class": _css_class,
         "embed": _embed,
-        "figure_title": _figure_title,
+        "figure_title": lambda path: _FIGURE_TITLES.get(path.stem, path.stem.replace("_", " ")),
         "metric_name": format_metric,
         "number": format_number,
         "short_key": _short_key,

@@ -52,6 +52,15 @@ def test_a_run_report_holds_everything_itself(digits_run: Path, tmp_path: Path) 
         assert heading in text
 
 
+def test_metrics_and_figures_have_the_names_of_the_field(digits_run: Path, tmp_path: Path) -> None:
+    text = write_run_report(read_summary(digits_run), tmp_path).read_text()
+    rows = ("Accuracy", "F1 (macro)", "ROC AUC (macro)", "Expected calibration error (ECE)")
+    assert all(f"<tr><td>{row}</td>" in text for row in rows)
+    assert not re.search("<t[dh][^>]*>(acc|f1|f1_macro|ece|roc_auc_macro)</t[dh]>", text)
+    for title in ("ROC curve", "Precision-recall curve", "Confusion matrix"):
+        assert f'alt="{title}"' in text
+
+
 def test_fit_writes_the_report_at_its_end(digits_run: Path) -> None:
     text = (digits_run / "report.html").read_text()
     assert "finished" in text
@@ -115,11 +124,8 @@ def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path
     assert page.tags.count("img") == 4
     markdown = (tmp_path / "out" / "report.md").read_text()
     lines = markdown.splitlines()
-    header = next(n for n, line in enumerate(lines) if line.startswith("| setting |"))
-    assert lines[header].endswith(
-        "| validation accuracy | test accuracy | training accuracy | gap "
-        "| best epoch | parameters | seconds | optimizer.lr |"
-    )
+    header = next(n for n, line in enumerate(lines) if line.endswith("| optimizer.lr |"))
+    assert lines[header].startswith("| setting | n | validation accuracy | test accuracy |")
     assert lines[header + 1] == f"|---|{'---:|' * 8}---|"
     assert lines[header + 2].startswith("| quick\\|er | 2 | 20.50 ± 0.71 % | 85.00 ± 7.07 % |")
     assert lines[header + 3].startswith("| slow | 2 | ")

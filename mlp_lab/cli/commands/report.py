@@ -51,15 +51,12 @@ def write_report(directory: Path, out: Path | None) -> int:
     for comparison in comparisons:
         print(f"{comparison.data}, by {comparison.score}, the best first:")
         for setting in comparison.settings:
-            val, test = (
-                format_spread(setting.spread(f"{part}/{comparison.metric}"), comparison.metric)
-                for part in ("val", "test")
-            )
+            val = format_spread(setting.spread(comparison.score), comparison.score)
+            test = format_spread(setting.spread(f"test/{comparison.metric}"), comparison.metric)
             print(f"  validation {val}  test {test or 'not measured'}  {setting.label}")
     if left_out:
-        print(
-            f"left out: {', '.join(f'{summary.name} ({reason})' for summary, reason in left_out)}"
-        )
+        reasons = [f"{summary.name} ({reason})" for summary, reason in left_out]
+        print(f"left out: {', '.join(reasons)}")
     for path in write_comparison_report(comparisons, left_out, out):
         print(f"report: {path}")
     return 0
