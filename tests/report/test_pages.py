@@ -3,11 +3,8 @@
 import csv
 import html
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -159,19 +156,6 @@ def test_a_report_links_to_those_of_the_runs(mlp_lab: CommandLine, tmp_path: Pat
     assert "./../runs/a/version_0/report.html" in addresses
 
 
-@pytest.mark.parametrize(
-    ("place", "message"),
-    [("nowhere", "'nowhere' is no directory"), ("empty", "'empty' holds no run")],
-)
-def test_no_run_is_one_sentence(
-    mlp_lab: CommandLine, tmp_path: Path, place: str, message: str
-) -> None:
-    (tmp_path / "empty").mkdir()
-    outcome = mlp_lab("report", place)
-    assert outcome.code == 2
-    assert re.fullmatch(f"mlp-lab: error: {message}. Give a run .*\n", outcome.err)
-
-
 def test_a_curve_is_the_mean_over_all_seeds_or_none(tmp_path: Path) -> None:
     runs = [
         write_run(tmp_path / "a" / f"v{n}", seed=n, losses=losses)
@@ -182,26 +166,6 @@ def test_a_curve_is_the_mean_over_all_seeds_or_none(tmp_path: Path) -> None:
     epochs, values = _mean_history(setting, "val/loss")
     assert epochs == [1, 2]
     assert values == pytest.approx([0.7, 0.8])
-
-
-def test_a_report_that_cannot_be_written_is_one_sentence(
-    mlp_lab: CommandLine, tmp_path: Path
-) -> None:
-    write_run(tmp_path / "runs" / "a" / "version_0")
-    (tmp_path / "file").touch()
-    outcome = mlp_lab("report", "runs", "--out", "file/below")
-    assert outcome.code == 1
-    assert "could not be written" in outcome.err
-
-
-def test_a_report_loads_no_torch(tmp_path: Path) -> None:
-    write_run(tmp_path / "runs" / "a" / "version_0")
-    write_run(tmp_path / "runs" / "b" / "version_0", lr=1)
-    code = (
-        "import sys; from mlp_lab.cli.main import main; main(['report', 'runs']); "
-        "assert not {'torch', 'lightning', 'sklearn'} & sys.modules.keys()"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env=os.environ)
 
 
 ODD = [None, "text", 3, 10**400, [], ["x"], {}, {"a": None}, True, float("inf"), [[1], "b"]]
