@@ -9,10 +9,10 @@ from statistics import fmean
 import numpy as np
 
 from mlp_lab.files.atomic import write_text
-from mlp_lab.report.comparison import Comparison, Setting, Spread
-from mlp_lab.report.config_diff import say
-from mlp_lab.report.pages import say_number, say_spread
+from mlp_lab.report.comparison import Comparison, Setting
+from mlp_lab.report.formatting import format_number, format_spread, format_value
 from mlp_lab.report.run_summary import RunSummary
+from mlp_lab.report.spread import Spread
 from mlp_lab.runs.metrics_csv import epoch_means
 
 NET_SHAPES = ("convs_per_stage", "head_dims", "width", "blocks")  # beside the layers
@@ -42,8 +42,11 @@ def recipes_table(settings: Sequence[Setting], base: Setting | None) -> str:
         cells = [
             f"[{setting.label}](../configs/recipe/{setting.label}.yaml)",
             hyperparameters(setting, base),
-            *(say_spread("acc", setting.spread(f"{p}/acc")) for p in ("test", "val", "train_eval")),
-            say_spread("acc", last_training(setting)),
+            *(
+                format_spread(setting.spread(f"{p}/acc"), "acc")
+                for p in ("test", "val", "train_eval")
+            ),
+            format_spread(last_training(setting), "acc"),
             lowest_loss(setting),
             f"{setting.parameters:,}",
             say_seconds(setting),
@@ -63,23 +66,26 @@ def search_table(settings: Sequence[Setting]) -> str:
     ]
     for setting in settings:
         scores = [setting.spread(f"{part}/acc") for part in ("val", "test", "train_eval")]
-        cells = [*(setting.differing[key] for key in keys), *(say_spread("acc", s) for s in scores)]
+        cells = [
+            *(setting.differing[key] for key in keys),
+            *(format_spread(s, "acc") for s in scores),
+        ]
         lines.append(f"| {' | '.join([*cells, say_seconds(setting)])} |")
     return "\n".join(lines) + "\n"
 
 
 def hyperparameters(setting: Setting, base: Setting | None) -> str:
     """Say the net and the training, of any but the base what it has otherwise."""
-    ours = spoken(setting.stories[0])
+    ours = spoken(setting.summaries[0])
     if base is None or setting.label == base.label:
         return ", ".join(ours.values())
-    theirs = spoken(base.stories[0])
+    theirs = spoken(base.summaries[0])
     return ", ".join(value for key, value in ours.items() if value != theirs.get(key))
 
 
 def spoken(story: RunSummary) -> dict[str, str]:
     """Return what a reader wants to know of a training, said shortly."""
-    chosen = story.settings
+    chosen = story.flat_config
     net = {k.removeprefix("model.net."): v for k, v in chosen.items() if k.startswith("model.net.")}
     dims = net.get("hidden_dims", net.get("channels"))
     shape = [f"{dims or 'without hidden layer'}"] if dims is not None else []
@@ -105,7 +111,7 @@ def spoken(story: RunSummary) -> dict[str, str]:
         "batch": f"batch {chosen['data.batch_size']}",
         "epochs": f"{chosen['trainer.max_epochs']} epochs",
         "precision": "" if (v := chosen["trainer.precision"]) in ("32-true", None) else f"{v}",
-        "augment": ", ".join(map(say, chosen.get("data.augment") or [])),
+        "augment": ", ".join(map(format_value, chosen.get("data.augment") or [])),
         "validation": "validated on the test set" if chosen["data.validate_on"] == "test" else "",
     }
     return {key: value for key, value in told.items() if value}
@@ -119,14 +125,14 @@ def say_seconds(setting: Setting) -> str:
 
 def last_training(setting: Setting) -> Spread | None:
     """Return the accuracy of the last epoch's training batches, over the seeds."""
-    courses = (epoch_means(story.rows, "train/acc")[1] for story in setting.stories)
+    courses = (epoch_means(story.rows, "train/acc")[1] for story in setting.summaries)
     return Spread.of(course[-1] for course in courses if course)
 
 
 def lowest_loss(setting: Setting) -> str:
     """Say after which epoch validation loss was lowest, the mean over seeds."""
     lowest = []
-    for story in setting.stories:
+    for story in setting.summaries:
         epochs, losses = story.history("val/loss")
         if losses:
             lowest.append(epochs[int(np.argmin(losses))])
@@ -137,8 +143,8 @@ def comment(setting: Setting, base: Setting | None) -> str:
     """Say by how much a setting differs from the base, and whether that is more than chance."""
     if base is None or setting.label == base.label:
         return "the base"
-    if setting.stories[0].validation != base.stories[0].validation:
-        return f"the best epoch chosen by its score on the {setting.stories[0].validation}"
+    if setting.summaries[0].validation != base.summaries[0].validation:
+        return f"the best epoch chosen by its score on the {setting.summaries[0].validation}"
     group = Comparison("", "val/acc", True, [base, setting], [])
     if not group.pairs:
         return "other seeds or test samples"
@@ -159,9 +165,9 @@ def classes_table(setting: Setting) -> str:
         f"| class | {named} | taken most often for |",
         f"|---|{'---:|' * len(keys)}---|",
     ]
-    for entry in setting.stories[0].classes:
-        others = ", ".join(f"{name} ({count})" for name, count in entry.taken_for)
-        scores = " | ".join(say_number(key, entry.scores[key]) for key in keys)
+    for entry in setting.summaries[0].classes:
+        others = ", ".join(f"{name} ({count})" for name, count in entry.predicted_as)
+        scores = " | ".join(format_number(entry.scores[key], key) for key in keys)
         lines.append(f"| {entry.name} | {scores} | {others} |")
     return "\n".join(lines) + "\n"
 
@@ -174,15 +180,15 @@ def results_table(rows: Sequence[tuple[Setting, tuple[int, int]]]) -> str:
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for setting, (whole, _) in rows:
-        story = setting.stories[0]
+        story = setting.summaries[0]
         held = num_held_out(story)
         cells = [
             f"[{setting.label}](configs/recipe/{setting.label}.yaml)",
-            f"{story.sizes['train'] + held:,} of {whole:,}",
+            f"{story.num_samples['train'] + held:,} of {whole:,}",
             f"{held:,}",
-            f"{story.settings['trainer.max_epochs']}",
+            f"{story.flat_config['trainer.max_epochs']}",
             f"{setting.parameters:,}",
-            say_spread("acc", setting.spread("test/acc")),
+            format_spread(setting.spread("test/acc"), "acc"),
             say_seconds(setting),
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -191,19 +197,19 @@ def results_table(rows: Sequence[tuple[Setting, tuple[int, int]]]) -> str:
 
 def num_held_out(story: RunSummary) -> int:
     """Return how many training images were held out for validation."""
-    return story.sizes["val"] if story.validation == "held out of train" else 0
+    return story.num_samples["val"] if story.validation == "held out of train" else 0
 
 
 def recipe_words(setting: Setting, whole: tuple[int, int]) -> str:
     """Say what a recipe came to, with how much of the whole data set."""
-    story = setting.stories[0]
+    story = setting.summaries[0]
     held = num_held_out(story)
     train, test = whole
     score = setting.spread("test/acc") or Spread(0.0, None, 0)
     return (
-        f"Measured with {story.sizes['train'] + held:,} of {train:,} training images, {held:,} of "
-        f"them for validation, on {story.sizes['test']:,} of {test:,} test images: "
-        f"{say_spread('acc', score)}, mean and standard deviation of {score.n} seeds; "
+        f"Measured with {story.num_samples['train'] + held:,} of {train:,} training images, "
+        f"{held:,} of them for validation, on {story.num_samples['test']:,} of {test:,} test "
+        f"images: {format_spread(score, 'acc')}, mean and standard deviation of {score.n} seeds; "
         f"{say_seconds(setting)} s each on {story.manifest['device']}."
     )
 
@@ -214,9 +220,9 @@ def search_words(settings: Sequence[Setting]) -> str:
     seconds = fmean(spread.mean for s in settings if (spread := s.spread("seconds")))
     return (
         f"Measured: best by validation is {best.label}, with "
-        f"{say_spread('acc', best.spread('test/acc'))} on the test set, mean and standard "
-        f"deviation of {len(best.draws)} seeds; {seconds:.1f} s each on "
-        f"{best.stories[0].manifest['device']}."
+        f"{format_spread(best.spread('test/acc'), 'acc')} on the test set, mean and standard "
+        f"deviation of {len(best.distinct_summaries)} seeds; {seconds:.1f} s each on "
+        f"{best.summaries[0].manifest['device']}."
     )
 
 

@@ -25,7 +25,8 @@ import numpy as np
 from mlp_lab.files.atomic import write_text
 from mlp_lab.plots import plot_confusion, plot_filters, plot_history, write_figure
 from mlp_lab.report.comparison import Comparison, Setting, compare
-from mlp_lab.report.run_summary import RunSummary, find_runs, read_summary
+from mlp_lab.report.run_files import find_runs, read_summary
+from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.sweep.grid import read_grid
 
@@ -262,7 +263,7 @@ def write_documents(settings: dict[str, list[Setting]], said: dict[str, str]) ->
         shown = [(everything[name], whole[name]) for name in SHOWN_FIRST]
         written["results"] = tables.results_table(shown)
     if FILTERS in everything:
-        draw_filters(everything[FILTERS].stories[0])
+        draw_filters(everything[FILTERS].summaries[0])
     for document in (DOCUMENT, ROOT / "README.md"):
         write_text(document, tables.fill(document.read_text(), written))
 
@@ -271,14 +272,14 @@ def draw(group: Group, settings: Sequence[Setting]) -> None:
     """Draw the course of the first seed of each setting, and the last setting's confusion."""
     if group.course:
         histories = {
-            setting.label.removeprefix(f"{group.name}_"): setting.stories[0].history(group.course)
+            setting.label.removeprefix(f"{group.name}_"): setting.summaries[0].history(group.course)
             for setting in settings
             if setting.label != f"{group.name}_best"  # which takes much longer
         }
         ends = {name: history for name, history in histories.items() if len(history[0])}
         figure = plot_history(ends, "epoch", f"{group.name}: {group.course}, seed 0")
         write_figure(figure, FIGURES / f"{group.name}.png")
-    best = settings[-1].stories[0]
+    best = settings[-1].summaries[0]
     names = list(best.metrics["test/classes"])
     confusion = np.asarray(best.metrics["test/confusion"])
     title = f"Confusion of {settings[-1].label} on the test set, seed 0"
@@ -289,7 +290,7 @@ def draw_filters(story: RunSummary) -> None:
     """Draw what the first neurons of a trained perceptron look for."""
     state = read_checkpoint(story.run.best_checkpoint)["state_dict"]
     first = next(value for key, value in state.items() if key.endswith(".weight"))
-    weights = first.float().numpy().reshape(-1, *story.about_data["input_shape"])
+    weights = first.float().numpy().reshape(-1, *story.data_info["input_shape"])
     figure = plot_filters(weights, f"First neurons of {story.run.experiment}, seed 0")
     write_figure(figure, FIGURES / f"{FILTERS}_weights.png")
 

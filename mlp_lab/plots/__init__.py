@@ -1,4 +1,4 @@
-"""Figures: numbers in, a matplotlib Figure out; no trainer."""
+"""Figures: arrays in, a matplotlib Figure out; no trainer."""
 
 from mlp_lab.plots.classes import (
     plot_calibration,
@@ -6,15 +6,9 @@ from mlp_lab.plots.classes import (
     plot_precision_recall_curves,
     plot_roc_curves,
 )
-from mlp_lab.plots.data import (
-    plot_class_bars,
-    plot_curve,
-    plot_images,
-    plot_mistakes,
-    plot_points,
-    plot_predictions,
-)
+from mlp_lab.plots.data import plot_class_bars, plot_curve, plot_points, plot_predictions
 from mlp_lab.plots.history import plot_history
+from mlp_lab.plots.images import plot_images, plot_mistakes
 from mlp_lab.plots.learning_rate import plot_learning_rate_search
 from mlp_lab.plots.nets import plot_filters, plot_net
 from mlp_lab.plots.surface import plot_decision_surface

@@ -1,4 +1,4 @@
-"""What all figures share: size, colours that everybody can tell apart, names in any script."""
+"""What all figures share: axes, distinguishable colours, names in any script."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 
-_LONGEST_NAME = 24
-NUM_NAMED = 10  # colours that can still be told apart
+MAX_COLOURS = 10  # that can be told apart
+_MAX_NAME_LENGTH = 24
 
 
 def new_axes(width: float = 6, height: float = 4, **settings: Any) -> tuple[Figure, Axes]:
-    """Return a figure of so many inches with one pair of axes; the settings are those of Axes.set.
+    """Return a figure of a size in inches with one pair of axes; settings are those of Axes.set.
 
     Reference:
         The colours are from Petroff, "Accessible Color Sequences for Data Visualization", 2021,
@@ -29,35 +29,35 @@ def new_axes(width: float = 6, height: float = 4, **settings: Any) -> tuple[Figu
     return figure, axes
 
 
-def colours(num: int) -> list[Any]:
-    """Return a colour for each of so many classes."""
-    if num <= NUM_NAMED:
+def choose_colours(num: int) -> list[Any]:
+    """Return a colour for each class."""
+    if num <= MAX_COLOURS:
         return [entry["color"] for entry in style.library["petroff10"]["axes.prop_cycle"]][:num]
     return list(colormaps["viridis"](np.linspace(0, 1, num)))
 
 
-def drawable(names: Sequence[str], longest: int = _LONGEST_NAME) -> list[str]:
-    r"""Return names as they can be drawn: not too long, in a font that has their letters.
+def format_names(names: Sequence[str], max_length: int = _MAX_NAME_LENGTH) -> list[str]:
+    r"""Shorten names, and make the fonts that they need available.
 
     A name that no installed font can draw becomes the number of its class.
 
     Example:
-        >>> drawable(["otter", "5 $", "a name as long as no class should ever have"])
+        >>> format_names(["otter", "5 $", "a name as long as no class should ever have"])
         ['otter', '5 \\$', 'a name as long as no cl…']
     """
     return [
-        _shorten(name, longest) if _find_fonts(name) else f"class {number}"
+        _shorten(name, max_length) if _find_fonts(name) else f"class {number}"
         for number, name in enumerate(names)
     ]
 
 
-def _shorten(name: str, longest: int) -> str:
-    short = name if len(name) <= longest else f"{name[: longest - 1]}…"
+def _shorten(name: str, max_length: int) -> str:
+    short = name if len(name) <= max_length else f"{name[: max_length - 1]}…"
     return short.replace("$", r"\$")  # else it would begin a formula
 
 
 def _find_fonts(name: str) -> bool:
-    """Let the fonts that are needed for a name be used; return whether there are any."""
+    """Add the fonts that a name needs to matplotlib's; return whether there are any."""
     for letter in {*name} - {" "}:
         family = _font_with(letter)
         if family is None:
@@ -69,7 +69,7 @@ def _find_fonts(name: str) -> bool:
 
 @cache
 def _font_with(letter: str) -> str | None:
-    """Return the family of a font that has a letter, the usual one first."""
+    """Return the family of a font that has a letter, the default one first."""
     if ord(letter) in _charmap(fontManager.findfont(FontProperties())):
         return str(rcParams["font.family"][0])
     for entry in fontManager.ttflist:

@@ -1,4 +1,4 @@
-"""How numbers change in the course of a training."""
+"""Metrics over the steps or epochs of a training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mlp_lab.plots.canvas import NUM_NAMED, drawable, new_axes
+from mlp_lab.plots.canvas import MAX_COLOURS, format_names, new_axes
 from mlp_lab.runs.metrics_csv import History
 
-_LONGEST_NAME = 60
-_MOST_INSIDE = 6  # lines that leave room for their key
-_STYLES = ("-", "--", ":", "-.")  # one after the other, where colours come again
+_MAX_NAME_LENGTH = 60
+_MAX_LINES_INSIDE = 6  # lines that leave room for their legend
+_STYLES = ("-", "--", ":", "-.")  # one after the other, where colours repeat
 
 
 def plot_history(
@@ -22,24 +22,24 @@ def plot_history(
     log: bool = False,
     best: float | None = None,
 ) -> Figure:
-    """Draw numbers over steps or epochs.
+    """Plot values over steps or epochs.
 
     Args:
-        values: The numbers and when they were so, by what they are called.
-        unit: What is counted: step or epoch.
-        title: What is shown.
-        log: Whether the numbers are drawn on a logarithmic scale.
-        best: When the best checkpoint was written.
+        values: Steps or epochs and the values after them, by name.
+        unit: Name of the x axis: step or epoch.
+        title: Title of the figure.
+        log: Whether the y axis is logarithmic.
+        best: Step or epoch of the best checkpoint.
     """
-    many = len(values) > _MOST_INSIDE
+    many = len(values) > _MAX_LINES_INSIDE
     figure, axes = new_axes(8 if many else 6, xlabel=unit, title=title)
-    names = drawable([*values], _LONGEST_NAME)
+    names = format_names([*values], _MAX_NAME_LENGTH)
     lines = [
         line
-        for number, (when, what) in enumerate(values.values())
+        for number, (x, y) in enumerate(values.values())
         for line in axes.plot(
-            *(when, what, _STYLES[number // NUM_NAMED % len(_STYLES)]),
-            marker="o" if len(what) < 3 else None,
+            *(x, y, _STYLES[number // MAX_COLOURS % len(_STYLES)]),
+            marker="o" if len(y) < 3 else None,
         )
     ]
     if best is not None:
@@ -48,7 +48,8 @@ def plot_history(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if log:
         axes.set_yscale("log")
-    # Beside many lines a key would lie on them. Said apart: names that begin with _ are left out.
+    # Many lines would be covered by it. Lines are given apart from their names, since matplotlib
+    # leaves out names that begin with _.
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if many else {}
     axes.legend(lines, names, **place)
     return figure

@@ -1,4 +1,4 @@
-"""What a net looks like: its layers and neurons, and what its first neurons look for."""
+"""Layers, neurons and weights of a net."""
 
 import math
 from collections.abc import Sequence
@@ -10,13 +10,14 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mlp_lab.plots.data import show_images
+from mlp_lab.plots.canvas import new_axes
+from mlp_lab.plots.images import draw_images
 
 if TYPE_CHECKING:  # figures of finished runs are drawn without torch
     from mlp_lab.nets import Layer
 
-_MOST_NEURONS = 12  # drawn of a layer
-_MOST_FILTERS = 64
+_MAX_NEURONS = 12  # drawn of a layer
+_MAX_FILTERS = 64
 _PERCENTILES = (1, 99)
 _NEGATIVE, _POSITIVE = "#b35806", "#542788"
 
@@ -24,18 +25,16 @@ _NEGATIVE, _POSITIVE = "#b35806", "#542788"
 def plot_net(input_shape: tuple[int, ...], layers: "Sequence[Layer]", title: str) -> Figure:
     """Draw the neurons of each layer, and the connections between those that are drawn.
 
-    Of a convolution a circle is a channel. Between linear layers a line is as strong as its weight
-    is large, orange where it is negative and violet where it is positive.
+    A circle is a neuron, or a channel of a convolution. Between linear layers a line is as opaque
+    as its weight is large, orange where it is negative and violet where it is positive.
 
     Args:
         input_shape: Shape of one input.
         layers: The layers with weights, in order.
-        title: What is shown.
+        title: Title of the figure.
     """
-    figure = Figure(figsize=(min(max(6.0, 2.2 * (len(layers) + 1)), 30), 5.5), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = new_axes(min(max(6.0, 2.2 * (len(layers) + 1)), 30), 5.5, title=title)
     axes.set_axis_off()
-    axes.set_title(title)
     kinds = ["input", *(layer.kind for layer in layers)]
     shapes = [input_shape, *(layer.output_shape for layer in layers)]
     sizes = [_num_units(shape, layer) for shape, layer in zip(shapes, [*layers, None], strict=True)]
@@ -77,15 +76,12 @@ def _num_units(shape: tuple[int, ...], next_layer: "Layer | None") -> int:
 
 def _shown_units(num: int) -> dict[int, float]:
     """Return the first and last neurons of a layer, and how high each is drawn."""
-    shown = list(range(num))
-    if num > _MOST_NEURONS:
-        half = _MOST_NEURONS // 2
-        shown = [*shown[:half], *shown[-half:]]
-    slots = len(shown) + (num > _MOST_NEURONS)  # one is left free
-    heights = np.linspace(0.45, -0.45, slots).tolist() if slots > 1 else [0.0]
-    if num > _MOST_NEURONS:
-        heights.pop(len(shown) // 2)
-    return dict(zip(shown, heights, strict=True))
+    slots: list[int | None] = list(range(num))
+    if num > _MAX_NEURONS:
+        half = _MAX_NEURONS // 2
+        slots[half:-half] = [None]  # a gap, drawn as dots
+    heights = np.linspace(0.45, -0.45, len(slots)).tolist() if len(slots) > 1 else [0.0]
+    return {unit: y for unit, y in zip(slots, heights, strict=True) if unit is not None}
 
 
 def _line_colours(weights: NDArray[np.floating]) -> list[tuple[float, float, float, float]]:
@@ -104,21 +100,20 @@ def plot_filters(weights: NDArray[np.floating], title: str) -> Figure:
 
     Args:
         weights: Of each neuron, ``(H, C, h, w)``; those of the first 64 are drawn.
-        title: What is shown.
+        title: Title of the figure.
     """
-    shown = weights[:_MOST_FILTERS]
+    shown = weights[:_MAX_FILTERS]
     columns = min(len(shown), 16)
     rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(0.7 * columns + 0.3, 0.7 * rows + 0.6), layout="constrained")
-    figure.suptitle(title)
+    size = (0.7 * columns + 0.3, 0.7 * rows + 0.6)
     places = [divmod(number, columns) for number in range(len(shown))]
-    show_images(list(_clip(shown) * 255), places, figure)
+    figure, _, _ = draw_images(list(_clip(shown) * 255), places, size, title)
     return figure
 
 
 def _clip(weights: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Bring the weights of each neuron to 0..1, the outermost ones cut off."""
-    low, high = np.percentile(  # not between two: the last one may be far out
+    """Scale the weights of each neuron to 0..1, clipped at its percentiles."""
+    low, high = np.percentile(  # no interpolation: the last weight may be an outlier
         weights, _PERCENTILES, axis=(1, 2, 3), keepdims=True, method="nearest"
     )
     clipped: NDArray[np.floating] = ((weights - low) / np.maximum(high - low, 1e-12)).clip(0, 1)

@@ -1,33 +1,16 @@
-"""Many runs side by side: settings with their seeds, and pairs that share them."""
+"""Comparison of runs: grouped into settings by all but their seed, and tested in pairs."""
 
 import json
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
-from mlp_lab.report.config_diff import asked, differing_keys, last_word, say
+from mlp_lab.report.config_diff import differing_keys, effective_settings, last_part
+from mlp_lab.report.formatting import format_value
 from mlp_lab.report.run_summary import RunSummary, is_number
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and standard deviation of n numbers; the latter is unknown for one."""
-
-    mean: float
-    deviation: float | None
-    n: int
-
-    @classmethod
-    def of(cls, numbers: Iterable[float | None]) -> "Spread | None":
-        """Return the spread of the numbers there are, None where there are none."""
-        known = [number for number in numbers if number is not None]
-        if not known:
-            return None
-        return cls(fmean(known), stdev(known) if len(known) > 1 else None, len(known))
+from mlp_lab.report.spread import Spread
 
 
 @dataclass(frozen=True)
@@ -36,37 +19,37 @@ class Setting:
 
     Attributes:
         label: A short name.
-        differing: What the other settings of the comparison have otherwise, by dotted key.
-        stories: Its runs, by seed.
+        differing: Its values of what differs between the settings of the comparison, by dotted key.
+        summaries: Its runs, by seed.
     """
 
     label: str
     differing: dict[str, str]
-    stories: list[RunSummary]
+    summaries: list[RunSummary]
 
     def spread(self, key: str) -> Spread | None:
         """Return mean and deviation of a number of metrics.json over the seeds."""
-        return Spread.of(story.number(key) for story in self.draws)
+        return Spread.of(summary.number(key) for summary in self.distinct_summaries)
 
     @property
-    def draws(self) -> list[RunSummary]:
+    def distinct_summaries(self) -> list[RunSummary]:
         """Its runs, of those that repeat one another the newest alone."""
         newest: dict[tuple[Any, ...], RunSummary] = {}
-        for story in self.stories:
-            known = newest.get(_draw(story))
-            if known is None or _end(known) <= _end(story):
-                newest[_draw(story)] = story
+        for summary in self.summaries:
+            key = (str(summary.seed), summary.hashes.get("data"), summary.hashes.get("split"))
+            if key not in newest or _end(newest[key]) <= _end(summary):
+                newest[key] = summary
         return list(newest.values())
 
     @property
     def gap(self) -> Spread | None:
-        """How much better training samples are known than test samples."""
-        return Spread.of(story.gap for story in self.draws)
+        """Generalisation gap over the seeds."""
+        return Spread.of(summary.gap for summary in self.distinct_summaries)
 
     @property
     def parameters(self) -> int | None:
         """Trainable parameters of the net."""
-        return self.stories[0].about_net.get("parameters")
+        return self.summaries[0].net_info.get("parameters")
 
 
 @dataclass(frozen=True)
@@ -76,9 +59,9 @@ class Pair:
     Attributes:
         label: The setting.
         difference: Of the test score, the setting's less the best's.
-        interval: Where the true mean difference lies with 95 % confidence, after Student; None for
-            one seed, or where all seeds have the same difference.
-        better: Of how many seeds the setting is the better one.
+        interval: 95 % confidence interval of the mean difference by Student's t distribution; None
+            for one seed, or where all seeds have the same difference.
+        better: For how many seeds the setting is the better one.
     """
 
     label: str
@@ -93,8 +76,8 @@ class Comparison:
 
     Attributes:
         data: The data set, and how it was validated.
-        score: What chose the best checkpoints: ``val/acc`` or ``val/loss``.
-        highest_is_best: Whether more of it is better.
+        score: Key of the metric that chose the best checkpoints: ``val/acc`` or ``val/loss``.
+        highest_is_best: Whether a higher score is better.
         settings: The settings.
         keys: What they differ in.
     """
@@ -107,7 +90,7 @@ class Comparison:
 
     @property
     def metric(self) -> str:
-        """The score's name without its part."""
+        """The score's key without its part."""
         return self.score.partition("/")[2]
 
     @cached_property
@@ -119,116 +102,109 @@ class Comparison:
 
     def _pair(self, setting: Setting, best: Setting) -> Pair | None:
         key = f"test/{self.metric}"
-        theirs = {_tested(story): story.number(key) for story in best.draws}
+        scores_of_best = {_pairing_key(s): s.number(key) for s in best.distinct_summaries}
         differences = [
-            number - other
-            for story in setting.draws
-            if (number := story.number(key)) is not None
-            and (other := theirs.get(_tested(story))) is not None
+            score - score_of_best
+            for summary in setting.distinct_summaries
+            if (score := summary.number(key)) is not None
+            and (score_of_best := scores_of_best.get(_pairing_key(summary))) is not None
         ]
         spread = Spread.of(differences)
         if spread is None:
             return None
         sign = 1 if self.highest_is_best else -1
         better = sum(sign * difference > 0 for difference in differences)
-        return Pair(setting.label, spread, _interval(spread), better)
+        return Pair(setting.label, spread, spread.confidence_interval(), better)
 
 
-def compare(stories: Sequence[RunSummary]) -> tuple[list[Comparison], list[tuple[RunSummary, str]]]:
+def compare(
+    summaries: Sequence[RunSummary],
+) -> tuple[list[Comparison], list[tuple[RunSummary, str]]]:
     """Group runs by their setting, and settings by their data and what they are scored by.
 
     Returns:
         The comparisons, and the runs that are left out with the reason of each.
     """
-    alike: dict[tuple[str, ...], list[RunSummary]] = {}
+    comparable: dict[tuple[str, ...], list[RunSummary]] = {}
     left_out = []
-    for story in stories:
-        if not story.config:
-            left_out.append((story, "nobody knows what was asked"))
-        elif story.status != "finished":
-            left_out.append((story, f"its status is {story.status}"))
-        elif story.number(story.score) is None:
-            left_out.append((story, "nothing was scored on validation"))
+    for summary in summaries:
+        if not summary.config:
+            left_out.append((summary, "its settings are unknown"))
+        elif summary.status != "finished":
+            left_out.append((summary, f"its status is {summary.status}"))
+        elif summary.number(summary.score) is None:
+            left_out.append((summary, "nothing was scored on validation"))
         else:
-            alike.setdefault(kind_of(story), []).append(story)
-    return [_compare_alike(group) for group in alike.values()], left_out
+            comparable.setdefault(ranking_key(summary), []).append(summary)
+    return [_compare(group) for group in comparable.values()], left_out
 
 
-def kind_of(story: RunSummary) -> tuple[str, ...]:
+def ranking_key(summary: RunSummary) -> tuple[str, ...]:
     """Return what runs must share to be ranked: data, how they are validated, the score."""
-    return story.data, story.hashes.get("data", ""), story.validation, story.score
+    return summary.data, summary.hashes.get("data", ""), summary.validation, summary.score
 
 
-def _title(story: RunSummary) -> str:
-    """Say what data a story is of, and whether its validation is an honest one."""
-    file = Path(str(story.settings.get("data.source.path") or "")).name
-    named = story.data if file in story.data else f"{story.data} '{file}'"
-    return f"{named}, validated on the test set" if story.validation == "test set" else named
-
-
-def _compare_alike(stories: list[RunSummary]) -> Comparison:
+def _compare(summaries: Sequence[RunSummary]) -> Comparison:
     by_setting: dict[str, list[RunSummary]] = {}
-    for story in stories:
-        by_setting.setdefault(json.dumps(asked(story), sort_keys=True), []).append(story)
+    for summary in summaries:
+        key = json.dumps(effective_settings(summary), sort_keys=True)
+        by_setting.setdefault(key, []).append(summary)
     groups = [sorted(group, key=_seed_order) for group in by_setting.values()]
-    wishes = [asked(group[0]) for group in groups]
-    keys = differing_keys(wishes)
-    experiments = [min(story.run.experiment for story in group) for group in groups]
-    of_experiment: dict[str, list[dict[str, Any]]] = {}
-    for name, wish in zip(experiments, wishes, strict=True):
-        of_experiment.setdefault(name, []).append(wish)
-    own_keys = {name: differing_keys(mates) for name, mates in of_experiment.items()}
-    settings = []
-    for group, name, wish in zip(groups, experiments, wishes, strict=True):
-        differing = {key: say(wish.get(key)) for key in keys}
-        own = {key: say(wish.get(key)) for key in own_keys[name]}
-        told = ", ".join(f"{last_word(key)} {value}" for key, value in own.items() if value)
-        if told and len(own_keys) > 1:
-            told = f"{name}: {told}"
-        settings.append(Setting(told or name, differing, group))
-    labels = [setting.label for setting in settings]
+    configs = [effective_settings(group[0]) for group in groups]
+    keys = differing_keys(configs)
     settings = [
-        replace(s, label=f"{s.label}, {s.stories[0].name}") if labels.count(s.label) > 1 else s
-        for s in settings
+        Setting(label, {key: format_value(config.get(key)) for key in keys}, group)
+        for label, config, group in zip(_labels(groups, configs), configs, groups, strict=True)
     ]
-    score, highest = stories[0].score, stories[0].highest_is_best
+    score, highest = summaries[0].score, summaries[0].highest_is_best
 
-    def rank(setting: Setting) -> float:
+    def mean_score(setting: Setting) -> float:
         spread = setting.spread(score)
         assert spread is not None
-        return -spread.mean if highest else spread.mean
+        return spread.mean
 
-    return Comparison(_title(stories[0]), score, highest, sorted(settings, key=rank), keys)
-
-
-def _draw(story: RunSummary) -> tuple[Any, ...]:
-    """What a run that repeats another one has in common with it, beside the setting."""
-    return str(story.seed), story.hashes.get("data"), story.hashes.get("split")
+    ranked = sorted(settings, key=mean_score, reverse=highest)
+    return Comparison(_describe_data(summaries[0]), score, highest, ranked, keys)
 
 
-def _tested(story: RunSummary) -> tuple[Any, ...]:
-    """What two runs must share to be a pair: the seed, the data and what is tested of them.
+def _labels(groups: list[list[RunSummary]], configs: list[dict[str, Any]]) -> list[str]:
+    """Return a unique label for each group: its experiment, or what differs within that."""
+    experiments = [min(summary.run.experiment for summary in group) for group in groups]
+    own_keys = {
+        name: differing_keys([c for c, e in zip(configs, experiments, strict=True) if e == name])
+        for name in {*experiments}
+    }
+    labels = []
+    for name, config in zip(experiments, configs, strict=True):
+        values = [(last_part(key), format_value(config.get(key))) for key in own_keys[name]]
+        text = ", ".join(f"{key} {value}" for key, value in values if value)
+        labels.append(f"{name}: {text}" if text and len(own_keys) > 1 else text or name)
+    return [
+        f"{label}, {group[0].name}" if labels.count(label) > 1 else label
+        for label, group in zip(labels, groups, strict=True)
+    ]
+
+
+def _describe_data(summary: RunSummary) -> str:
+    """Name the data set, its file, and validation on the test set."""
+    file = Path(str(summary.flat_config.get("data.source.path") or "")).name
+    name = summary.data if file in summary.data else f"{summary.data} '{file}'"
+    return f"{name}, validated on the test set" if summary.validation == "test set" else name
+
+
+def _pairing_key(summary: RunSummary) -> tuple[Any, ...]:
+    """Return what two runs must share to be a pair: the seed, the data and the test samples.
 
     How much of the rest is held out for validation belongs to the setting.
     """
-    test = story.hashes.get("test", story.hashes.get("split"))
-    return str(story.seed), story.hashes.get("data"), test
+    test = summary.hashes.get("test", summary.hashes.get("split"))
+    return str(summary.seed), summary.hashes.get("data"), test
 
 
-def _seed_order(story: RunSummary) -> tuple[bool, float, str]:
-    known = is_number(story.seed)
-    return not known, story.seed if known else 0.0, str(story.seed)
+def _seed_order(summary: RunSummary) -> tuple[bool, float, str]:
+    known = is_number(summary.seed)
+    return not known, summary.seed if known else 0.0, str(summary.seed)
 
 
-def _end(story: RunSummary) -> str:
-    return str(story.manifest.get("end"))
-
-
-def _interval(spread: Spread) -> tuple[float, float] | None:
-    """Return where the mean lies with 95 % confidence, by Student's t distribution."""
-    if not spread.deviation:  # nor of seeds that change nothing
-        return None
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(spread.n - 1, 0.975)) * spread.deviation / math.sqrt(spread.n)
-    return spread.mean - half, spread.mean + half
+def _end(summary: RunSummary) -> str:
+    return str(summary.manifest.get("end"))

@@ -1,4 +1,4 @@
-"""From stories and comparisons to HTML, Markdown and CSV."""
+"""Reports of one run or of many as HTML, Markdown and CSV."""
 
 import base64
 import csv
@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -21,26 +21,33 @@ from mlp_lab import __version__
 from mlp_lab.files.atomic import write_text
 from mlp_lab.files.plain_text import as_cell
 from mlp_lab.plots import plot_history, to_png
-from mlp_lab.report.comparison import Comparison, Setting, Spread
-from mlp_lab.report.config_diff import say
+from mlp_lab.report.comparison import Comparison, Setting
+from mlp_lab.report.formatting import format_metric, format_number, format_spread, format_value
 from mlp_lab.report.run_summary import RunSummary, is_number
 from mlp_lab.runs.metrics_csv import History
 
-_BROAD = 1.7  # as broad as high
-_TALL = 1.5  # as high as broad
-_HEADER = 24  # bytes of a PNG
-_MOST_CURVES = 10  # colours that can still be told apart
-_SHARES = ("acc", "precision", "recall", "f1", "f1_macro", "ece")
+_BROAD = 1.7  # width by height
+_TALL = 1.5  # height by width
+_PNG_HEADER = 24  # bytes
+_MAX_CURVES = 10  # as many colours as can be told apart
 
-# The parts of a page, and the figures that belong there; any other figure comes last.
+# The sections of a page, and the figures of each; any other figure comes last.
 _FIGURES = {
-    "course": ("loss", "acc", "rmse", "mae", "r2", "learning_rate_search", "learning_rate"),
+    "training": ("loss", "acc", "rmse", "mae", "r2", "learning_rate_search", "learning_rate"),
     "classes": ("confusion", "confusion_before", "mistakes"),
-    "outcome": (
+    "results": (
         *("fit", "surface", "predictions"),
         *("roc", "precision_recall", "reliability", "class_scores"),
     ),
     "net": ("net", "weights", "class_balance"),
+}
+_FIGURE_TITLES = {
+    "acc": "Accuracy",
+    "confusion": "Confusion matrix",
+    "confusion_before": "Confusion matrix before training",
+    "roc": "ROC curve",
+    "precision_recall": "Precision-recall curve",
+    "reliability": "Reliability diagram",
 }
 _PARTS = {
     "test_before": "test, before training",
@@ -50,7 +57,7 @@ _PARTS = {
 }
 
 
-def write_run_report(story: RunSummary, out: Path) -> Path:
+def write_run_report(summary: RunSummary, out: Path) -> Path:
     """Write ``report.html`` of one run, everything in it.
 
     Returns:
@@ -59,30 +66,27 @@ def write_run_report(story: RunSummary, out: Path) -> Path:
     Raises:
         WriteError: It cannot be written.
     """
-    figures = story.figures
-    named = {name for names in _FIGURES.values() for name in names}
+    figures, config = summary.figures, summary.run.config_path
     sections = {
-        part: [figures[name] for name in names if name in figures]
-        for part, names in _FIGURES.items()
+        section: [figures.pop(name) for name in names if name in figures]
+        for section, names in _FIGURES.items()
     }
-    sections["other"] = [path for name, path in figures.items() if name not in named]
-    page = _templates().get_template("story.html")
-    path = out / "report.html"
-    write_text(
-        path,
-        page.render(
-            story=story,
-            sections=sections,
-            scores=_scores(story),
-            asked=_asked(story),
-            config=_read(story.run.config_path),
-            command=_command(story),
-            again=shlex.join(["mlp-lab", "fit", "--config", str(story.run.config_path)]),
-            parts=_PARTS,
-            version=__version__,
-        ),
+    sections["other"] = list(figures.values())
+    command = summary.manifest.get("command")
+    page = _templates().get_template("run.html")
+    text = page.render(
+        summary=summary,
+        sections=sections,
+        metrics=_metrics_by_part(summary),
+        parts=_PARTS,
+        settings=_shown_settings(summary),
+        config=config.read_text("utf-8", errors="replace") if config.is_file() else "",
+        command=shlex.join(map(str, command)) if isinstance(command, list) else "",
+        repeat_command=shlex.join(["mlp-lab", "fit", "--config", str(config)]),
+        version=__version__,
     )
-    return path
+    write_text(out / "report.html", text)
+    return out / "report.html"
 
 
 def write_comparison_report(
@@ -96,111 +100,80 @@ def write_comparison_report(
     Raises:
         WriteError: One of them cannot be written.
     """
-    known = {
+    content = {
         "comparisons": comparisons,
         "left_out": left_out,
-        "curves": [_curves(comparison) for comparison in comparisons],
+        "curves": [_plot_curves(comparison) for comparison in comparisons],
         "out": out,
         "version": __version__,
     }
     paths = [out / f"report.{kind}" for kind in ("html", "md", "csv")]
-    write_text(paths[0], _templates().get_template("comparison.html").render(known))
-    write_text(paths[1], _templates().get_template("comparison.md").render(known))
+    write_text(paths[0], _templates().get_template("comparison.html").render(content))
+    write_text(paths[1], _templates().get_template("comparison.md").render(content))
     write_text(paths[2], _to_csv(comparisons))
     return paths
 
 
-def say_number(key: str, value: float | None) -> str:
-    """Say a metric: shares in percent, anything else with four digits.
-
-    Example:
-        >>> say_number("test/acc", 0.97875), say_number("loss", 0.0712345), say_number("loss", None)
-        ('97.88 %', '0.07123', '')
-    """
-    if value is None:
-        return ""
-    name = key.rpartition("/")[2]
-    return f"{100 * value:.2f} %" if name in _SHARES else f"{value:.4g}"
-
-
-def say_spread(key: str, spread: Spread | None) -> str:
-    """Say mean and standard deviation of a metric.
-
-    Example:
-        >>> say_spread("acc", Spread(0.9, 0.01, 3)), say_spread("loss", Spread(0.25, None, 1))
-        ('90.00 ± 1.00 %', '0.25')
-    """
-    if spread is None:
-        return ""
-    if spread.deviation is None:
-        return say_number(key, spread.mean)
-    if key.rpartition("/")[2] in _SHARES:
-        return f"{100 * spread.mean:.2f} ± {100 * spread.deviation:.2f} %"
-    return f"{spread.mean:.4g} ± {spread.deviation:.2g}"
-
-
-def _scores(story: RunSummary) -> dict[str, dict[str, float]]:
+def _metrics_by_part(summary: RunSummary) -> dict[str, dict[str, float]]:
     """Return the metrics, and the value of each for the parts of the data."""
     table: dict[str, dict[str, float]] = {}
-    before = story.metrics.get("test_before")
+    before = summary.metrics.get("test_before")
     flat = {f"test_before/{k}": v for k, v in before.items()} if isinstance(before, dict) else {}
-    for key, value in (flat | story.metrics).items():
+    for key, value in (flat | summary.metrics).items():
         part, _, name = key.partition("/")
         if part in _PARTS and is_number(value):
             table.setdefault(name, {})[part] = float(value)
     return table
 
 
-def _asked(story: RunSummary) -> dict[str, str]:
-    """Return the settings of data, model and training that say something."""
+def _shown_settings(summary: RunSummary) -> dict[str, str]:
+    """Return the settings of data, model and training that are set."""
     return {
-        key.removesuffix(".class_path"): told
+        key.removesuffix(".class_path"): text
         for section in ("model.", "data.", "trainer.", "seed_everything")
-        for key, value in story.settings.items()
-        if key.startswith(section) and value is not False and (told := say(value))
+        for key, value in summary.flat_config.items()
+        if key.startswith(section) and value is not False and (text := format_value(value))
     }
 
 
-def _curves(comparison: Comparison) -> dict[str, Figure]:
-    """Draw the course of the best settings, each the mean over its seeds."""
-    drawn = {}
-    for key, title in dict.fromkeys(
-        [(comparison.score, "Validation score"), ("val/loss", "Validation loss")]
-    ):
+def _plot_curves(comparison: Comparison) -> dict[str, Figure]:
+    """Plot score and loss of the best settings over the epochs, each the mean over its seeds."""
+    figures = {}
+    for key in dict.fromkeys([comparison.score, "val/loss"]):
         histories = {
             setting.label: history
-            for setting in comparison.settings[:_MOST_CURVES]
+            for setting in comparison.settings[:_MAX_CURVES]
             if len((history := _mean_history(setting, key))[0])
         }
-        if histories and key not in drawn:
-            drawn[key] = plot_history(histories, "epoch", f"{title} ({key})")
-    return drawn
+        if histories:
+            title = f"Validation {format_metric(key)}"
+            figures[title] = plot_history(histories, "epoch", title)
+    return figures
 
 
 def _mean_history(setting: Setting, key: str) -> History:
     """Return the mean over seeds for the epochs that all of them have."""
-    courses = [dict(zip(*story.history(key), strict=True)) for story in setting.draws]
-    epochs = sorted(set.intersection(*(set(course) for course in courses)))
-    return epochs, [fmean(course[epoch] for course in courses) for epoch in epochs]
+    histories = [dict(zip(*s.history(key), strict=True)) for s in setting.distinct_summaries]
+    epochs = sorted(set.intersection(*(set(history) for history in histories)))
+    return epochs, [fmean(history[epoch] for history in histories) for epoch in epochs]
 
 
 def _to_csv(comparisons: Iterable[Comparison]) -> str:
     """Return one row for each run: what differs, and every number of its metrics.json."""
-    rows: list[dict[str, Any]] = []
-    for comparison in comparisons:
-        for setting in comparison.settings:
-            for story in setting.stories:
-                row: dict[str, Any] = {
-                    "run": story.name,
-                    "setting": setting.label,
-                    "status": story.status,
-                    "seed": story.seed,
-                    **setting.differing,
-                    "parameters": setting.parameters,
-                }
-                rows.append(
-                    row | {k: n for k in story.metrics if (n := story.number(k)) is not None}
-                )
+    rows: list[dict[str, Any]] = [
+        {
+            "run": summary.name,
+            "setting": setting.label,
+            "status": summary.status,
+            "seed": summary.seed,
+            **setting.differing,
+            "parameters": setting.parameters,
+        }
+        | {key: n for key in summary.metrics if (n := summary.number(key)) is not None}
+        for comparison in comparisons
+        for setting in comparison.settings
+        for summary in setting.summaries
+    ]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
@@ -209,27 +182,16 @@ def _to_csv(comparisons: Iterable[Comparison]) -> str:
     return text.getvalue()
 
 
-def _command(story: RunSummary) -> str:
-    """Return the command line that began a run."""
-    words = story.manifest.get("command")
-    return shlex.join(map(str, words)) if isinstance(words, list) else ""
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-
-
-def _embed(figure: Path | Figure) -> Markup:
-    """Return a figure as an image that holds its pixels."""
+def _embed(figure: Path | Figure, alt: str) -> Markup:
+    """Return a figure as an image element that holds its pixels."""
     png = figure.read_bytes() if isinstance(figure, Path) else to_png(figure)
-    width, height = _size(png)
-    return Markup('<img src="data:image/png;base64,{}" width="{}" height="{}"').format(
-        base64.b64encode(png).decode(), width, height
+    return Markup('<img src="data:image/png;base64,{}" width="{}" height="{}" alt="{}">').format(
+        base64.b64encode(png).decode(), *_size(png), alt
     )
 
 
-def _form(figure: Path) -> str:
-    """Say whether a figure needs the width of the page, or more height than others."""
+def _css_class(figure: Path) -> str:
+    """Return whether a figure needs the width of the page, or more height than others."""
     width, height = _size(figure.read_bytes())
     if width > _BROAD * height:
         return "broad"
@@ -237,17 +199,13 @@ def _form(figure: Path) -> str:
 
 
 def _size(png: bytes) -> tuple[int, int]:
-    """Return width and height, which stand in the first 24 bytes; 0 where they do not."""
-    width, height = struct.unpack(">II", png[16:24]) if len(png) >= _HEADER else (0, 0)
+    """Return width and height from the header of a PNG; 0 where it is cut off."""
+    width, height = struct.unpack(">II", png[16:24]) if len(png) >= _PNG_HEADER else (0, 0)
     return width, height
 
 
-def _title(path: Path) -> str:
-    return path.stem.replace("_", " ")
-
-
 def _short_key(key: str) -> str:
-    """Leave out what a reader knows: ``optimizer.lr`` is of the model."""
+    """Return a dotted key without its section and ``class_path``: ``optimizer.lr``."""
     return key.removesuffix(".class_path").partition(".")[2] or key
 
 
@@ -257,9 +215,9 @@ def _cell(text: object) -> str:
     return " ".join(escaped.split())
 
 
-def _link(story: RunSummary, out: Path) -> str:
-    """Return the way from the comparison to a run's own report, where there is one."""
-    report = story.run.dir / "report.html"
+def _link(summary: RunSummary, out: Path) -> str:
+    """Return the relative URL of a run's own report, where there is one."""
+    report = summary.run.dir / "report.html"
     if not report.is_file():
         return ""
     # Quoted, and with a beginning that no scheme has.
@@ -271,19 +229,21 @@ def _link(story: RunSummary, out: Path) -> str:
 def _templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("mlp_lab.report"),
-        autoescape=lambda name: name is None or name.endswith(".html"),
+        autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "capitalise_first": lambda text: text[:1].upper() + text[1:],
         "cell": _cell,
+        "css_class": _css_class,
         "embed": _embed,
-        "form": _form,
+        "figure_title": lambda path: _FIGURE_TITLES.get(path.stem, path.stem.replace("_", " ")),
+        "metric_name": format_metric,
+        "number": format_number,
         "short_key": _short_key,
-        "number": lambda value, key: say_number(key, value),
-        "spread": lambda value, key: say_spread(key, value),
-        "title_of": _title,
+        "spread": format_spread,
     }
     environment.globals["link"] = _link
     return environment

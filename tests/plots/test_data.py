@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from mlp_lab.plots import plot_class_bars, plot_images, plot_points
+from mlp_lab.plots import plot_class_bars, plot_curve, plot_points, plot_predictions
+from tests.plots.helpers import legend_texts
 
 
 @pytest.mark.parametrize("num_classes", [2, 10, 100])
@@ -15,24 +16,32 @@ def test_a_bar_for_each_class_and_split(num_classes: int) -> None:
     assert [label.get_text() for label in axes.get_yticklabels()] == names
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_images_stand_in_rows_with_their_names(channels: int) -> None:
-    images = np.arange(3 * channels * 4 * 5, dtype=np.uint8).reshape(3, channels, 4, 5)
-    figure = plot_images({"a": images, "b": images[:2]}, "title")
-    shown = [image.get_array() for image in figure.axes[0].images]
-    assert len(shown) == 5
-    expected = np.moveaxis(images[1], 0, -1) / 255
-    np.testing.assert_allclose(
-        np.asarray(shown[1]), expected if channels == 3 else expected[..., 0]
-    )
-    texts = figure.axes[0].texts
-    assert [text.get_text() for text in texts] == ["a", "b"]
-    tops = [figure.axes[0].images[number].get_extent()[3] for number in (0, 3)]
-    assert [text.get_position()[1] for text in texts] == [top + 0.4 for top in tops]  # the middle
-
-
 def test_points_are_drawn_by_class() -> None:
     points = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
     axes = plot_points(points, ["left", "right", "left"], "title").axes[0]
     drawn = [np.asarray(c.get_offsets()).tolist() for c in axes.collections]
     assert drawn == [[[0.0, 1.0], [4.0, 5.0]], [[2.0, 3.0]]]
+
+
+def test_scores_have_a_bar_for_each_class() -> None:
+    figure = plot_class_bars({"precision": [0.5, 1], "recall": [0.25, 0]}, ["a", "b"], "", "")
+    widths = [[bar.get_width() for bar in bars] for bars in figure.axes[0].containers]
+    assert widths == [[0.5, 1], [0.25, 0]]
+
+
+def test_predicted_targets_are_drawn_over_true_ones() -> None:
+    true = np.arange(6.0).reshape(3, 2)
+    figure = plot_predictions(true + 1, true, "")
+    points = figure.axes[0].collections[1].get_offsets()
+    np.testing.assert_array_equal(points, np.stack([true[:, 1], true[:, 1] + 1], 1))
+    assert legend_texts(figure) == ["target 1", "target 2", "perfect prediction"]
+
+
+def test_a_curve_is_drawn_from_left_to_right_over_its_points() -> None:
+    x, y = np.array([2.0, 1.0, 3.0]), np.array([20.0, 10.0, 30.0])
+    figure = plot_curve({"samples": (x, y)}, "", {"fit": (x, y)}, {"truth": (x, -y)})
+    assert legend_texts(figure) == ["samples", "fit", "truth"]
+    solid, dashed = figure.axes[0].lines
+    np.testing.assert_array_equal(solid.get_xydata(), [[1, 10], [2, 20], [3, 30]])
+    np.testing.assert_array_equal(dashed.get_xydata(), [[1, -10], [2, -20], [3, -30]])
+    assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")

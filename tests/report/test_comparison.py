@@ -1,4 +1,4 @@
-"""Runs are grouped by what was asked, and compared on what they share."""
+"""Runs are grouped by their settings, and compared on what they share."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,8 @@ import yaml
 from scipy import stats
 
 from mlp_lab.report import compare, read_summary
-from mlp_lab.report.comparison import Comparison, Spread
+from mlp_lab.report.comparison import Comparison
+from mlp_lab.report.spread import Spread
 from tests.report.helpers import write_run
 
 
@@ -29,8 +30,6 @@ def test_seeds_are_one_setting_with_mean_and_deviation(tmp_path: Path) -> None:
     spread = setting.spread("test/acc")
     assert spread is not None
     assert (spread.mean, spread.deviation, spread.n) == pytest.approx((0.83, 0.0360555, 3))
-    assert Spread.of([0.5, None]) == Spread(0.5, None, 1)
-    assert Spread.of([None]) is None
 
 
 def test_the_best_is_chosen_on_validation_not_on_test(tmp_path: Path) -> None:
@@ -42,18 +41,12 @@ def test_the_best_is_chosen_on_validation_not_on_test(tmp_path: Path) -> None:
     assert [s.differing["model.optimizer.lr"] for s in comparison.settings] == ["0.1", "0.2"]
 
 
-def test_settings_of_one_experiment_are_called_by_what_differs(tmp_path: Path) -> None:
+def test_settings_of_one_experiment_are_labelled_by_what_differs(tmp_path: Path) -> None:
     runs = [
         write_run(tmp_path / "sweep" / f"version_{n}", lr=lr, val_acc=lr)
         for n, lr in enumerate((0.1, 0.2))
     ]
     assert [setting.label for setting in compared(*runs).settings] == ["lr 0.2", "lr 0.1"]
-
-
-def test_arguments_that_only_one_class_has_do_not_differ(tmp_path: Path) -> None:
-    sgd = {"optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1, "momentum": 0}}}
-    runs = [write_run(tmp_path / "a" / "v"), write_run(tmp_path / "b" / "v", settings=sgd)]
-    assert compared(*runs).keys == ["model.optimizer.class_path", "model.optimizer.lr"]
 
 
 def test_a_pair_is_compared_on_the_seeds_and_test_samples_that_both_have(tmp_path: Path) -> None:
@@ -91,7 +84,7 @@ def test_runs_of_several_processes_are_another_setting(tmp_path: Path) -> None:
     assert compared(alone, shared).keys == ["processes"]
 
 
-def test_settings_are_called_after_what_differs_in_their_own_experiment(tmp_path: Path) -> None:
+def test_settings_are_labelled_by_what_differs_in_their_own_experiment(tmp_path: Path) -> None:
     runs = [
         write_run(tmp_path / "grid" / "v0", lr=0.1, val_acc=0.9),
         write_run(tmp_path / "grid" / "v1", lr=0.2, val_acc=0.8),
@@ -108,7 +101,7 @@ def test_data_that_lie_elsewhere_are_the_same(tmp_path: Path) -> None:
         config["data"]["source"]["init_args"] = {"path": f"/place/{number}/a.npz"}
         (run / "config.yaml").write_text(yaml.safe_dump(config))
     (setting,) = compared(*runs).settings
-    assert len(setting.stories) == 2
+    assert len(setting.summaries) == 2
 
 
 def test_one_seed_has_no_interval(tmp_path: Path) -> None:
@@ -128,8 +121,8 @@ def test_runs_without_a_score_are_left_out(tmp_path: Path) -> None:
     (bare / "metrics.json").unlink()
     comparisons, left_out = compare([read_summary(run) for run in (whole, bare)])
     assert len(comparisons) == 1
-    ((story, reason),) = left_out
-    assert (story.name, reason) == ("b/v", "nothing was scored on validation")
+    ((summary, reason),) = left_out
+    assert (summary.name, reason) == ("b/v", "nothing was scored on validation")
 
 
 def test_a_run_that_repeats_another_counts_once(tmp_path: Path) -> None:
@@ -139,7 +132,7 @@ def test_a_run_that_repeats_another_counts_once(tmp_path: Path) -> None:
         for n in range(2)
     ]
     comparison = compared(*runs)
-    assert [len(setting.draws) for setting in comparison.settings] == [1, 1]
+    assert [len(setting.distinct_summaries) for setting in comparison.settings] == [1, 1]
     assert comparison.settings[0].spread("test/acc") == Spread(0.8, None, 1)
     assert comparison.pairs[0].interval is None
 
@@ -149,19 +142,19 @@ def test_runs_that_did_not_end_are_left_out(tmp_path: Path) -> None:
     path = broken / "manifest.json"
     path.write_text(path.read_text().replace("finished", "interrupted"))
     comparisons, left_out = compare([read_summary(run) for run in (whole, broken)])
-    assert [len(c.settings[0].stories) for c in comparisons] == [1]
-    ((story, reason),) = left_out
-    assert (story.name, reason) == ("a/v1", "its status is interrupted")
+    assert [len(c.settings[0].summaries) for c in comparisons] == [1]
+    ((summary, reason),) = left_out
+    assert (summary.name, reason) == ("a/v1", "its status is interrupted")
 
 
-def test_validation_on_the_test_set_is_apart_and_said(tmp_path: Path) -> None:
+def test_validation_on_the_test_set_is_a_comparison_of_its_own(tmp_path: Path) -> None:
     honest = write_run(tmp_path / "a" / "v0")
     other = write_run(tmp_path / "b" / "v0", lr=0.5, validation="test set")
     comparisons, _ = compare([read_summary(run) for run in (honest, other)])
     assert [c.data for c in comparisons] == ["Digits", "Digits, validated on the test set"]
 
 
-def test_the_score_says_itself_which_way_is_better(tmp_path: Path) -> None:
+def test_the_manifest_knows_which_way_is_better(tmp_path: Path) -> None:
     runs = [
         write_run(tmp_path / name / "v0", lr=lr, val_acc=value)
         for name, lr, value in (("a", 0.1, 0.9), ("b", 0.2, 0.1))
@@ -178,17 +171,12 @@ def test_settings_that_are_not_set_do_not_differ(tmp_path: Path) -> None:
         write_run(tmp_path / "a" / "v1", seed=1, settings={"schedule": None}),
     ]
     (setting,) = compared(*runs).settings
-    assert len(setting.stories) == 2
+    assert len(setting.summaries) == 2
 
 
-def test_a_curve_is_the_mean_over_all_seeds_or_none(tmp_path: Path) -> None:
-    from mlp_lab.report.pages import _mean_history
-
+def test_settings_with_the_same_label_are_told_apart_by_their_run(tmp_path: Path) -> None:
     runs = [
-        write_run(tmp_path / "a" / f"v{n}", seed=n, losses=losses)
-        for n, losses in enumerate([(0.5, 0.6, 0.7), (0.9, 1.0)])
+        write_run(tmp_path / "a" / f"v{n}", settings={"net": {"class_path": path}}, val_acc=n)
+        for n, path in enumerate(("mlp_lab.nets.MLP", "torch.MLP"))
     ]
-    (setting,) = compared(*runs).settings
-    epochs, values = _mean_history(setting, "val/loss")
-    assert epochs == [1, 2]
-    assert values == pytest.approx([0.7, 0.8])
+    assert [setting.label for setting in compared(*runs).settings] == ["a, a/v1", "a, a/v0"]

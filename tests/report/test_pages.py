@@ -1,19 +1,17 @@
-"""Pages hold everything themselves, and what they are told is text."""
+"""Pages hold everything themselves, and show whatever a run holds as text."""
 
 import csv
 import html
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from mlp_lab.report import compare, read_summary, write_comparison_report, write_run_report
+from mlp_lab.report.pages import _mean_history
 from tests.conftest import CommandLine
 from tests.helpers.slow import some_slow
 from tests.report.helpers import write_run
@@ -42,14 +40,28 @@ def test_a_run_report_holds_everything_itself(digits_run: Path, tmp_path: Path) 
     assert "script" not in page.tags
     assert page.tags.count("img") == len(list((digits_run / "plots").glob("*.png")))
     assert (digits_run / "config.yaml").read_text().splitlines()[0] in html.unescape(text)
-    for heading in ("Results", "How far it overfits", "Which classes fail", "How to repeat it"):
+    for heading in (
+        "Results",
+        "Overfitting",
+        "Scores and errors of each class",
+        "How to repeat it",
+    ):
         assert heading in text
+
+
+def test_metrics_and_figures_have_the_names_of_the_field(digits_run: Path, tmp_path: Path) -> None:
+    text = write_run_report(read_summary(digits_run), tmp_path).read_text()
+    rows = ("Accuracy", "F1 (macro)", "ROC AUC (macro)", "Expected calibration error (ECE)")
+    assert all(f"<tr><td>{row}</td>" in text for row in rows)
+    assert not re.search("<t[dh][^>]*>(acc|f1|f1_macro|ece|roc_auc_macro)</t[dh]>", text)
+    for title in ("ROC curve", "Precision-recall curve", "Confusion matrix"):
+        assert f'alt="{title}"' in text
 
 
 def test_fit_writes_the_report_at_its_end(digits_run: Path) -> None:
     text = (digits_run / "report.html").read_text()
     assert "finished" in text
-    assert "Not everything is here" not in text
+    assert "Missing or incomplete" not in text
     assert Page(text).tags.count("img") > 10
 
 
@@ -63,7 +75,7 @@ def test_a_test_of_the_run_writes_it_anew(
     assert (run / "report.html").is_file()
 
 
-def test_what_is_told_is_text(tmp_path: Path) -> None:
+def test_names_and_settings_are_escaped(tmp_path: Path) -> None:
     run = write_run(
         tmp_path / "a & b" / "version_0",
         names=(EVIL, '"><img src=x>'),
@@ -85,8 +97,8 @@ def test_half_a_run_is_reported_as_it_is(tmp_path: Path, keep: list[str]) -> Non
         if path.name not in keep:
             path.unlink()
     text = write_run_report(read_summary(run), tmp_path).read_text()
-    assert "Not everything is here" in text
-    assert ("nobody knows what was asked" in text) == ("config.yaml" not in keep)
+    assert "Missing or incomplete" in text
+    assert ("the settings are unknown" in text) == ("config.yaml" not in keep)
     write_comparison_report(*compare([read_summary(run)]), tmp_path)
 
 
@@ -108,7 +120,12 @@ def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path
     assert all(address.startswith("data:") for address in page.addresses)
     assert page.tags.count("img") == 4
     markdown = (tmp_path / "out" / "report.md").read_text()
-    assert "| quick\\|er | 2 | 20.50 ± 0.71 % | 85.00 ± 7.07 % |" in markdown
+    lines = markdown.splitlines()
+    header = next(n for n, line in enumerate(lines) if line.endswith("| optimizer.lr |"))
+    assert lines[header].startswith("| setting | n | validation accuracy | test accuracy |")
+    assert lines[header + 1] == f"|---|{'---:|' * 8}---|"
+    assert lines[header + 2].startswith("| quick\\|er | 2 | 20.50 ± 0.71 % | 85.00 ± 7.07 % |")
+    assert lines[header + 3].startswith("| slow | 2 | ")
     assert "| slow | 0.00 ± 0.00 % | not known | 2 | 0 |" in markdown
     text = (tmp_path / "out" / "report.csv").read_text()
     rows = {row["run"]: row for row in csv.DictReader(text.splitlines())}
@@ -126,8 +143,8 @@ def test_why_nothing_is_compared_seed_by_seed(tmp_path: Path, tested: str, alone
     write_comparison_report(*compare([read_summary(run) for run in runs]), tmp_path / "out")
     for name in ("report.html", "report.md"):
         text = " ".join((tmp_path / "out" / name).read_text().split())
-        said = "No other setting shares seeds and test samples with a, the best by validation"
-        assert (said in text) == alone
+        message = "No other setting shares seeds and test samples with a, the best by validation"
+        assert (message in text) == alone
         assert ("Against a, the best by validation" in text) != alone
 
 
@@ -139,36 +156,16 @@ def test_a_report_links_to_those_of_the_runs(mlp_lab: CommandLine, tmp_path: Pat
     assert "./../runs/a/version_0/report.html" in addresses
 
 
-@pytest.mark.parametrize(
-    ("place", "said"), [("nowhere", "'nowhere' is no directory"), ("empty", "'empty' holds no run")]
-)
-def test_no_run_is_one_sentence(
-    mlp_lab: CommandLine, tmp_path: Path, place: str, said: str
-) -> None:
-    (tmp_path / "empty").mkdir()
-    outcome = mlp_lab("report", place)
-    assert outcome.code == 2
-    assert re.fullmatch(f"mlp-lab: error: {said}. Give a run .*\n", outcome.err)
-
-
-def test_a_report_that_cannot_be_written_is_one_sentence(
-    mlp_lab: CommandLine, tmp_path: Path
-) -> None:
-    write_run(tmp_path / "runs" / "a" / "version_0")
-    (tmp_path / "file").touch()
-    outcome = mlp_lab("report", "runs", "--out", "file/below")
-    assert outcome.code == 1
-    assert "could not be written" in outcome.err
-
-
-def test_a_report_loads_no_torch(tmp_path: Path) -> None:
-    write_run(tmp_path / "runs" / "a" / "version_0")
-    write_run(tmp_path / "runs" / "b" / "version_0", lr=1)
-    code = (
-        "import sys; from mlp_lab.cli.main import main; main(['report', 'runs']); "
-        "assert not {'torch', 'lightning', 'sklearn'} & sys.modules.keys()"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env=os.environ)
+def test_a_curve_is_the_mean_over_all_seeds_or_none(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a" / f"v{n}", seed=n, losses=losses)
+        for n, losses in enumerate([(0.5, 0.6, 0.7), (0.9, 1.0)])
+    ]
+    (comparison,), _ = compare([read_summary(run) for run in runs])
+    (setting,) = comparison.settings
+    epochs, values = _mean_history(setting, "val/loss")
+    assert epochs == [1, 2]
+    assert values == pytest.approx([0.7, 0.8])
 
 
 ODD = [None, "text", 3, 10**400, [], ["x"], {}, {"a": None}, True, float("inf"), [[1], "b"]]
@@ -176,20 +173,20 @@ ODD = [None, "text", 3, 10**400, [], ["x"], {}, {"a": None}, True, float("inf"),
 
 @pytest.mark.parametrize("value", some_slow(ODD, [None, 10**400, {}]), ids=repr)
 def test_odd_content_is_reported_as_far_as_it_goes(tmp_path: Path, value: object) -> None:
-    stories = []
+    summaries = []
     for name in ("manifest.json", "metrics.json"):
         keys = json.loads((write_run(tmp_path / name / "keys") / name).read_text())
         for key in keys:
             run = write_run(tmp_path / name / f"of_{key.replace('/', '_')}")
             (run / name).write_text(json.dumps(keys | {key: value}))
-            stories.append(read_summary(run))
-            write_run_report(stories[-1], tmp_path / "out")
+            summaries.append(read_summary(run))
+            write_run_report(summaries[-1], tmp_path / "out")
         for key in keys.get("data", {}):
             run = write_run(tmp_path / name / f"of_data_{key}")
             (run / name).write_text(json.dumps(keys | {"data": keys["data"] | {key: value}}))
-            stories.append(read_summary(run))
-            write_run_report(stories[-1], tmp_path / "out")
-    write_comparison_report(*compare(stories), tmp_path / "out")
+            summaries.append(read_summary(run))
+            write_run_report(summaries[-1], tmp_path / "out")
+    write_comparison_report(*compare(summaries), tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -199,9 +196,9 @@ def test_odd_content_is_reported_as_far_as_it_goes(tmp_path: Path, value: object
 def test_an_odd_configuration_is_compared(tmp_path: Path, text: str) -> None:
     runs = [write_run(tmp_path / name / "v0") for name in ("a", "b")]
     (runs[0] / "config.yaml").write_text(text)
-    stories = [read_summary(run) for run in runs]
-    write_run_report(stories[0], tmp_path)
-    write_comparison_report(*compare(stories), tmp_path)
+    summaries = [read_summary(run) for run in runs]
+    write_run_report(summaries[0], tmp_path)
+    write_comparison_report(*compare(summaries), tmp_path)
 
 
 def test_names_that_look_like_something_else(tmp_path: Path) -> None:

@@ -6,18 +6,19 @@ from pathlib import Path
 
 from mlp_lab.errors import RunNotFoundError
 from mlp_lab.report.comparison import compare
-from mlp_lab.report.pages import say_spread, write_comparison_report, write_run_report
-from mlp_lab.report.run_summary import find_runs, read_summary
+from mlp_lab.report.formatting import format_spread
+from mlp_lab.report.pages import write_comparison_report, write_run_report
+from mlp_lab.report.run_files import find_runs, read_summary
 
 
 def report(args: Sequence[str]) -> int:
     """Run the command and return its exit code."""
-    words = make_parser().parse_args(args)
-    return write_report(words.directory, words.out)
+    arguments = make_parser().parse_args(args)
+    return write_report(arguments.directory, arguments.out)
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return what reads the command's words."""
+    """Return the parser of the command's arguments."""
     parser = argparse.ArgumentParser(
         prog="mlp-lab report",
         description="Write a run's summary as report.html; or compare all runs below a directory, "
@@ -32,7 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def write_report(directory: Path, out: Path | None) -> int:
-    """Write the report of a run or of many, and say the essence of it."""
+    """Write the report of a run or of many, and print its essence."""
     runs = find_runs(directory) if directory.is_dir() else []
     if not runs:
         raise RunNotFoundError(
@@ -50,13 +51,12 @@ def write_report(directory: Path, out: Path | None) -> int:
     for comparison in comparisons:
         print(f"{comparison.data}, by {comparison.score}, the best first:")
         for setting in comparison.settings:
-            val = say_spread(comparison.score, setting.spread(comparison.score))
-            test = say_spread(comparison.metric, setting.spread(f"test/{comparison.metric}"))
+            val = format_spread(setting.spread(comparison.score), comparison.score)
+            test = format_spread(setting.spread(f"test/{comparison.metric}"), comparison.metric)
             print(f"  validation {val}  test {test or 'not measured'}  {setting.label}")
     if left_out:
-        print(
-            f"left out: {', '.join(f'{summary.name} ({reason})' for summary, reason in left_out)}"
-        )
+        reasons = [f"{summary.name} ({reason})" for summary, reason in left_out]
+        print(f"left out: {', '.join(reasons)}")
     for path in write_comparison_report(comparisons, left_out, out):
         print(f"report: {path}")
     return 0

@@ -12,9 +12,10 @@ from mlp_lab.cli.commands.report import write_report
 from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, read_invocation
 from mlp_lab.errors import ConfigError
 from mlp_lab.processes.signals import Interrupted
-from mlp_lab.report.comparison import kind_of
-from mlp_lab.report.pages import say_number
-from mlp_lab.report.run_summary import RunSummary, read_summary
+from mlp_lab.report.comparison import ranking_key
+from mlp_lab.report.formatting import format_number
+from mlp_lab.report.run_files import read_summary
+from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.runs.config_files import find_config, format_config
 from mlp_lab.runs.run import check_experiment
 from mlp_lab.sweep.grid import CONFIG, Grid, Trial, parse_seeds, parse_setting, read_grid
@@ -118,7 +119,7 @@ def run_sweep(sweep: SweepDir, jobs: int) -> int:
         else:
             summary = read_summary(outcome.run)
             summaries.append(summary)
-            score = say_number(summary.score, summary.number(summary.score)) or "not scored"
+            score = format_number(summary.number(summary.score), summary.score) or "not scored"
             result = f"{begin}{summary.score} {score}  {outcome.seconds:.1f} s"
             print(f"{result}{_best_so_far(summaries)}", flush=True)
     if len(failed) < num:
@@ -131,12 +132,12 @@ def run_sweep(sweep: SweepDir, jobs: int) -> int:
 def _best_so_far(summaries: Sequence[RunSummary]) -> str:
     """Name the best by validation of those that can be ranked with the last one."""
     *_, last = summaries
-    alike = [(s.number(s.score), s) for s in summaries if kind_of(s) == kind_of(last)]
+    alike = [(s.number(s.score), s) for s in summaries if ranking_key(s) == ranking_key(last)]
     ranked = [(score, summary) for score, summary in alike if score is not None]
     if not ranked:
         return ""
     score, best = (max if last.highest_is_best else min)(ranked, key=lambda pair: pair[0])
-    return f"  best so far {say_number(best.score, score)} ({best.name})"
+    return f"  best so far {format_number(score, best.score)} ({best.name})"
 
 
 def _check(grid: Grid) -> None:

@@ -1,0 +1,69 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CommandLine
+from tests.report.helpers import write_run
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [("nowhere", "'nowhere' is no directory"), ("empty", "'empty' holds no run")],
+)
+def test_no_run_is_one_sentence(
+    mlp_lab: CommandLine, tmp_path: Path, place: str, message: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    outcome = mlp_lab("report", place)
+    assert outcome.code == 2
+    assert re.fullmatch(f"mlp-lab: error: {message}. Give a run .*\n", outcome.err)
+
+
+def test_a_report_that_cannot_be_written_is_one_sentence(
+    mlp_lab: CommandLine, tmp_path: Path
+) -> None:
+    write_run(tmp_path / "runs" / "a" / "version_0")
+    (tmp_path / "file").touch()
+    outcome = mlp_lab("report", "runs", "--out", "file/below")
+    assert outcome.code == 1
+    assert "could not be written" in outcome.err
+
+
+def test_a_report_loads_no_torch(tmp_path: Path) -> None:
+    write_run(tmp_path / "runs" / "a" / "version_0")
+    write_run(tmp_path / "runs" / "b" / "version_0", lr=1)
+    code = (
+        "import sys; from mlp_lab.cli.main import main; main(['report', 'runs']); "
+        "assert not {'torch', 'lightning', 'sklearn'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env=os.environ)
+
+
+def test_the_best_settings_come_first_and_what_is_left_out_has_its_reason(
+    mlp_lab: CommandLine, tmp_path: Path
+) -> None:
+    write_run(tmp_path / "runs" / "a" / "version_0", lr=0.1, val_acc=0.5, test_acc=None)
+    write_run(tmp_path / "runs" / "b" / "version_0", lr=0.2, val_acc=0.6)
+    (write_run(tmp_path / "runs" / "c" / "version_0") / "metrics.json").unlink()
+    lines = mlp_lab("report", "runs").out.splitlines()
+    assert lines[:4] == [
+        "Digits, by val/acc, the best first:",
+        "  validation 60.00 %  test 80.00 %  b",
+        "  validation 50.00 %  test not measured  a",
+        "left out: c/version_0 (nothing was scored on validation)",
+    ]
+    assert lines[4:] == [f"report: runs/report.{kind}" for kind in ("html", "md", "csv")]
+
+
+def test_what_a_run_lacks_is_printed(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a" / "version_0")
+    (run / "metrics.csv").unlink()
+    assert mlp_lab("report", "a/version_0").out.splitlines() == [
+        "metrics.csv is missing: there is no training history.",
+        "There are no figures in plots/.",
+        "report: a/version_0/report.html",
+    ]

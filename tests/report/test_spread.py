@@ -1,0 +1,31 @@
+import pytest
+from scipy import stats
+
+from mlp_lab.report.spread import Spread
+
+NUMBERS = [0.80, 0.82, 0.87]
+
+
+def test_unknown_numbers_are_left_out() -> None:
+    assert Spread.of([0.5, None]) == Spread(0.5, None, 1)
+    assert Spread.of([None]) is None
+
+
+def test_deviation_is_that_of_a_sample() -> None:
+    spread = Spread.of(NUMBERS)
+    assert spread is not None
+    assert (spread.mean, spread.deviation, spread.n) == pytest.approx((0.83, 0.0360555, 3))
+
+
+def test_the_confidence_interval_is_that_of_scipy() -> None:
+    spread = Spread.of(NUMBERS)
+    assert spread is not None
+    expected = stats.ttest_1samp(NUMBERS, 0).confidence_interval(0.95)
+    assert spread.confidence_interval() == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize("numbers", [[0.5], [0.5, 0.5]])
+def test_without_deviation_there_is_no_interval(numbers: list[float]) -> None:
+    spread = Spread.of(numbers)
+    assert spread is not None
+    assert spread.confidence_interval() is None
