@@ -49,7 +49,7 @@ def recipes_table(settings: Sequence[Setting], base: Setting | None) -> str:
             format_spread(last_training(setting), "acc"),
             lowest_loss(setting),
             f"{setting.parameters:,}",
-            say_seconds(setting),
+            format_seconds(setting),
             comment(setting, base),
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -70,29 +70,29 @@ def search_table(settings: Sequence[Setting]) -> str:
             *(setting.differing[key] for key in keys),
             *(format_spread(s, "acc") for s in scores),
         ]
-        lines.append(f"| {' | '.join([*cells, say_seconds(setting)])} |")
+        lines.append(f"| {' | '.join([*cells, format_seconds(setting)])} |")
     return "\n".join(lines) + "\n"
 
 
 def hyperparameters(setting: Setting, base: Setting | None) -> str:
     """Say the net and the training, of any but the base what it has otherwise."""
-    ours = spoken(setting.summaries[0])
+    own = describe_settings(setting.summaries[0])
     if base is None or setting.label == base.label:
-        return ", ".join(ours.values())
-    theirs = spoken(base.summaries[0])
-    return ", ".join(value for key, value in ours.items() if value != theirs.get(key))
+        return ", ".join(own.values())
+    others = describe_settings(base.summaries[0])
+    return ", ".join(value for key, value in own.items() if value != others.get(key))
 
 
-def spoken(story: RunSummary) -> dict[str, str]:
-    """Return what a reader wants to know of a training, said shortly."""
-    chosen = story.flat_config
+def describe_settings(summary: RunSummary) -> dict[str, str]:
+    """Describe the settings of a training shortly, by what they are about."""
+    chosen = summary.flat_config
     net = {k.removeprefix("model.net."): v for k, v in chosen.items() if k.startswith("model.net.")}
     dims = net.get("hidden_dims", net.get("channels"))
     shape = [f"{dims or 'without hidden layer'}"] if dims is not None else []
     shape += [f"{k.replace('_', ' ')} {v}" for k, v in net.items() if k in NET_SHAPES]
     init = net.get("init", "default")
     batch_norm = net.get("batch_norm", "none")
-    told = {
+    described = {
         "net": f"{net['class_path'].rpartition('.')[2]} {', '.join(shape)}",
         "activation": f"{v}" if (v := net.get("activation")) else "",
         "init": f"{init} initialisation" if init != "default" else "",
@@ -114,10 +114,10 @@ def spoken(story: RunSummary) -> dict[str, str]:
         "augment": ", ".join(map(format_value, chosen.get("data.augment") or [])),
         "validation": "validated on the test set" if chosen["data.validate_on"] == "test" else "",
     }
-    return {key: value for key, value in told.items() if value}
+    return {key: value for key, value in described.items() if value}
 
 
-def say_seconds(setting: Setting) -> str:
+def format_seconds(setting: Setting) -> str:
     """Say how long a training took."""
     spread = setting.spread("seconds")
     return f"{spread.mean:.1f}" if spread else ""
@@ -125,15 +125,15 @@ def say_seconds(setting: Setting) -> str:
 
 def last_training(setting: Setting) -> Spread | None:
     """Return the accuracy of the last epoch's training batches, over the seeds."""
-    courses = (epoch_means(story.rows, "train/acc")[1] for story in setting.summaries)
+    courses = (epoch_means(summary.rows, "train/acc")[1] for summary in setting.summaries)
     return Spread.of(course[-1] for course in courses if course)
 
 
 def lowest_loss(setting: Setting) -> str:
     """Say after which epoch validation loss was lowest, the mean over seeds."""
     lowest = []
-    for story in setting.summaries:
-        epochs, losses = story.history("val/loss")
+    for summary in setting.summaries:
+        epochs, losses = summary.history("val/loss")
         if losses:
             lowest.append(epochs[int(np.argmin(losses))])
     return f"epoch {fmean(lowest):.0f}" if lowest else ""
@@ -149,20 +149,20 @@ def comment(setting: Setting, base: Setting | None) -> str:
     if not group.pairs:
         return "other seeds or test samples"
     (pair,) = group.pairs
-    said = f"{100 * pair.difference.mean:+.2f} points"
+    difference = f"{100 * pair.difference.mean:+.2f} points"
     if pair.interval is None:
-        return said
+        return difference
     low, high = (100 * end for end in pair.interval)
-    return f"{said} ({low:+.2f} to {high:+.2f})"
+    return f"{difference} ({low:+.2f} to {high:+.2f})"
 
 
 def classes_table(setting: Setting) -> str:
-    """Say of each class of the first seed's run how it goes, and what it is taken for."""
+    """Tabulate the scores of each class of the first seed's run, and its most frequent errors."""
     kinds = ("recall", "precision", "f1")
     keys = (*kinds, *(f"training/{kind}" for kind in kinds))
     named = " | ".join(key.replace("/", " ").replace("f1", "F1") for key in keys)
     lines = [
-        f"| class | {named} | taken most often for |",
+        f"| class | {named} | most often predicted as |",
         f"|---|{'---:|' * len(keys)}---|",
     ]
     for entry in setting.summaries[0].classes:
@@ -180,37 +180,37 @@ def results_table(rows: Sequence[tuple[Setting, tuple[int, int]]]) -> str:
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for setting, (whole, _) in rows:
-        story = setting.summaries[0]
-        held = num_held_out(story)
+        summary = setting.summaries[0]
+        held = num_held_out(summary)
         cells = [
             f"[{setting.label}](configs/recipe/{setting.label}.yaml)",
-            f"{story.num_samples['train'] + held:,} of {whole:,}",
+            f"{summary.num_samples['train'] + held:,} of {whole:,}",
             f"{held:,}",
-            f"{story.flat_config['trainer.max_epochs']}",
+            f"{summary.flat_config['trainer.max_epochs']}",
             f"{setting.parameters:,}",
             format_spread(setting.spread("test/acc"), "acc"),
-            say_seconds(setting),
+            format_seconds(setting),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def num_held_out(story: RunSummary) -> int:
+def num_held_out(summary: RunSummary) -> int:
     """Return how many training images were held out for validation."""
-    return story.num_samples["val"] if story.validation == "held out of train" else 0
+    return summary.num_samples["val"] if summary.validation == "held out of train" else 0
 
 
 def recipe_words(setting: Setting, whole: tuple[int, int]) -> str:
     """Say what a recipe came to, with how much of the whole data set."""
-    story = setting.summaries[0]
-    held = num_held_out(story)
+    summary = setting.summaries[0]
+    held = num_held_out(summary)
     train, test = whole
     score = setting.spread("test/acc") or Spread(0.0, None, 0)
     return (
-        f"Measured with {story.num_samples['train'] + held:,} of {train:,} training images, "
-        f"{held:,} of them for validation, on {story.num_samples['test']:,} of {test:,} test "
+        f"Measured with {summary.num_samples['train'] + held:,} of {train:,} training images, "
+        f"{held:,} of them for validation, on {summary.num_samples['test']:,} of {test:,} test "
         f"images: {format_spread(score, 'acc')}, mean and standard deviation of {score.n} seeds; "
-        f"{say_seconds(setting)} s each on {story.manifest['device']}."
+        f"{format_seconds(setting)} s each on {summary.manifest['device']}."
     )
 
 
@@ -228,6 +228,8 @@ def search_words(settings: Sequence[Setting]) -> str:
 
 def write_header(path: Path, words: str) -> None:
     """Write what was measured into the header of a configuration."""
-    told = "\n".join(textwrap.wrap(words, 100, initial_indent="# ", subsequent_indent="# ")) + "\n"
+    header = (
+        "\n".join(textwrap.wrap(words, 100, initial_indent="# ", subsequent_indent="# ")) + "\n"
+    )
     text = path.read_text()
-    write_text(path, re.sub(r"# Measured.*?(?=^[^#])", told, text, count=1, flags=re.M | re.S))
+    write_text(path, re.sub(r"# Measured.*?(?=^[^#])", header, text, count=1, flags=re.M | re.S))

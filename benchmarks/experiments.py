@@ -129,7 +129,7 @@ def main() -> int:
     names = arguments.group or everything
     groups = [group for group in GROUPS if group.name in names]
     searches = {name: data for name, data in SEARCHES.items() if name in names}
-    say_how_long(groups, searches, arguments)
+    print_duration(groups, searches, arguments)
     for command in sweep_commands(groups, searches, arguments):
         code = subprocess.run(command, check=False).returncode
         if code:
@@ -138,11 +138,11 @@ def main() -> int:
         name: [s for c in compare_below(arguments.runs_dir / name) for s in c.settings]
         for name in everything
     }
-    write_documents(settings, said_by_labs(arguments))
+    write_documents(settings, run_labs(arguments))
     return 0
 
 
-def say_how_long(
+def print_duration(
     groups: Sequence[Group], searches: Iterable[str], arguments: argparse.Namespace
 ) -> None:
     """Print how long what is not finished yet will take, after the seconds in the files."""
@@ -158,10 +158,12 @@ def say_how_long(
         asked.append((GRIDS / f"{name}.yaml", runs_dir / name, num))
     seconds, unknown = 0.0, 0
     for path, directory, trials in asked:
-        missing = trials - sum(story.status == "finished" for story in stories_of(directory))
-        told = re.search(r"([\d.]+) s each", path.read_text())
-        if told:
-            seconds += missing * (float(told[1]) + START_SECONDS)
+        missing = trials - sum(
+            summary.status == "finished" for summary in read_summaries(directory)
+        )
+        seconds_each = re.search(r"([\d.]+) s each", path.read_text())
+        if seconds_each:
+            seconds += missing * (float(seconds_each[1]) + START_SECONDS)
         else:
             unknown += missing
     more = f", and {unknown} trainings that were never measured" if unknown else ""
@@ -198,7 +200,7 @@ def sweep_command(words: list[str], group: Group, arguments: argparse.Namespace)
     ]
 
 
-def said_by_labs(arguments: argparse.Namespace) -> dict[str, str]:
+def run_labs(arguments: argparse.Namespace) -> dict[str, str]:
     """Run the labs that are no sweeps, and return the line of each that says what came out."""
     first = (f"--runs_dir={arguments.runs_dir / 'first_check'}", "--experiment=one_batch")
     commands: dict[str, tuple[str, ...]] = {
@@ -206,7 +208,7 @@ def said_by_labs(arguments: argparse.Namespace) -> dict[str, str]:
     }
     for name, words in BY_HAND.items():
         commands[name] = (*words, f"--out={arguments.runs_dir / 'by_hand' / name}")
-    said = {}
+    lines = {}
     for name, words in commands.items():
         log = arguments.runs_dir / "by_hand" / f"{name}.log"
         if not log.is_file():
@@ -218,30 +220,30 @@ def said_by_labs(arguments: argparse.Namespace) -> dict[str, str]:
         found = [
             line for line in log.read_text().splitlines() if line.startswith(("step", "overfit"))
         ]
-        said[name] = found[-1]
+        lines[name] = found[-1]
     for name in BY_HAND:
         figure = "fit" if name == "regression" else "surface"
         FIGURES.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(
             arguments.runs_dir / "by_hand" / name / f"{figure}.png", FIGURES / f"by_hand_{name}.png"
         )
-    return said
+    return lines
 
 
-def stories_of(directory: Path) -> list[RunSummary]:
+def read_summaries(directory: Path) -> list[RunSummary]:
     """Read all runs below a directory, none where it is not there yet."""
     return [read_summary(run) for run in find_runs(directory)] if directory.is_dir() else []
 
 
 def compare_below(directory: Path) -> list[Comparison]:
     """Return the comparisons of the runs below a directory."""
-    comparisons, _ = compare(stories_of(directory))
+    comparisons, _ = compare(read_summaries(directory))
     return comparisons
 
 
-def write_documents(settings: dict[str, list[Setting]], said: dict[str, str]) -> None:
+def write_documents(settings: dict[str, list[Setting]], lab_lines: dict[str, str]) -> None:
     """Write tables, figures and the headers of recipes and grids."""
-    written = {f"lab_{name}": f"    {line}\n" for name, line in said.items()}
+    written = {f"lab_{name}": f"    {line}\n" for name, line in lab_lines.items()}
     everything = {s.label: s for group in GROUPS for s in settings[group.name]}
     for group in GROUPS:
         rows = [everything[name] for name in group.recipes if name in everything]
@@ -286,12 +288,12 @@ def draw(group: Group, settings: Sequence[Setting]) -> None:
     write_figure(plot_confusion(confusion, names, title), FIGURES / f"{group.name}_confusion.png")
 
 
-def draw_filters(story: RunSummary) -> None:
+def draw_filters(summary: RunSummary) -> None:
     """Draw what the first neurons of a trained perceptron look for."""
-    state = read_checkpoint(story.run.best_checkpoint)["state_dict"]
+    state = read_checkpoint(summary.run.best_checkpoint)["state_dict"]
     first = next(value for key, value in state.items() if key.endswith(".weight"))
-    weights = first.float().numpy().reshape(-1, *story.data_info["input_shape"])
-    figure = plot_filters(weights, f"First neurons of {story.run.experiment}, seed 0")
+    weights = first.float().numpy().reshape(-1, *summary.data_info["input_shape"])
+    figure = plot_filters(weights, f"First neurons of {summary.run.experiment}, seed 0")
     write_figure(figure, FIGURES / f"{FILTERS}_weights.png")
 
 
