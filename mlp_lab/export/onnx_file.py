@@ -1,4 +1,4 @@
-"""One ONNX file: raw inputs in, answers out, with what it says of itself as metadata."""
+"""One ONNX file: raw inputs in, predictions out, with the model's description as metadata."""
 
 import contextlib
 import json
@@ -16,21 +16,20 @@ from mlp_lab.export.parity import check_parity
 from mlp_lab.files.atomic import replacing
 from mlp_lab.inference import ModelInfo
 from mlp_lab.inference.backends import open_onnx
-from mlp_lab.nets import rebuild
 from mlp_lab.tasks import Task
 
 OPSETS = range(18, 24)
-"""Versions of ONNX's operators that can be asked for."""
+"""Versions of ONNX's operators to choose from."""
 
 
 def write_onnx(
     task: Task, info: ModelInfo, samples: Tensor, path: Path, opset: int | None = None
 ) -> float:
-    """Export a task's net, and write it if onnxruntime answers as the net does.
+    """Export a task's net, and write it if onnxruntime agrees with the net.
 
     Args:
         task: The task with the weights to be exported.
-        info: What the file says of itself.
+        info: The model's description.
         samples: Real inputs for the check, as the data have them.
         path: The file.
         opset: Version of ONNX's operators, one of OPSETS; by default PyTorch's choice.
@@ -39,27 +38,25 @@ def write_onnx(
         samples ``(N, *input_shape)``, N at least 1.
 
     Returns:
-        The largest difference between both.
+        The largest difference between the outputs of both.
 
     Raises:
         ConfigError: No such opset.
-        ExportError: The net has parts that ONNX knows nothing of, or the answers differ.
+        ExportError: The net has parts that ONNX lacks, or the outputs differ.
         WriteError: The file could not be written.
     """
     if opset is not None and opset not in OPSETS:
         raise ConfigError(f"opset is {opset}; it must lie in {OPSETS[0]}..{OPSETS[-1]}.")
-    net = rebuild(
-        info.net, info.input_shape, info.num_outputs, info.head, task.state_dict(), trust=True
-    ).cpu()
-    # Of a batch of one it would be taken for granted.
+    net = info.rebuild(task.state_dict(), trust=True).cpu()
+    # The exporter would take the size of a batch of one for a constant.
     example = samples[:2] if len(samples) > 1 else samples.expand(2, *samples.shape[1:])
-    with _quietly():
+    with _silence_exporter():
         try:
             program = torch.onnx.export(
                 net,
                 (example.contiguous(),),
                 input_names=["inputs"],
-                output_names=["numbers"] if info.head == "none" else ["logits", "probabilities"],
+                output_names=info.output_names,
                 dynamic_shapes={"inputs": {0: "batch"}},
                 opset_version=opset,
                 dynamo=True,
@@ -69,27 +66,27 @@ def write_onnx(
         except Exception as error:  # the exporter fails in many ways
             raise ExportError(f"{path.name} cannot be made: {first_line(error):.200}") from error
     assert program is not None
-    said = {key: json.dumps(value, ensure_ascii=False) for key, value in info.plain().items()}
-    program.model.metadata_props.update(said, input_layout=json.dumps(info.input_layout))
+    for key, value in (info.plain() | {"input_layout": info.input_layout}).items():
+        program.model.metadata_props[key] = json.dumps(value, ensure_ascii=False)
     with replacing(path) as part:
         part.write_bytes(program.model_proto.SerializeToString())
         try:
             onnx.checker.check_model(part, full_check=True)
         except onnx.checker.ValidationError as error:
             raise ExportError(f"{path.name} is no sound ONNX model: {error!s:.200}") from error
-        return check_parity(path.name, open_onnx(part)[1], task, samples)
+        _, forward = open_onnx(part)
+        return check_parity(path.name, forward, task, samples)
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep the exporter's own progress and its warnings about itself to itself."""
+def _silence_exporter() -> Iterator[None]:
+    """Suppress the exporter's progress messages, and its warnings about itself."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

@@ -158,8 +158,7 @@ def import_client(package: str) -> Any:
         MissingExtraError: It is not installed.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # from what the package itself imports
+        with warnings.catch_warnings(action="ignore"):  # of what the package itself imports
             return importlib.import_module(package)
     except ImportError as error:
         raise MissingExtraError(f"it needs pip install 'mlp_lab[{package}]'.") from error
