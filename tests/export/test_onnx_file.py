@@ -1,8 +1,6 @@
-"""An ONNX model answers as the net does, for every net and task, from raw inputs."""
+"""An ONNX model agrees with the net, for every net and task, from raw inputs."""
 
 import json
-import shutil
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,45 +10,14 @@ import onnxruntime
 import pytest
 import torch
 
-from mlp_lab.data import Digits, LabDataModule, Line, Moons
 from mlp_lab.errors import ConfigError, ExportError
 from mlp_lab.export.model_info import describe_model, samples_to_check
 from mlp_lab.export.onnx_file import write_onnx
 from mlp_lab.export.torch_file import write_torch_file
 from mlp_lab.inference import Predictor
-from mlp_lab.nets import CNN, MLP, ResNet
-from mlp_lab.tasks import BinaryTask, ClassificationTask, RegressionTask, Task
+from mlp_lab.nets import MLP
 from tests.conftest import CommandLine
-
-CASES: dict[str, tuple[Any, Any, Any]] = {
-    "linear": (Digits, ClassificationTask, partial(MLP, hidden_dims=[])),
-    "mlp": (
-        Digits,
-        ClassificationTask,
-        partial(MLP, hidden_dims=[20, 20], batch_norm="after", dropout=0.3, residual=True),
-    ),
-    "activations": (
-        Digits,
-        ClassificationTask,
-        partial(MLP, hidden_dims=[9] * 4, activation=["GELU", "Tanh", "SELU", "LeakyReLU"]),
-    ),
-    "cnn": (Digits, ClassificationTask, partial(CNN, channels=[4, 8])),
-    "resnet": (Digits, ClassificationTask, partial(ResNet, width=4, blocks=(1, 1))),
-    "binary": (Moons, BinaryTask, partial(MLP, hidden_dims=[8])),
-    "regression": (Line, RegressionTask, partial(MLP, hidden_dims=[8])),
-}
-
-
-def make(case: str) -> tuple[Task, LabDataModule]:
-    """Return a task that has seen one epoch, so that all its buffers have values of their own."""
-    source, task_class, net = CASES[case]
-    torch.manual_seed(0)
-    data = LabDataModule(source(), batch_size=32)
-    data.setup("fit")
-    task: Task = task_class(data.input_shape, data.num_targets or data.num_classes, net=net)
-    task.take_statistics(data)
-    task.train()(data.subsets["train"][torch.arange(32)][0])  # batch normalisation takes note
-    return task.eval(), data
+from tests.export.conftest import CASES, make
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -65,7 +32,7 @@ def test_every_net_and_task(tmp_path: Path, case: str) -> None:
     session = onnxruntime.InferenceSession(paths[0])
     with torch.inference_mode():
         expected = task(samples).numpy()
-    for num in (1, 3, len(samples)):  # the batch is as large as one likes
+    for num in (1, 3, len(samples)):  # the batch size is free
         outputs = session.run(None, {"inputs": samples[:num].numpy()})
         assert outputs[0] == pytest.approx(expected[:num], abs=1e-5)
     if task.head != "none":
@@ -77,19 +44,19 @@ def test_every_net_and_task(tmp_path: Path, case: str) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
-def test_what_it_says_of_itself_is_there_for_anybody(tmp_path: Path) -> None:
+def test_metadata_can_be_read_without_this_package(tmp_path: Path) -> None:
     task, data = make("cnn")
     info = describe_model(task, data, "base/version_7", {"test/acc": 0.5, "test/x": [1], "a": 1})
     write_onnx(task, info, samples_to_check(data), tmp_path / "model.onnx")
     model = onnx.load(tmp_path / "model.onnx")
-    said = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
-    assert said["class_names"] == [str(number) for number in range(10)]
-    assert said["input_layout"] == "NCHW, uint8, 0..255"
-    assert said["input_shape"] == [1, 8, 8]
-    assert said["run"] == "base/version_7"
-    assert said["metrics"] == {"test/acc": 0.5}
-    assert said["mean"] == pytest.approx(data.mean.tolist())
-    assert said["std"] == pytest.approx(data.std.tolist())
+    metadata = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
+    assert metadata["class_names"] == [str(number) for number in range(10)]
+    assert metadata["input_layout"] == "NCHW, uint8, 0..255"
+    assert metadata["input_shape"] == [1, 8, 8]
+    assert metadata["run"] == "base/version_7"
+    assert metadata["metrics"] == {"test/acc": 0.5}
+    assert metadata["mean"] == pytest.approx(data.mean.tolist())
+    assert metadata["std"] == pytest.approx(data.std.tolist())
     (inputs,) = model.graph.input
     assert inputs.type.tensor_type.elem_type == onnx.TensorProto.UINT8
     assert inputs.type.tensor_type.shape.dim[0].dim_param == "batch"
@@ -104,14 +71,14 @@ def test_opset(tmp_path: Path, opset: int) -> None:
     assert imported.version == opset
 
 
-def test_an_opset_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_opset_is_refused(tmp_path: Path) -> None:
     task, data = make("linear")
     with pytest.raises(ConfigError, match=r"opset is 9; it must lie in 18\.\.23"):
         write_onnx(task, describe_model(task, data, "", {}), torch.zeros(1), tmp_path / "m", 9)
 
 
 @pytest.mark.parametrize("write", [write_onnx, write_torch_file])
-def test_an_export_that_answers_otherwise_is_refused(
+def test_an_export_that_differs_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Any
 ) -> None:
     task, data = make("linear")
@@ -125,9 +92,7 @@ def test_an_export_that_answers_otherwise_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_net_that_onnx_does_not_know_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_net_that_onnx_lacks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task, data = make("linear")
 
     def forward(self: MLP, inputs: torch.Tensor) -> torch.Tensor:
@@ -175,9 +140,9 @@ def test_fit_leaves_a_model_that_needs_nothing_of_this_project(
     else:
         score = np.abs(outputs[0] - labels.reshape(len(labels), -1)).mean()
     assert score == pytest.approx(metrics[f"test/{metric}"], rel=1e-5)
-    said = session.get_modelmeta().custom_metadata_map
-    assert json.loads(said["metrics"])[f"test/{metric}"] == metrics[f"test/{metric}"]
-    assert json.loads(said["run"]) == "base/version_0"
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["metrics"])[f"test/{metric}"] == metrics[f"test/{metric}"]
+    assert json.loads(metadata["run"]) == "base/version_0"
 
 
 @pytest.mark.export
@@ -188,38 +153,3 @@ def test_averaged_and_compiled_weights_are_those_that_were_tested(mlp_lab: Comma
     same = Predictor(run_dir / "checkpoints" / "best.ckpt")
     images = np.random.default_rng(0).integers(0, 17, (50, 1, 8, 8), dtype=np.uint8)
     assert predictor.predict(images) == pytest.approx(same.predict(images), abs=1e-5)
-
-
-def test_export_writes_either_kind(mlp_lab: CommandLine, digits_run: Path, tmp_path: Path) -> None:
-    for kind in ("onnx", "pth"):
-        outcome = mlp_lab("export", digits_run, "--format", kind, "--out", f"my.{kind}")
-        assert (outcome.code, outcome.err) == (0, "")
-        assert outcome.last_line == f"written: my.{kind}"
-        metrics = Predictor(f"my.{kind}").info.metrics
-        assert (
-            metrics["test/acc"] == json.loads((digits_run / "metrics.json").read_text())["test/acc"]
-        )
-    checkpoint = digits_run / "checkpoints" / "last.ckpt"
-    assert mlp_lab("export", checkpoint, "--format=pth", "--out=last.pth").code == 0
-    assert "test/acc" not in Predictor("last.pth").info.metrics
-
-
-def test_another_checkpoint_does_not_take_the_best_ones_place(
-    mlp_lab: CommandLine, digits_run: Path, tmp_path: Path
-) -> None:
-    run = shutil.copytree(digits_run, tmp_path / "runs" / "copy" / "version_0")
-    said = mlp_lab("export", run / "checkpoints" / "last.ckpt").last_line
-    assert said == f"written: {run / 'last.onnx'}"
-    assert mlp_lab("export", run).last_line == f"written: {run / 'model.onnx'}"
-
-
-def test_export_refuses_in_one_sentence(mlp_lab: CommandLine, digits_run: Path) -> None:
-    for words, said in (
-        (["nowhere"], "'nowhere' holds no run"),
-        ([digits_run, "--format=pth", "--opset=20"], "opset is of ONNX, and the format is pth"),
-        ([digits_run, "--out=my.x"], "out is 'my.x'; it must be a .onnx"),
-        ([digits_run, "--data.rot=y"], "Did you mean 'data.root'"),
-    ):
-        outcome = mlp_lab("export", *words)
-        assert outcome.code == 2
-        assert said in outcome.err
