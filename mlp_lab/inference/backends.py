@@ -24,11 +24,14 @@ PTH_KIND = "mlp_lab inference"
 _FATAL = 4  # onnxruntime's log level; errors are raised as one sentence instead
 
 
-def open_model(path: Path, *, trust: bool = False) -> tuple[ModelInfo, ForwardFn]:
+def open_model(
+    path: Path, *, kind: str | None = None, trust: bool = False
+) -> tuple[ModelInfo, ForwardFn]:
     """Open a model of any kind.
 
     Args:
         path: A ``.onnx``, ``.pth`` or ``.ckpt``.
+        kind: One of these suffixes; by default the file's own.
         trust: Whether a net of another package than this one may be made.
 
     Raises:
@@ -38,20 +41,15 @@ def open_model(path: Path, *, trust: bool = False) -> tuple[ModelInfo, ForwardFn
     """
     if not path.is_file():
         raise RunNotFoundError(f"The model {str(path)!r} is not there, or no file.")
-    match path.suffix.lower():
+    match kind or path.suffix.lower():
         case ".onnx":
-            return open_onnx(path)
-        case ".pth" | ".ckpt" as kind:
-            return open_torch(path, is_checkpoint=kind == ".ckpt", trust=trust)
+            return _open_onnx(path)
+        case ".pth" | ".ckpt" as suffix:
+            return _open_torch(path, is_checkpoint=suffix == ".ckpt", trust=trust)
     raise ConfigError(f"The model {str(path)!r} is none of .onnx, .pth and .ckpt.")
 
 
-def open_onnx(path: Path) -> tuple[ModelInfo, ForwardFn]:
-    """Open an ONNX model, whatever its file's name.
-
-    Raises:
-        ChecksumError: It is torn, or no model of this project.
-    """
+def _open_onnx(path: Path) -> tuple[ModelInfo, ForwardFn]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -94,13 +92,7 @@ def open_onnx(path: Path) -> tuple[ModelInfo, ForwardFn]:
     return info, forward
 
 
-def open_torch(path: Path, *, is_checkpoint: bool, trust: bool) -> tuple[ModelInfo, ForwardFn]:
-    """Open an inference file or a checkpoint, whatever the file's name.
-
-    Raises:
-        ChecksumError: It is torn, holds pickled objects, or is no model of this project.
-        ConfigError: Its net is of another package, which is not trusted.
-    """
+def _open_torch(path: Path, *, is_checkpoint: bool, trust: bool) -> tuple[ModelInfo, ForwardFn]:
     import torch
 
     from mlp_lab.files.safe_load import load_plain

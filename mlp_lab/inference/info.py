@@ -1,7 +1,7 @@
 """A model's description, in plain types, as every model file holds it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlp_lab.errors import ChecksumError
@@ -80,12 +80,11 @@ class ModelInfo:
         Raises:
             ChecksumError: A field is missing or invalid.
         """
-        for field in fields(cls):
-            if not _CHECKS[field.name](content.get(field.name)):
-                raise ChecksumError(f"{field.name} is {content.get(field.name)!r:.80}")
-        chosen = {field.name: content[field.name] for field in fields(cls)}
-        lists = {key: tuple(value) for key, value in chosen.items() if isinstance(value, list)}
-        info = cls(**{**chosen, **lists})
+        values: dict[str, Any] = {key: content.get(key) for key in _CHECKS}
+        for key, value in values.items():
+            if not _CHECKS[key](value):
+                raise ChecksumError(f"{key} is {value!r:.80}")
+        info = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
         names, outputs = len(info.class_names), info.num_outputs
         expected = {"softmax": (outputs, outputs), "sigmoid": (2, 1), "none": (0, outputs)}
         if (names, outputs) != expected[info.head]:

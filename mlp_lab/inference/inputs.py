@@ -157,11 +157,7 @@ def _match_layout(array: NDArray[Any], info: ModelInfo, name: str) -> NDArray[An
 
 
 def _cast(rows: NDArray[Any], info: ModelInfo, name: str, start: int) -> NDArray[Any]:
-    """Bring inputs to the model's type.
-
-    Raises:
-        ConfigError: A number is not finite, or too large.
-    """
+    """Bring inputs to the model's type; refuse numbers that are not finite in it."""
     with np.errstate(over="ignore"):
         inputs = np.ascontiguousarray(rows, dtype=info.input_type)
     finite = np.isfinite(inputs).reshape(len(inputs), -1).all(1)

@@ -7,9 +7,8 @@ from pathlib import Path
 from mlp_lab.cli.invocation import read_invocation
 from mlp_lab.cli.parser import LabCLI
 from mlp_lab.errors import ConfigError
+from mlp_lab.export.model_file import OPSETS, write_model
 from mlp_lab.export.model_info import describe_model, samples_to_check
-from mlp_lab.export.onnx_file import OPSETS, write_onnx
-from mlp_lab.export.torch_file import write_torch_file
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.run import read_json
 from mlp_lab.training.weights import load_weights
@@ -42,10 +41,7 @@ def export(args: Sequence[str]) -> int:
     info = describe_model(job.task, job.data, name, metrics)
     path: Path = options.out or directory / f"{stem}.{options.format}"
     samples = samples_to_check(job.data)
-    if options.format == "onnx":
-        difference = write_onnx(job.task, info, samples, path, options.opset)
-    else:
-        difference = write_torch_file(job.task, info, samples, path)
+    difference = write_model(job.task, info, samples, path, options.opset)
     print(f"checked on {len(samples)} test samples: differs by {difference:.1e} from the net")
     print(f"written: {path}")
     return 0

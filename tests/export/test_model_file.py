@@ -1,8 +1,7 @@
-"""An ONNX model agrees with the net, for every net and task, from raw inputs."""
+"""A model file agrees with the net, for every net and task, from raw inputs."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -11,9 +10,8 @@ import pytest
 import torch
 
 from mlp_lab.errors import ConfigError, ExportError
+from mlp_lab.export.model_file import write_model
 from mlp_lab.export.model_info import describe_model, samples_to_check
-from mlp_lab.export.onnx_file import write_onnx
-from mlp_lab.export.torch_file import write_torch_file
 from mlp_lab.inference import Predictor
 from mlp_lab.nets import MLP
 from tests.conftest import CommandLine
@@ -26,8 +24,8 @@ def test_every_net_and_task(tmp_path: Path, case: str) -> None:
     info = describe_model(task, data, "base/version_0", {"test/acc": 0.5, "seconds": 3})
     samples = samples_to_check(data)
     paths = [tmp_path / name for name in ("model.onnx", "model.pth")]
-    assert write_onnx(task, info, samples, paths[0]) < 1e-5
-    assert write_torch_file(task, info, samples, paths[1]) < 1e-6
+    assert write_model(task, info, samples, paths[0]) < 1e-5
+    assert write_model(task, info, samples, paths[1]) < 1e-6
 
     session = onnxruntime.InferenceSession(paths[0])
     with torch.inference_mode():
@@ -47,7 +45,7 @@ def test_every_net_and_task(tmp_path: Path, case: str) -> None:
 def test_metadata_can_be_read_without_this_package(tmp_path: Path) -> None:
     task, data = make("cnn")
     info = describe_model(task, data, "base/version_7", {"test/acc": 0.5, "test/x": [1], "a": 1})
-    write_onnx(task, info, samples_to_check(data), tmp_path / "model.onnx")
+    write_model(task, info, samples_to_check(data), tmp_path / "model.onnx")
     model = onnx.load(tmp_path / "model.onnx")
     metadata = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
     assert metadata["class_names"] == [str(number) for number in range(10)]
@@ -62,11 +60,25 @@ def test_metadata_can_be_read_without_this_package(tmp_path: Path) -> None:
     assert inputs.type.tensor_type.shape.dim[0].dim_param == "batch"
 
 
+def test_a_pth_holds_plain_types_and_the_tensors_of_inference(tmp_path: Path) -> None:
+    task, data = make("mlp")
+    info = describe_model(task, data, "base/version_0", {})
+    write_model(task, info, samples_to_check(data), tmp_path / "model.pth")
+    content = torch.load(tmp_path / "model.pth", weights_only=True)
+    assert content.keys() == {"kind", "model", "state_dict"}
+    assert content["kind"] == "mlp_lab inference"
+    assert content["model"] == info.plain()
+    expected = task.state_dict()
+    assert {"mean", "std"} < content["state_dict"].keys() <= expected.keys()
+    for name, tensor in content["state_dict"].items():
+        assert torch.equal(tensor, expected[name]), name
+
+
 @pytest.mark.parametrize("opset", [18, 23])
 def test_opset(tmp_path: Path, opset: int) -> None:
     task, data = make("linear")
     info = describe_model(task, data, "", {})
-    write_onnx(task, info, samples_to_check(data), tmp_path / "m.onnx", opset)
+    write_model(task, info, samples_to_check(data), tmp_path / "m.onnx", opset)
     (imported,) = [o for o in onnx.load(tmp_path / "m.onnx").opset_import if not o.domain]
     assert imported.version == opset
 
@@ -74,12 +86,12 @@ def test_opset(tmp_path: Path, opset: int) -> None:
 def test_an_unknown_opset_is_refused(tmp_path: Path) -> None:
     task, data = make("linear")
     with pytest.raises(ConfigError, match=r"opset is 9; it must lie in 18\.\.23"):
-        write_onnx(task, describe_model(task, data, "", {}), torch.zeros(1), tmp_path / "m", 9)
+        write_model(task, describe_model(task, data, "", {}), torch.zeros(1), tmp_path / "m", 9)
 
 
-@pytest.mark.parametrize("write", [write_onnx, write_torch_file])
+@pytest.mark.parametrize("kind", ["onnx", "pth"])
 def test_an_export_that_differs_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     task, data = make("linear")
     info = describe_model(task, data, "", {})
@@ -88,7 +100,7 @@ def test_an_export_that_differs_is_refused(
         next(task.net.parameters()).add_(0.01)
     monkeypatch.setattr(task, "state_dict", lambda: tensors)
     with pytest.raises(ExportError, match=r"by up to 0\.\d+, where 1e-05 is allowed"):
-        write(task, info, samples_to_check(data), tmp_path / "model.x")
+        write_model(task, info, samples_to_check(data), tmp_path / f"model.{kind}")
     assert not list(tmp_path.iterdir())
 
 
@@ -102,7 +114,7 @@ def test_a_net_that_onnx_lacks_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(MLP, "forward", forward)
     info = describe_model(task, data, "", {})
     with pytest.raises(ExportError, match=r"m\.onnx cannot be made: "):
-        write_onnx(task, info, samples_to_check(data), tmp_path / "m.onnx")
+        write_model(task, info, samples_to_check(data), tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
 
 
