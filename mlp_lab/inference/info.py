@@ -84,7 +84,9 @@ class ModelInfo:
         for key, value in values.items():
             if not _CHECKS[key](value):
                 raise ChecksumError(f"{key} is {value!r:.80}")
-        info = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+            if isinstance(value, list):
+                values[key] = tuple(value)
+        info = cls(**values)
         names, outputs = len(info.class_names), info.num_outputs
         expected = {"softmax": (outputs, outputs), "sigmoid": (2, 1), "none": (0, outputs)}
         if (names, outputs) != expected[info.head]:
