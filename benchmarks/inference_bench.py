@@ -62,9 +62,9 @@ def main() -> None:
 
 
 def repeat(predictor: Predictor, inputs: np.ndarray, calls: int) -> None:
-    """Answer so many times."""
+    """Predict so many times."""
     for _ in range(calls):
-        predictor.answer(inputs)
+        predictor.forward(inputs)
 
 
 def start_up(model: Path, image: Path, rounds: int) -> None:

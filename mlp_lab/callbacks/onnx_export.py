@@ -26,8 +26,8 @@ class OnnxExport(ResultCallback):
         if not trainer.is_global_zero or not data or not isinstance(pl_module, Task):
             return
         # Imported here: it takes a second, and not every training comes so far.
+        from mlp_lab.export.model_file import write_model
         from mlp_lab.export.model_info import describe_model, samples_to_check
-        from mlp_lab.export.onnx_file import write_onnx
 
         path = self.run.model_path
         scores = dict(pl_module.loaded.metrics) if pl_module.loaded else {}
@@ -40,6 +40,6 @@ class OnnxExport(ResultCallback):
                 self.run.name,
                 scores | {f"test/{key}": value for key, value in tested.items()},
             )
-            difference = write_onnx(pl_module, info, samples_to_check(data), path)
+            difference = write_model(pl_module, info, samples_to_check(data), path)
         if difference is not None:
             print(f"model: {path} (differs by {difference:.1e} from the net on test samples)")

@@ -1,4 +1,4 @@
-"""What a model says of itself in every file it goes into."""
+"""The description of a trained net, for every model file, and samples to check the file with."""
 
 from collections.abc import Mapping
 
@@ -11,17 +11,17 @@ from mlp_lab.inference import ModelInfo
 from mlp_lab.tasks import Task
 
 NUM_CHECKED = 256
-"""Real samples on which a model file must answer as the net does."""
+"""Number of real samples on which a model file must agree with the net."""
 
 
 def describe_model(
     task: Task, data: LabDataModule, run: str, metrics: Mapping[str, object]
 ) -> ModelInfo:
-    """Describe a task's net as something to be used.
+    """Describe a task's trained net.
 
     Args:
-        task: The task, which knows mean and standard deviation.
-        data: What it was trained on.
+        task: The task, which holds mean and standard deviation.
+        data: The data it was trained on.
         run: Experiment and number of the run.
         metrics: Scores of the model; those on validation and test are kept.
     """

@@ -1,6 +1,14 @@
-"""A trained model as it is used: from .onnx, .pth or .ckpt. Imports no torch until it must."""
+"""A trained model in use: from .onnx, .pth or .ckpt. Imports torch only where needed."""
 
 from mlp_lab.inference.info import ModelInfo
-from mlp_lab.inference.predictor import Answers, Predictor
+from mlp_lab.inference.predictor import Predictions, Predictor, warn_deprecated
 
-__all__ = ["Answers", "ModelInfo", "Predictor"]
+__all__ = ["ModelInfo", "Predictions", "Predictor"]
+
+
+def __getattr__(name: str) -> type[Predictions]:
+    # The name of version 0.1.
+    if name != "Answers":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warn_deprecated("Answers", "Predictions")
+    return Predictions

@@ -1,4 +1,4 @@
-"""The three kinds of model files, each behind one call. Imports torch for two of them alone."""
+"""The three kinds of model files, each behind one function. Imports torch only where needed."""
 
 import json
 from collections.abc import Callable
@@ -14,22 +14,25 @@ from mlp_lab.runs.own_classes import import_own_classes
 from mlp_lab.runs.own_runs import own_modules_of
 from mlp_lab.runs.run import Run
 
-Numbers = NDArray[np.floating]
+FloatArray = NDArray[np.floating]
 
-Answer = Callable[[NDArray[Any]], tuple[Numbers, ...]]
-"""From a batch of raw inputs to outputs, and probabilities where there are classes."""
+ForwardFn = Callable[[NDArray[Any]], tuple[FloatArray, ...]]
+"""From a batch of raw inputs to the outputs and, where there are classes, probabilities."""
 
 PTH_KIND = "mlp_lab inference"
 
-_QUIET = 4  # onnxruntime would print what is said in a sentence here
+_FATAL = 4  # onnxruntime's log level; errors are raised as one sentence instead
 
 
-def open_model(path: Path, *, trust: bool = False) -> tuple[ModelInfo, Answer]:
+def open_model(
+    path: Path, *, kind: str | None = None, trust: bool = False
+) -> tuple[ModelInfo, ForwardFn]:
     """Open a model of any kind.
 
     Args:
         path: A ``.onnx``, ``.pth`` or ``.ckpt``.
-        trust: Whether a net of another package than this one is made.
+        kind: One of these suffixes; by default the file's own.
+        trust: Whether a net of another package than this one may be made.
 
     Raises:
         RunNotFoundError: There is no such file.
@@ -38,24 +41,19 @@ def open_model(path: Path, *, trust: bool = False) -> tuple[ModelInfo, Answer]:
     """
     if not path.is_file():
         raise RunNotFoundError(f"The model {str(path)!r} is not there, or no file.")
-    match path.suffix.lower():
+    match kind or path.suffix.lower():
         case ".onnx":
-            return open_onnx(path)
-        case ".pth" | ".ckpt" as kind:
-            return open_torch(path, is_checkpoint=kind == ".ckpt", trust=trust)
+            return _open_onnx(path)
+        case ".pth" | ".ckpt" as suffix:
+            return _open_torch(path, is_checkpoint=suffix == ".ckpt", trust=trust)
     raise ConfigError(f"The model {str(path)!r} is none of .onnx, .pth and .ckpt.")
 
 
-def open_onnx(path: Path) -> tuple[ModelInfo, Answer]:
-    """Open an ONNX model, whatever it is called.
-
-    Raises:
-        ChecksumError: It is torn, or no model of this project.
-    """
+def _open_onnx(path: Path) -> tuple[ModelInfo, ForwardFn]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _QUIET
+    options.log_severity_level = _FATAL
     # Threads that wait for the next batch would keep a core from decoding it.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
@@ -65,71 +63,63 @@ def open_onnx(path: Path) -> tuple[ModelInfo, Answer]:
             f"{str(path)!r} is torn, or no ONNX model: {first_line(error):.200}."
         ) from error
     try:
-        said = session.get_modelmeta().custom_metadata_map
-        info = ModelInfo.from_plain({key: json.loads(text) for key, text in said.items()})
+        metadata = session.get_modelmeta().custom_metadata_map
+        info = ModelInfo.from_plain({key: json.loads(text) for key, text in metadata.items()})
     except (ValueError, RecursionError, ChecksumError) as error:
         raise ChecksumError(
-            f"{str(path)!r} does not say what mlp_lab writes into its models ({error}). "
+            f"{str(path)!r} lacks the metadata that mlp_lab writes into its models ({error}). "
             "Export one with mlp-lab export."
         ) from error
-    (wanted, *others), given = session.get_inputs(), [o.name for o in session.get_outputs()]
-    names = ["numbers"] if info.head == "none" else ["logits", "probabilities"]
-    kind = {"uint8": "tensor(uint8)", "float32": "tensor(float)"}[info.input_type]
-    if others or wanted.name != "inputs" or given != names:
+    (found, *others), outputs = session.get_inputs(), [o.name for o in session.get_outputs()]
+    if others or found.name != "inputs" or outputs != info.output_names:
         raise ChecksumError(
-            f"{str(path)!r} takes {wanted.name!r} and gives {', '.join(given)}; a model of mlp_lab "
-            f"takes 'inputs' and gives {', '.join(names)}."
+            f"{str(path)!r} takes {found.name!r} and gives {', '.join(outputs)}; a model of "
+            f"mlp_lab takes 'inputs' and gives {', '.join(info.output_names)}."
         )
-    if wanted.type != kind or tuple(wanted.shape[1:]) != info.input_shape:
+    expected_type = {"uint8": "tensor(uint8)", "float32": "tensor(float)"}[info.input_type]
+    if found.type != expected_type or tuple(found.shape[1:]) != info.input_shape:
         raise ChecksumError(
-            f"{str(path)!r} says that its inputs are {info.input_layout}, but they are "
-            f"{wanted.type} of shape {tuple(wanted.shape)}."
+            f"{str(path)!r} declares inputs {info.input_layout}, but they are {found.type} of "
+            f"shape {tuple(found.shape)}."
         )
 
-    def run(inputs: NDArray[Any]) -> tuple[Numbers, ...]:
+    def forward(inputs: NDArray[Any]) -> tuple[FloatArray, ...]:
         try:
-            return tuple(session.run(names, {"inputs": inputs}))
+            return tuple(session.run(outputs, {"inputs": inputs}))
         except Exception as error:  # as above
             raise ChecksumError(f"{str(path)!r} cannot be run: {error!s:.200}.") from error
 
-    return info, run
+    return info, forward
 
 
-def open_torch(path: Path, *, is_checkpoint: bool, trust: bool) -> tuple[ModelInfo, Answer]:
-    """Open an inference file or a checkpoint, whatever it is called.
-
-    Raises:
-        ChecksumError: It is torn, holds pickled objects, or is no model of this project.
-        ConfigError: Its net is of another package, which is not trusted.
-    """
+def _open_torch(path: Path, *, is_checkpoint: bool, trust: bool) -> tuple[ModelInfo, ForwardFn]:
     import torch
 
     from mlp_lab.files.safe_load import load_plain
-    from mlp_lab.nets import rebuild
 
     content = load_plain(path)
     if is_checkpoint:
         own = content.get("mlp_lab")
-        said = own.get("model") if isinstance(own, dict) else None
+        description = own.get("model") if isinstance(own, dict) else None
     else:
-        said = content.get("model") if content.get("kind") == PTH_KIND else None
-    tensors = content.get("state_dict")
-    if not isinstance(said, dict) or not isinstance(tensors, dict):
+        description = content.get("model") if content.get("kind") == PTH_KIND else None
+    state_dict = content.get("state_dict")
+    if not isinstance(description, dict) or not isinstance(state_dict, dict):
         kind = "checkpoint" if is_checkpoint else "inference file"
         raise ChecksumError(f"{str(path)!r} is no {kind} of mlp_lab.")
-    known = {k: v for k, v in tensors.items() if isinstance(v, torch.Tensor)}
+    tensors = {k: v for k, v in state_dict.items() if isinstance(v, torch.Tensor)}
     try:
-        info = ModelInfo.from_plain(said)
+        info = ModelInfo.from_plain(description)
         trust = _import_own_net(str(info.net.get("class_path")), path, trust=trust)
-        net = rebuild(info.net, info.input_shape, info.num_outputs, info.head, known, trust=trust)
+        net = info.rebuild(tensors, trust=trust)
     except (ChecksumError, ConfigError) as error:
         raise type(error)(f"{str(path)!r} cannot be used: {str(error).rstrip('.')}.") from error
 
-    def run(inputs: NDArray[Any]) -> tuple[Numbers, ...]:
+    def forward(inputs: NDArray[Any]) -> tuple[FloatArray, ...]:
         with torch.inference_mode():
             return tuple(part.numpy() for part in net(torch.from_numpy(inputs)))
 
-    return info, run
+    return info, forward
 
 
 def _import_own_net(class_path: str, path: Path, *, trust: bool) -> bool:

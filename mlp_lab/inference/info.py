@@ -1,10 +1,15 @@
-"""What a model file says of its model, in plain types."""
+"""A model's description, in plain types, as every model file holds it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlp_lab.errors import ChecksumError
+
+if TYPE_CHECKING:  # a .onnx is used without torch
+    from torch import Tensor
+
+    from mlp_lab.nets import InferenceNet
 
 InputType = Literal["uint8", "float32"]
 
@@ -13,21 +18,21 @@ _MOST_AXES = 4
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a model takes, what it gives, and where it comes from.
+    """A model's inputs, outputs and origin.
 
     Attributes:
         net: Class path and arguments of the net.
         input_shape: Shape of one input: ``(C, H, W)``, or ``(D,)``.
-        input_type: ``uint8`` for raw bytes 0..255, or ``float32``; normalising is the model's part.
+        input_type: ``uint8`` for raw bytes 0..255, or ``float32``; the model itself normalises.
         num_outputs: Number of outputs K.
         head: How outputs become probabilities: ``softmax``, ``sigmoid`` of one logit for the second
-            of two classes, or ``none`` for numbers.
-        class_names: The classes; none where numbers are predicted.
+            of two classes, or ``none`` for regression.
+        class_names: The classes; empty for regression.
         mean: Of each channel over the training inputs, bytes scaled to 0..1.
-        std: Standard deviation, likewise.
+        std: Standard deviation of the same.
         run: Experiment and number of the run.
         metrics: Scores of the model on validation and test.
-        mlp_lab: Version that wrote it.
+        mlp_lab: Version of mlp_lab that wrote it.
     """
 
     net: dict[str, Any]
@@ -44,13 +49,25 @@ class ModelInfo:
 
     @property
     def input_layout(self) -> str:
-        """The axes and the numbers of a batch, for a reader."""
+        """Axes and type of a batch, as text for people."""
         axes = "NCHW" if len(self.input_shape) == 3 else "NCD"[:: 3 - len(self.input_shape)]
         kind = "uint8, 0..255" if self.input_type == "uint8" else self.input_type
         return f"{axes}, {kind}"
 
+    @property
+    def output_names(self) -> list[str]:
+        """Names of an ONNX model's outputs."""
+        return ["numbers"] if self.head == "none" else ["logits", "probabilities"]
+
+    def rebuild(self, tensors: Mapping[str, "Tensor"], *, trust: bool) -> "InferenceNet":
+        """Make the net anew from its description and tensors; see ``mlp_lab.nets.rebuild``."""
+        from mlp_lab.nets import rebuild
+
+        shape, outputs = self.input_shape, self.num_outputs
+        return rebuild(self.net, shape, outputs, self.head, tensors, trust=trust)
+
     def plain(self) -> dict[str, Any]:
-        """Return it in plain types."""
+        """Return the description in plain types."""
         return {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()
@@ -58,17 +75,18 @@ class ModelInfo:
 
     @classmethod
     def from_plain(cls, content: Mapping[str, Any]) -> "ModelInfo":
-        """Take it from a file.
+        """Check and take a description that a file holds.
 
         Raises:
-            ChecksumError: Something is missing, or cannot be so.
+            ChecksumError: A field is missing or invalid.
         """
-        for field in fields(cls):
-            if not _CHECKS[field.name](content.get(field.name)):
-                raise ChecksumError(f"{field.name} is {content.get(field.name)!r:.80}")
-        chosen = {field.name: content[field.name] for field in fields(cls)}
-        lists = {key: tuple(value) for key, value in chosen.items() if isinstance(value, list)}
-        info = cls(**{**chosen, **lists})
+        values: dict[str, Any] = {key: content.get(key) for key in _CHECKS}
+        for key, value in values.items():
+            if not _CHECKS[key](value):
+                raise ChecksumError(f"{key} is {value!r:.80}")
+            if isinstance(value, list):
+                values[key] = tuple(value)
+        info = cls(**values)
         names, outputs = len(info.class_names), info.num_outputs
         expected = {"softmax": (outputs, outputs), "sigmoid": (2, 1), "none": (0, outputs)}
         if (names, outputs) != expected[info.head]:

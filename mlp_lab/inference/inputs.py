@@ -1,4 +1,4 @@
-"""From files to batches of raw inputs, with what is known of each input."""
+"""Batches of raw inputs from files, with names and known labels."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,8 @@ from mlp_lab.files.npz_file import load_npz
 from mlp_lab.images import SUFFIXES, images_below, stream_images
 from mlp_lab.inference.info import ModelInfo
 
-_ARRAYS = ("x_test", "x", "data", "x_val", "x_train")
+# Names of inputs in the order of preference, with those of their labels.
 _LABELS = {"x_test": "y_test", "x": "y", "data": "target", "x_val": "y_val", "x_train": "y_train"}
-
-
 _FLOAT_BYTES = 4
 
 
@@ -25,10 +23,9 @@ class Batch:
     """Some inputs.
 
     Attributes:
-        inputs: As the model takes them, ``(N, *input_shape)``; good until the next batch is asked
-            for.
-        names: The file of each, or its number in an array.
-        labels: The true class of each as a number, -1 where it is not known; None where none is.
+        inputs: As the model takes them, ``(N, *input_shape)``; the next batch overwrites them.
+        names: The file of each, or its index in an array.
+        labels: True class indices ``(N,)``, -1 where not known; None where none is known.
     """
 
     inputs: NDArray[Any]
@@ -39,9 +36,9 @@ class Batch:
 def read_batches(paths: Sequence[Path], info: ModelInfo, batch_size: int) -> Iterator[Batch]:
     """Yield everything in images, directories of images, ``.npz`` and ``.pt`` files.
 
-    Images are brought to the model's shape as in training. A folder that is named after a class
-    says what is right, as ``y_test`` does beside ``x_test`` in an array file: by the names in its
-    ``classes``, else as the model's own numbers, or by name where those names are numbers.
+    Images are brought to the model's shape as in training. Folders named after classes give the
+    labels, as ``y_test`` does beside ``x_test`` in an array file: by the names in its ``classes``,
+    else as the model's own indices, or by name where the model's class names are numbers.
 
     Raises:
         DatasetNotFoundError: A path is not there, or holds no image.
@@ -91,33 +88,33 @@ def _labels_of(
     files: Iterable[Path], directory: Path, class_names: Sequence[str]
 ) -> NDArray[np.integer] | None:
     """Return the classes that the folders are named after, -1 for others; None where none is."""
-    numbers = {name: number for number, name in enumerate(class_names)}
-    begin = len(directory.parts)
-    found = [numbers.get("".join(file.parts[begin:-1][:1]), -1) for file in files]
+    indices = {name: index for index, name in enumerate(class_names)}
+    depth = len(directory.parts)
+    folders = (file.parts[depth:-1] for file in files)
+    found = [indices.get(names[0], -1) if names else -1 for names in folders]
     return np.asarray(found) if max(found) >= 0 else None
 
 
 def _read_arrays(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch]:
     content = load_npz(path) if path.suffix.lower() == ".npz" else _load_pt(path)
-    name = next((name for name in _ARRAYS if name in content), None)
+    name = next((name for name in _LABELS if name in content), None)
     if name is None:
         raise ConfigError(
             f"{str(path)!r} holds {', '.join(map(str, content)) or 'nothing'}, and none of "
-            f"{', '.join(_ARRAYS)}."
+            f"{', '.join(_LABELS)}."
         )
-    inputs = _fit(content[name], info, f"{name} in {str(path)!r}")
+    place = f"{name} in {str(path)!r}"
+    inputs = _match_layout(content[name], info, place)
     if name in ("x_val", "x_train"):
-        print(f"{name} in {str(path)!r} is taken: there is no x_test, and no x")
-    labelled = _LABELS[name]
+        print(f"{place} is used: there is no x_test, and no x")
     labels = None
-    if info.class_names and labelled in content:
-        labels = _fit_labels(content, labelled, len(inputs), path, info.class_names)
+    if info.class_names and _LABELS[name] in content:
+        labels = _match_labels(content, _LABELS[name], len(inputs), path, info.class_names)
     for start in range(0, len(inputs), batch_size):
         part = slice(start, start + batch_size)
-        rows = inputs[part]
-        wanted = _cast(rows, info, f"{name} in {str(path)!r}", start)
-        names = [str(number) for number in range(start, start + len(rows))]
-        yield Batch(wanted, names, None if labels is None else labels[part])
+        rows = _cast(inputs[part], info, place, start)
+        names = [str(index) for index in range(start, start + len(rows))]
+        yield Batch(rows, names, None if labels is None else labels[part])
 
 
 def _load_pt(path: Path) -> Mapping[str, Any]:
@@ -133,16 +130,16 @@ def _load_pt(path: Path) -> Mapping[str, Any]:
         if not isinstance(value, torch.Tensor):
             continue
         try:
-            # numpy knows neither gradients nor the smaller floats.
+            # numpy has neither gradients nor the smaller floats.
             plain = value.detach().resolve_conj().resolve_neg()
             small = plain.is_floating_point() and plain.element_size() < _FLOAT_BYTES
             arrays[str(name)] = (plain.float() if small else plain).numpy()
-        except (RuntimeError, TypeError) as error:  # what numpy has no like of
+        except (RuntimeError, TypeError) as error:  # numpy has no such type
             raise ChecksumError(f"{name} in {str(path)!r} is no plain tensor: {error}.") from error
     return arrays
 
 
-def _fit(array: NDArray[Any], info: ModelInfo, name: str) -> NDArray[Any]:
+def _match_layout(array: NDArray[Any], info: ModelInfo, name: str) -> NDArray[Any]:
     """Bring inputs to the model's axes, channels first, or refuse them."""
     shape = info.input_shape
     found = array.shape[1:] if array.ndim else None
@@ -160,27 +157,23 @@ def _fit(array: NDArray[Any], info: ModelInfo, name: str) -> NDArray[Any]:
 
 
 def _cast(rows: NDArray[Any], info: ModelInfo, name: str, start: int) -> NDArray[Any]:
-    """Bring inputs to the model's type; of what is not finite nothing can be said.
-
-    Raises:
-        ConfigError: A number is not finite, or too large.
-    """
+    """Bring inputs to the model's type; refuse numbers that are not finite in it."""
     with np.errstate(over="ignore"):
-        wanted = np.ascontiguousarray(rows, dtype=info.input_type)
-    finite = np.isfinite(wanted).reshape(len(wanted), -1).all(1)
+        inputs = np.ascontiguousarray(rows, dtype=info.input_type)
+    finite = np.isfinite(inputs).reshape(len(inputs), -1).all(1)
     if not finite.all():
-        row = start + int(np.flatnonzero(~finite)[0])
+        row = start + int(finite.argmin())
         raise ConfigError(f"Row {row} of {name} has a number that is not finite, or too large.")
-    return wanted
+    return inputs
 
 
-def _fit_labels(
+def _match_labels(
     content: Mapping[str, Any], name: str, num: int, path: Path, class_names: Sequence[str]
 ) -> NDArray[np.int64] | None:
-    """Return labels ``(N,)`` as the model numbers its classes, -1 for what is none of them.
+    """Return the model's class indices ``(N,)``, -1 for other classes.
 
     In the file they are integers ``(N,)`` or ``(N, 1)``, -1 where the class is not known. Others
-    are left out, and it is said.
+    are left out with a line on the console.
     """
     array = content[name]
     if array.shape not in ((num,), (num, 1)) or array.dtype.kind not in "iu":
@@ -188,17 +181,17 @@ def _fit_labels(
             f"{name} in {str(path)!r} is {array.dtype} of shape {array.shape}, no labels: left out"
         )
         return None
-    values, places = np.unique(array.reshape(-1).astype(np.int64), return_inverse=True)
+    values, inverse = np.unique(array.reshape(-1).astype(np.int64), return_inverse=True)
     found: list[int] = values.tolist()
     if "classes" in content:
-        named = dict(enumerate(map(str, np.ravel(content["classes"]).tolist())))
-    elif all(one.isdecimal() for one in class_names):
-        named = {value: str(value) for value in found if value >= 0}
+        file_names = dict(enumerate(map(str, np.ravel(content["classes"]).tolist())))
+    elif all(name.isdecimal() for name in class_names):
+        file_names = {value: str(value) for value in found if value >= 0}
     else:
-        named = dict(enumerate(class_names))
-    if unnamed := [value for value in found if value != -1 and value not in named]:
+        file_names = dict(enumerate(class_names))
+    if unnamed := [value for value in found if value != -1 and value not in file_names]:
         print(f"{name} in {str(path)!r} has labels without a class, as {unnamed[0]}: left out")
         return None
-    numbers = {one: number for number, one in enumerate(class_names)}
-    known = [numbers.get(named.get(value, ""), -1) for value in found]
-    return np.asarray(known, np.int64)[places]
+    indices = {name: index for index, name in enumerate(class_names)}
+    known = [indices.get(file_names.get(value, ""), -1) for value in found]
+    return np.asarray(known, np.int64)[inverse]

@@ -1,5 +1,6 @@
-"""One way to use a model, whatever its file."""
+"""Predictions with a model, whatever the kind of its file."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_lab.errors import ChecksumError, ConfigError
-from mlp_lab.inference.backends import Numbers, open_model
+from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning
+from mlp_lab.inference.backends import FloatArray, open_model
 from mlp_lab.inference.inputs import read_batches
 
 if TYPE_CHECKING:  # a .onnx is used without torch
@@ -17,31 +18,31 @@ if TYPE_CHECKING:  # a .onnx is used without torch
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a model says of some inputs.
+class Predictions:
+    """A model's predictions for a batch of inputs.
 
     Attributes:
-        names: The file of each input, or its number in an array.
-        outputs: The net's outputs ``(N, K)``: logits, or numbers.
-        probabilities: Of each class ``(N, K)``; None where numbers are predicted.
-        labels: The true class of each as a number ``(N,)``; None where it is not known.
+        names: The file of each input, or its index in an array.
+        outputs: The net's outputs ``(N, K)``: logits, or the predicted numbers.
+        probabilities: Probability of each class ``(N, K)``; None for regression.
+        labels: True class indices ``(N,)``, -1 where not known; None where none is known.
     """
 
     names: list[str]
-    outputs: Numbers
-    probabilities: Numbers | None
+    outputs: FloatArray
+    probabilities: FloatArray | None
     labels: NDArray[np.integer] | None = None
 
 
 class Predictor:
-    """Answer with a ``.onnx``, ``.pth`` or ``.ckpt``; for the first no torch is imported.
+    """Predict with a ``.onnx``, ``.pth`` or ``.ckpt``; for the first no torch is imported.
 
     Args:
         path: The file.
-        trust: Whether a net of another package than this one is made from a .pth or .ckpt.
+        trust: Whether a net of another package than this one may be made from a .pth or .ckpt.
 
     Attributes:
-        info: What the model takes and gives, and where it comes from.
+        info: The model's inputs, outputs and origin.
 
     Raises:
         RunNotFoundError: There is no such file.
@@ -51,10 +52,10 @@ class Predictor:
 
     def __init__(self, path: str | Path, *, trust: bool = False) -> None:
         self.path = Path(path)
-        self.info, self._run = open_model(self.path, trust=trust)
+        self.info, self._forward = open_model(self.path, trust=trust)
 
-    def predict(self, inputs: "NDArray[Any] | Tensor") -> Numbers:
-        """Return probabilities, or numbers where those are predicted.
+    def predict(self, inputs: "NDArray[Any] | Tensor") -> FloatArray:
+        """Return probabilities, or the predicted numbers for regression.
 
         Args:
             inputs: Raw inputs in the type that ``info.input_type`` names, or one of them.
@@ -65,52 +66,61 @@ class Predictor:
         Raises:
             ConfigError: Inputs of another shape or type.
         """
-        several = np.asarray(inputs)
-        if several.shape == self.info.input_shape:
-            probabilities: Numbers = self.answer(several[None])[-1][0]
-            return probabilities
-        return self.answer(several)[-1]
+        batch = np.asarray(inputs)
+        if batch.shape == self.info.input_shape:
+            single: FloatArray = self.forward(batch[None])[-1][0]
+            return single
+        return self.forward(batch)[-1]
 
-    def answer(self, inputs: NDArray[Any]) -> tuple[Numbers, ...]:
-        """Return outputs, and probabilities where there are classes.
+    def forward(
+        self, inputs: NDArray[Any], names: Sequence[object] | None = None
+    ) -> tuple[FloatArray, ...]:
+        """Return outputs and, where there are classes, probabilities.
+
+        Args:
+            inputs: Raw inputs ``(N, *input_shape)``.
+            names: Names of the inputs in errors; by default their indices.
 
         Raises:
-            ConfigError: Inputs of another shape or type, or so large that the answer is not finite.
-            ChecksumError: The answers are not one for each input.
+            ConfigError: Inputs of another shape or type, or so large that outputs are not finite.
+            ChecksumError: The outputs are not one for each input.
         """
-        return self._answer(inputs, range(len(inputs)))
-
-    def _answer(self, inputs: NDArray[Any], names: Sequence[object]) -> tuple[Numbers, ...]:
         info = self.info
         if inputs.shape[1:] != info.input_shape or inputs.dtype != info.input_type:
             raise ConfigError(
                 f"The inputs are {inputs.dtype} of shape {inputs.shape[1:]}; the model takes "
                 f"{info.input_type} of shape {info.input_shape}."
             )
-        answers = self._run(np.ascontiguousarray(inputs))
+        results = self._forward(np.ascontiguousarray(inputs))
         widths = (info.num_outputs, len(info.class_names))
-        for answer, columns in zip(answers, widths, strict=False):
-            if answer.shape != (len(inputs), columns):
+        for result, columns in zip(results, widths, strict=False):
+            if result.shape != (len(inputs), columns):
                 raise ChecksumError(
-                    f"{str(self.path)!r} returned shape {answer.shape} for {len(inputs)} inputs; "
+                    f"{str(self.path)!r} returned shape {result.shape} for {len(inputs)} inputs; "
                     f"expected {(len(inputs), columns)}."
                 )
-        finite = np.isfinite(answers[0]).all(1)
+        finite = np.isfinite(results[0]).all(1)
         if not finite.all():
+            first = int(finite.argmin())
             raise ConfigError(
-                f"The model's answer to input {names[int(finite.argmin())]} is not finite: its "
-                "numbers are too large."
+                f"The model's answer to input {names[first] if names else first} is not finite: "
+                "its numbers are too large."
             )
-        return answers
+        return results
+
+    def answer(self, inputs: NDArray[Any]) -> tuple[FloatArray, ...]:
+        """Return what ``forward`` does: its name of version 0.1."""
+        warn_deprecated("Predictor.answer", "Predictor.forward")
+        return self.forward(inputs)
 
     def predict_files(
         self, paths: str | Path | Iterable[str | Path], batch_size: int = 256
-    ) -> Iterator[Answers]:
-        """Answer for images, directories of images, ``.npz`` and ``.pt`` files, batch by batch.
+    ) -> Iterator[Predictions]:
+        """Predict images, directories of images, ``.npz`` and ``.pt`` files, batch by batch.
 
         Args:
-            paths: One of them, or several.
-            batch_size: Inputs at a time.
+            paths: One path, or several.
+            batch_size: Number of inputs at a time.
 
         Raises:
             ConfigError: A batch size below 1, inputs of another shape or type, or a kind of file
@@ -122,5 +132,11 @@ class Predictor:
             raise ConfigError(f"batch_size is {batch_size}; it must be at least 1.")
         several = [paths] if isinstance(paths, str | Path) else [*paths]
         for batch in read_batches([Path(path) for path in several], self.info, batch_size):
-            outputs, *rest = self._answer(batch.inputs, batch.names)
-            yield Answers(batch.names, outputs, rest[0] if rest else None, batch.labels)
+            outputs, *rest = self.forward(batch.inputs, batch.names)
+            yield Predictions(batch.names, outputs, rest[0] if rest else None, batch.labels)
+
+
+def warn_deprecated(old: str, new: str) -> None:
+    """Warn, at the caller's caller, that a name will be removed."""
+    text = f"{old} is deprecated since 0.2 and will be removed in 0.3; use {new}."
+    warnings.warn(text, MLPLabWarning, stacklevel=3)

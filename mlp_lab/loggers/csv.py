@@ -8,22 +8,22 @@ from pathlib import Path
 from lightning.pytorch.utilities import rank_zero_only
 
 from mlp_lab.files.atomic import append_text, write_text
-from mlp_lab.loggers.run_logger import Row, RunLogger
+from mlp_lab.loggers.run_logger import COUNTERS, Row, RunLogger
 from mlp_lab.runs.metrics_csv import read_rows
-
-_FIRST_COLUMNS = ("epoch", "step")
 
 
 class CSVLogger(RunLogger):
     """Keep metrics in one CSV file, a column for each.
 
-    Epochs and steps count from 1: a row tells the state after so many. Rows are appended as they
-    come, in blocks; a metric not seen before adds a column, for which the file is written anew. The
-    final test's metrics belong to metrics.json and are passed over.
+    Epochs and steps count from 1: a row describes the state after that many. Rows are appended as
+    they come, in blocks; a metric not seen before adds a column, for which the file is written
+    anew. The final test's metrics belong to metrics.json and are left out.
 
     Args:
         path: The file; what it holds already is kept.
     """
+
+    version = 0  # Lightning needs one; here the run directory carries it
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class CSVLogger(RunLogger):
 
     @property
     def name(self) -> str:
-        """Lightning wants a name."""
+        """The file's name; Lightning needs one."""
         return self.path.stem
 
     @property
@@ -41,37 +41,26 @@ class CSVLogger(RunLogger):
         """The directory of the file; Lightning's profilers write there."""
         return str(self.path.parent)
 
-    @property
-    def version(self) -> int:
-        """Lightning wants a version; the run directory carries it here."""
-        return 0
-
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Take one row; Lightning counts epochs and steps from 0."""
-        row = {key: value for key, value in metrics.items() if not key.startswith("test/")}
-        if row.keys() - {"epoch"}:
-            self.log_rows([{**row, "epoch": row.get("epoch", 0) + 1, "step": (step or 0) + 1}])
-
     @rank_zero_only
     def log_rows(self, rows: Iterable[Row], every: int = 1) -> None:
-        """Take all of a block of rows, each with ``epoch`` and ``step``."""
-        self._pending += [
-            {
-                key: str(int(value)) if key in _FIRST_COLUMNS else repr(float(value))
+        """Keep every row of a block until the next ``save``."""
+        for row in rows:
+            metrics = {
+                key: repr(float(value))
                 for key, value in row.items()
+                if key not in COUNTERS and not key.startswith("test/")
             }
-            for row in rows
-        ]
+            if metrics:
+                epoch, step = int(row.get("epoch", 1)), int(row["step"])
+                self._pending.append({"epoch": str(epoch), "step": str(step), **metrics})
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the rows taken since the last time."""
+        """Write the rows logged since the last time."""
         if not self._pending:
             return
-        columns = sorted(
-            {key for row in self._pending for key in row} | set(self._columns), key=_rank
-        )
+        metrics = {*self._columns}.union(*self._pending) - {*COUNTERS}
+        columns = [*COUNTERS, *sorted(metrics)]
         if columns != self._columns:
             old = read_rows(self.path)
             self._columns = columns
@@ -99,12 +88,6 @@ def _read_header(path: Path) -> list[str]:
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return next(csv.reader(file), [])
-
-
-def _rank(column: str) -> tuple[int, str]:
-    """Order columns: epoch, step, then the rest by name."""
-    place = _FIRST_COLUMNS.index(column) if column in _FIRST_COLUMNS else len(_FIRST_COLUMNS)
-    return place, column
 
 
 def _to_csv(columns: list[str], rows: Iterable[Mapping[str, str]], *, header: bool) -> str:

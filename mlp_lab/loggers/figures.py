@@ -1,4 +1,4 @@
-"""One call for a figure, whatever the loggers."""
+"""One call for a figure, for all kinds of loggers."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,11 +16,11 @@ def log_figure(
     """Write a figure to ``plots_dir/NAME.png``, and to every logger that takes one.
 
     Args:
-        name: What the figure is called.
+        name: Name of the figure.
         figure: The figure.
         plots_dir: Directory of the run's figures.
         loggers: The run's loggers.
-        step: Training steps done so far.
+        step: Number of training steps done so far.
 
     Raises:
         WriteError: The file could not be written.

@@ -1,4 +1,4 @@
-"""Any logger of Lightning's, with the guard around it and the few calls they do not share."""
+"""Any Lightning logger behind the guard, with the calls that Lightning's loggers do not share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,12 +12,12 @@ from lightning.pytorch.utilities import rank_zero_only
 from PIL import Image
 from torch import nn
 
-from mlp_lab.loggers.run_logger import Row, RunLogger, Tracker
+from mlp_lab.loggers.run_logger import COUNTERS, Row, RunLogger, Tracker
 from mlp_lab.runs.config import flatten
 
 
 class GuardedLogger(Tracker):
-    """Hand everything to a logger of Lightning's kind, until it fails.
+    """Pass every call on to a Lightning logger, until it fails.
 
     Args:
         logger: The logger; TensorBoard and W&B take figures, any takes metrics and settings.
@@ -29,44 +29,44 @@ class GuardedLogger(Tracker):
 
     @property
     def name(self) -> str:
-        """What it is."""
+        """The logger's class."""
         return type(self.logger).__name__
 
     @property
     def save_dir(self) -> str | None:
-        """Where it writes."""
+        """The directory that the logger writes to."""
         return self.logger.save_dir
 
     @property
     def experiment(self) -> Any:
-        """The object behind it; None once it has failed."""
-        return self._do(lambda: getattr(self.logger, "experiment", None))
+        """The logger's own client; None once it has failed."""
+        return self._guard(lambda: getattr(self.logger, "experiment", None))
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Take the metrics of one moment."""
-        self._do(lambda: self.logger.log_metrics(dict(metrics), step))
+        """Pass metrics from Lightning on as they are: they are no rows, and counted from 0."""
+        self._guard(lambda: self.logger.log_metrics(dict(metrics), step))
 
     @rank_zero_only
     def log_graph(self, model: nn.Module, *args: Any, **kwargs: Any) -> None:
-        """Take the net."""
-        self._do(lambda: self.logger.log_graph(model, *args, **kwargs))
+        """Log the net's graph."""
+        self._guard(lambda: self.logger.log_graph(model, *args, **kwargs))
 
-    def _take_rows(self, rows: Sequence[Row], every: int) -> None:
+    def _log_rows(self, rows: Sequence[Row], every: int) -> None:
         for row in rows:
             step = int(row["step"])
             if step % every == 0:
-                metrics = {k: v for k, v in row.items() if k not in ("epoch", "step")}
-                self.logger.log_metrics(metrics, step - 1)  # counted as Lightning does
+                metrics = {k: v for k, v in row.items() if k not in COUNTERS}
+                self.logger.log_metrics(metrics, step - 1)  # Lightning counts steps from 0
 
-    def _take_settings(self, settings: Mapping[str, Any]) -> None:
+    def _log_settings(self, settings: Mapping[str, Any]) -> None:
         if isinstance(self.logger, TensorBoardLogger):
             text = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True)
             self.logger.experiment.add_text("config", f"```\n{text}```")
         else:
             self.logger.log_hyperparams(flatten(settings))
 
-    def _take_figure(self, name: str, path: Path, step: int) -> None:
+    def _log_figure(self, name: str, path: Path, step: int) -> None:
         if isinstance(self.logger, TensorBoardLogger):
             with Image.open(path) as image:
                 pixels = np.asarray(image)
@@ -74,18 +74,18 @@ class GuardedLogger(Tracker):
         elif isinstance(self.logger, WandbLogger):
             self.logger.log_image(f"plots/{name}", [str(path)], step)
 
-    def _take_checkpoint(self, checkpoint: ModelCheckpoint) -> None:
+    def _log_checkpoint(self, checkpoint: ModelCheckpoint) -> None:
         self.logger.after_save_checkpoint(checkpoint)
 
     def _flush(self) -> None:
         self.logger.save()
 
-    def _end(self, status: str) -> None:
+    def _finalize(self, status: str) -> None:
         self.logger.finalize(status)
 
 
 def run_loggers(loggers: Iterable[Logger]) -> list[RunLogger]:
-    """Return loggers of any kind as this project uses them."""
+    """Return loggers of any kind as RunLoggers, others guarded."""
     return [
         logger if isinstance(logger, RunLogger) else GuardedLogger(logger) for logger in loggers
     ]

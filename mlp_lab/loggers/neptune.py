@@ -2,19 +2,18 @@
 
 import logging
 import os
-import warnings
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
-from mlp_lab.errors import MissingExtraError
-from mlp_lab.loggers.run_logger import Row, Tracker, columns_of
+from mlp_lab.loggers.run_logger import Row, Tracker, import_client, series_by_metric
 from mlp_lab.runs.config import flatten
 
-# Where the client keeps what it has not sent; it asks the environment alone.
+# Where the client keeps what it has not sent; it can be set by the environment alone.
 _DIRECTORY_VARIABLE = "NEPTUNE_DATA_DIRECTORY"
 
 
@@ -24,12 +23,14 @@ class NeptuneLogger(Tracker):
     The hosted service is closed, so by default everything goes to ``neptune/offline`` in the run
     directory, as the client's own JSON lines. A server of one's own is reached with a mode other
     than ``offline``; its token is taken from the environment (NEPTUNE_API_TOKEN) and written
-    nowhere. What the client cannot do is one warning, and the training goes on without it.
+    nowhere. If the client fails, there is one warning, and the training goes on without it.
 
     Args:
         project: ``workspace/name``, for a server.
         mode: ``offline``; or ``async`` or ``sync`` for a server.
     """
+
+    name = "Neptune"
 
     def __init__(
         self,
@@ -39,56 +40,40 @@ class NeptuneLogger(Tracker):
         super().__init__()
         self.project = project
         self.mode = mode
-        self._neptune_run: Any = None
 
-    @property
-    def name(self) -> str:
-        """What it is."""
-        return "Neptune"
+    def _log_rows(self, rows: Sequence[Row], every: int) -> None:
+        for key, (values, steps) in series_by_metric(rows).items():
+            self._client[key].extend(values, steps=steps)
 
-    def _take_rows(self, rows: Sequence[Row], every: int) -> None:
-        for key, (values, steps) in columns_of(rows).items():
-            self._opened[key].extend(values, steps=steps)
-
-    def _take_settings(self, settings: Mapping[str, Any]) -> None:
+    def _log_settings(self, settings: Mapping[str, Any]) -> None:
         values = {key: str(value) for key, value in flatten(settings).items()}
-        self._opened["parameters"].assign(values)
+        self._client["parameters"].assign(values)
         if self._run is not None:
-            self._opened["config"].upload(str(self._run.config_path))
+            self._client["config"].upload(str(self._run.config_path))
 
-    def _take_figure(self, name: str, path: Path, step: int) -> None:
-        self._opened[f"plots/{name}"].upload(str(path))
+    def _log_figure(self, name: str, path: Path, step: int) -> None:
+        self._client[f"plots/{name}"].upload(str(path))
 
-    def _take_checkpoint(self, checkpoint: ModelCheckpoint) -> None:
-        self._opened["checkpoints/best"].assign(checkpoint.best_model_path)
+    def _log_checkpoint(self, checkpoint: ModelCheckpoint) -> None:
+        self._client["checkpoints/best"].assign(checkpoint.best_model_path)
 
     def _flush(self) -> None:
-        self._opened.wait(disk_only=True)
+        self._client.wait(disk_only=True)
 
-    def _end(self, status: str) -> None:
-        self._flush()  # a test still comes after the training
+    def _finalize(self, status: str) -> None:
+        self._flush()  # not closed: a test may follow the training
 
     @rank_zero_only
     def close(self) -> None:
-        """Let go of files and threads."""
-        if self._neptune_run is not None:
-            self._do(self._neptune_run.stop)
-            self._neptune_run = None
+        """Release files and threads."""
+        if "_client" in vars(self):  # it was opened
+            self._guard(self._client.stop)
+            del self._client
 
-    @property
-    def _opened(self) -> Any:
-        if self._neptune_run is None:
-            self._neptune_run = self._open()
-        return self._neptune_run
-
-    def _open(self) -> Any:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of what it imports
-                import neptune
-        except ImportError as error:
-            raise MissingExtraError("it needs pip install 'mlp_lab[neptune]'.") from error
-        logging.getLogger("neptune").setLevel(logging.WARNING)  # it would have the last word
+    @cached_property
+    def _client(self) -> Any:
+        neptune = import_client("neptune")
+        logging.getLogger("neptune").setLevel(logging.WARNING)  # it prints after the last line
         before = os.environ.get(_DIRECTORY_VARIABLE)
         experiment = None
         if self._run is not None:
@@ -100,7 +85,7 @@ class NeptuneLogger(Tracker):
                 mode=self.mode,
                 name=experiment,
                 source_files=[],
-                git_ref=False,  # the manifest says it
+                git_ref=False,  # the manifest has it
                 capture_stdout=False,
                 capture_stderr=False,
                 capture_hardware_metrics=False,

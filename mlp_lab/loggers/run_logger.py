@@ -1,5 +1,6 @@
-"""What this project asks of every logger, and the guard around those of others."""
+"""What every logger of a run provides, and the guard around external services."""
 
+import importlib
 import re
 import warnings
 from abc import ABC, abstractmethod
@@ -12,46 +13,56 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from mlp_lab.errors import MLPLabWarning
+from mlp_lab.errors import MissingExtraError, MLPLabWarning
 from mlp_lab.runs.run import Run
 
 Row = Mapping[str, float]
-"""Metrics of one moment, with ``step`` and mostly ``epoch``, both counted from 1."""
+"""Metrics of one step, with ``step`` and mostly ``epoch``, both counted from 1."""
 
-_COUNTERS = ("epoch", "step")
+COUNTERS = ("epoch", "step")
+SUCCESS = ("success", "finished")
+"""Statuses with which Lightning finalises loggers after a training without errors."""
 
 
 class RunLogger(Logger, ABC):
     """A logger that takes all steps in blocks, and settings and figures where it has a place."""
 
-    def begin(self, run: Run) -> None:  # most need not know
-        """Learn which run is logged, before anything else."""
+    def begin(self, run: Run) -> None:  # most do not need it
+        """Set the run that is logged, before any other call."""
 
     def go_back(self, step: int) -> None:  # most keep what they have
         """Drop what was logged after ``step``: a resumed run repeats it."""
 
-    def close(self) -> None:  # as above
-        """Give back what is held, after the last call."""
+    def close(self) -> None:  # most hold nothing
+        """Release resources after the last call."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log metrics from Lightning, which counts epochs and steps from 0, as one row."""
+        row = {**metrics, "step": (step or 0) + 1}
+        if "epoch" in metrics:
+            row["epoch"] = metrics["epoch"] + 1
+        self.log_rows([row])
 
     @abstractmethod
     def log_rows(self, rows: Iterable[Row], every: int = 1) -> None:
-        """Take the metrics of many steps.
+        """Log the metrics of many steps.
 
         Args:
             rows: Metrics of each step.
-            every: Where a call costs much, of how many steps one is enough.
+            every: Where a call is expensive, log only every ``every``-th step.
         """
 
     def log_hyperparams(
         self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
     ) -> None:
-        """Take nothing from the task: the whole configuration comes by log_settings."""
+        """Ignore the task's own: ``log_settings`` gets the whole configuration."""
 
     def log_settings(self, settings: Mapping[str, Any]) -> None:  # not all have a place
-        """Take the configuration in plain types."""
+        """Log the configuration, in plain types."""
 
     def log_figure(self, name: str, path: Path, step: int) -> None:  # as above
-        """Take a figure's PNG."""
+        """Log a figure's PNG."""
 
 
 class Tracker(RunLogger):
@@ -63,7 +74,7 @@ class Tracker(RunLogger):
         self._failed = False
 
     def begin(self, run: Run) -> None:
-        """Learn which run is logged."""
+        """Set the run that is logged."""
         self._run = run
 
     @property
@@ -72,70 +83,64 @@ class Tracker(RunLogger):
         return None if self._run is None else self._run.dir.name
 
     @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Take the metrics of one moment; Lightning counts steps from 0."""
-        row = {key: float(value) for key, value in metrics.items() if key != "epoch"}
-        self._do(lambda: self._take_rows([{**row, "step": (step or 0) + 1}], 1))
-
-    @rank_zero_only
     def log_rows(self, rows: Iterable[Row], every: int = 1) -> None:
-        """Take the metrics of many steps."""
-        self._do(lambda: self._take_rows(list(rows), every))
+        """Log the metrics of many steps."""
+        self._guard(lambda: self._log_rows(list(rows), every))
 
     @rank_zero_only
     def log_settings(self, settings: Mapping[str, Any]) -> None:
-        """Take the configuration in plain types."""
-        self._do(lambda: self._take_settings(settings))
+        """Log the configuration, in plain types."""
+        self._guard(lambda: self._log_settings(settings))
 
     @rank_zero_only
     def log_figure(self, name: str, path: Path, step: int) -> None:
-        """Take a figure's PNG."""
-        self._do(lambda: self._take_figure(name, path, step))
+        """Log a figure's PNG."""
+        self._guard(lambda: self._log_figure(name, path, step))
 
     @rank_zero_only
     def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
-        """Take the path of the best checkpoint so far."""
+        """Log the path of the best checkpoint so far."""
         if checkpoint_callback.monitor and checkpoint_callback.best_model_path:
-            self._do(lambda: self._take_checkpoint(checkpoint_callback))
+            self._guard(lambda: self._log_checkpoint(checkpoint_callback))
 
     @rank_zero_only
     def save(self) -> None:
-        """Hand over what is still held."""
-        self._do(self._flush)
+        """Send or write what is still buffered."""
+        self._guard(self._flush)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """End; a test after a training begins once more.
+        """Record how a training or a test ended; a test after a training logs once more.
 
         Args:
-            status: Lightning's word: success, or what went wrong.
+            status: Lightning's status: success, or what went wrong.
         """
-        self._do(lambda: self._end(status))
+        self._guard(lambda: self._finalize(status))
 
     @abstractmethod
-    def _take_rows(self, rows: Sequence[Row], every: int) -> None: ...
+    def _log_rows(self, rows: Sequence[Row], every: int) -> None: ...
 
     @abstractmethod
-    def _take_settings(self, settings: Mapping[str, Any]) -> None: ...
+    def _log_settings(self, settings: Mapping[str, Any]) -> None: ...
 
     @abstractmethod
-    def _take_figure(self, name: str, path: Path, step: int) -> None: ...
+    def _log_figure(self, name: str, path: Path, step: int) -> None: ...
 
     @abstractmethod
-    def _take_checkpoint(self, checkpoint: ModelCheckpoint) -> None: ...
+    def _log_checkpoint(self, checkpoint: ModelCheckpoint) -> None: ...
+
+    def _flush(self) -> None:  # most hold nothing back
+        return
 
     @abstractmethod
-    def _flush(self) -> None: ...
+    def _finalize(self, status: str) -> None: ...
 
-    @abstractmethod
-    def _end(self, status: str) -> None: ...
-
-    def _do(self, work: Callable[[], object]) -> Any:
-        """Do something outside; after a failure there is one warning and no more."""
+    def _guard(self, call: Callable[[], object]) -> Any:
+        """Call the service; after a failure there is one warning, and no more calls."""
         if self._failed:
             return None
         try:
-            return work()
+            return call()
         except Exception as error:  # a service may fail in any way
             self._failed = True
             warnings.warn(
@@ -146,21 +151,44 @@ class Tracker(RunLogger):
             )
 
 
-def columns_of(rows: Iterable[Row]) -> dict[str, tuple[list[float], list[float]]]:
-    """Return the values of each metric, and the steps they belong to."""
-    columns: dict[str, tuple[list[float], list[float]]] = {}
+def import_client(package: str) -> Any:
+    """Import a service's package, which is the extra of that name, without its warnings.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of what the package itself imports
+            return importlib.import_module(package)
+    except ImportError as error:
+        raise MissingExtraError(f"it needs pip install 'mlp_lab[{package}]'.") from error
+
+
+def series_by_metric(rows: Iterable[Row]) -> dict[str, tuple[list[float], list[float]]]:
+    """Return the values of each metric, and the steps they belong to.
+
+    Example:
+        >>> series_by_metric([{"epoch": 1, "step": 1, "lr": 0.5}, {"step": 2, "lr": 0.25}])
+        {'lr': ([0.5, 0.25], [1, 2])}
+    """
+    series: dict[str, tuple[list[float], list[float]]] = {}
     for row in rows:
-        for key in row.keys() - {*_COUNTERS}:
-            values, steps = columns.setdefault(key, ([], []))
+        for key in row.keys() - {*COUNTERS}:
+            values, steps = series.setdefault(key, ([], []))
             values.append(float(row[key]))
             steps.append(row["step"])
-    return columns
+    return series
 
 
 def first_sentence(error: Exception) -> str:
-    """Return the first line of what an error says, be it in colours and over many lines."""
+    r"""Return the first line of an error's message, without colours and rulers.
+
+    Example:
+        >>> first_sentence(OSError("----\n\x1b[31mno answer\x1b[0m\nTry again"))
+        'no answer.'
+    """
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    lines = [line.strip() for line in plain.splitlines() if line.strip(" -")]
-    told = [line for line in lines if not line.startswith("--")]
-    text = told[0] if told else type(error).__name__
+    lines = (line.strip() for line in plain.splitlines())
+    texts = (line for line in lines if line.strip(" -") and not line.startswith("--"))
+    text = next(texts, type(error).__name__)
     return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -9,5 +9,5 @@ class TensorBoardEvents(TensorBoardLogger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Hand the events over to the file."""
+        """Write buffered events to the file."""
         self.experiment.flush()

@@ -1,15 +1,14 @@
-"""Weights & Biases, into files of the run unless it is told to go online."""
+"""Weights & Biases, into files of the run unless ``mode`` is ``online``."""
 
-import warnings
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
-from mlp_lab.errors import MissingExtraError
-from mlp_lab.loggers.run_logger import Row, Tracker
+from mlp_lab.loggers.run_logger import SUCCESS, Row, Tracker, import_client
 from mlp_lab.runs.config import flatten
 
 _MANIFEST_KEY = "wandb_run_id"
@@ -18,16 +17,18 @@ _MANIFEST_KEY = "wandb_run_id"
 class WandbTracker(Tracker):
     """Log metrics of every step, settings, figures and the best checkpoint's path with W&B.
 
-    By default everything goes to ``wandb`` in the run directory, and ``wandb sync`` sends it when
-    that is wanted. Online, the key is taken from the environment (WANDB_API_KEY) and written
-    nowhere. A run that goes on goes on there too. What the client cannot do is one warning, and
-    the training goes on without it.
+    By default everything goes to ``wandb`` in the run directory, and ``wandb sync`` uploads
+    it. Online, the key is taken from the environment (WANDB_API_KEY) and written
+    nowhere. A resumed run is resumed there too. If the client fails, there is one warning, and the
+    training goes on without it.
 
     Args:
         project: Name of the project; by default the experiment's.
-        entity: Whose project it is; by default the user's.
+        entity: Owner of the project; by default the user.
         mode: ``offline``, or ``online``.
     """
+
+    name = "W&B"
 
     def __init__(
         self,
@@ -39,63 +40,49 @@ class WandbTracker(Tracker):
         self.project = project
         self.entity = entity
         self.mode = mode
-        self._wandb_run: Any = None
-        self._ended_well = True
+        self._succeeded = True
 
-    @property
-    def name(self) -> str:
-        """What it is."""
-        return "W&B"
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log metrics from Lightning without their epoch, which the rows of all steps bring."""
+        super().log_metrics({k: float(v) for k, v in metrics.items() if k != "epoch"}, step)
 
-    def _take_rows(self, rows: Sequence[Row], every: int) -> None:
-        for row in rows:  # each brings its step, since not all come in its order
-            self._opened.log(dict(row))
+    def _log_rows(self, rows: Sequence[Row], every: int) -> None:
+        for row in rows:  # each with its step as a metric, since steps may come out of order
+            self._client.log(dict(row))
 
-    def _take_settings(self, settings: Mapping[str, Any]) -> None:
-        self._opened.config.update(flatten(settings), allow_val_change=True)
+    def _log_settings(self, settings: Mapping[str, Any]) -> None:
+        self._client.config.update(flatten(settings), allow_val_change=True)
 
-    def _take_figure(self, name: str, path: Path, step: int) -> None:
-        run = self._opened
+    def _log_figure(self, name: str, path: Path, step: int) -> None:
+        client = self._client
         import wandb
 
-        run.log({f"plots/{name}": wandb.Image(str(path)), "step": step})
+        client.log({f"plots/{name}": wandb.Image(str(path)), "step": step})
 
-    def _take_checkpoint(self, checkpoint: ModelCheckpoint) -> None:
-        self._opened.summary["checkpoints/best"] = checkpoint.best_model_path
+    def _log_checkpoint(self, checkpoint: ModelCheckpoint) -> None:
+        self._client.summary["checkpoints/best"] = checkpoint.best_model_path
 
-    def _flush(self) -> None:
-        """Nothing is held back."""
-
-    def _end(self, status: str) -> None:
-        self._ended_well = status in ("success", "finished")  # a test still comes
+    def _finalize(self, status: str) -> None:
+        self._succeeded = status in SUCCESS  # not finished: a test may follow
 
     @rank_zero_only
     def close(self) -> None:
-        """Let go of files and processes."""
-        if self._wandb_run is not None:
-            self._do(lambda: self._wandb_run.finish(exit_code=0 if self._ended_well else 1))
-            self._wandb_run = None
+        """Release files and processes."""
+        if "_client" in vars(self):  # it was opened
+            self._guard(lambda: self._client.finish(exit_code=0 if self._succeeded else 1))
+            del self._client
 
-    @property
-    def _opened(self) -> Any:
-        if self._wandb_run is None:
-            self._wandb_run = self._open()
-        return self._wandb_run
-
-    def _open(self) -> Any:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of what it imports
-                import wandb
-        except ImportError as error:
-            raise MissingExtraError("it needs pip install 'mlp_lab[wandb]'.") from error
+    @cached_property
+    def _client(self) -> Any:
+        wandb = import_client("wandb")
         run = self._run
         known = run.read_manifest().get(_MANIFEST_KEY) if run else None
         opened = wandb.init(
             project=self.project or (run.experiment if run else "mlp_lab"),
             entity=self.entity,
             name=run.dir.name if run else None,
-            # Relative, it would be below where its service was started first.
+            # A relative one would be relative to where W&B's service was started first.
             dir=str(run.dir.absolute()) if run else None,
             id=known,
             resume="allow" if known else None,
@@ -104,7 +91,7 @@ class WandbTracker(Tracker):
                 silent=True,
                 console="off",
                 disable_code=True,
-                disable_git=True,  # the manifest says it
+                disable_git=True,  # the manifest has it
                 x_disable_stats=True,
             ),
         )

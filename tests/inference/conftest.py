@@ -2,12 +2,23 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlp_lab.cli.commands.export import export
 
 KINDS = ("onnx", "pth", "ckpt")
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
 
 
 @pytest.fixture(scope="package")

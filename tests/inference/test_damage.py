@@ -1,4 +1,4 @@
-"""Damaged files and odd descriptions: answers or our own errors, nothing else."""
+"""Damaged files and odd descriptions: predictions or the package's errors, nothing else."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +52,7 @@ def mutate(content: bytes, changes: list[tuple[float, int]], cut: float) -> byte
 def check_model(path: Path) -> None:
     try:
         predictor = Predictor(path)
-        predictor.answer(np.zeros((1, *predictor.info.input_shape), predictor.info.input_type))
+        predictor.forward(np.zeros((1, *predictor.info.input_shape), predictor.info.input_type))
     except MLPLabError:
         pass
 

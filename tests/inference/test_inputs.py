@@ -1,4 +1,4 @@
-"""Labels beside inputs: as the model numbers its classes, whatever the file calls them."""
+"""Labels beside inputs become the model's class indices, whatever the file calls them."""
 
 from pathlib import Path
 
@@ -7,8 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
+from mlp_lab.errors import ChecksumError
 from mlp_lab.inference.info import ModelInfo
 from mlp_lab.inference.inputs import read_batches
+from tests.inference.conftest import Bomb
 
 
 def model_of(*class_names: str) -> ModelInfo:
@@ -66,12 +68,12 @@ def test_labels_without_a_class_are_left_out(
     assert "has labels without a class, as 2: left out" in capsys.readouterr().out
 
 
-def test_what_is_taken_in_place_of_test_samples_is_said(
+def test_samples_used_in_place_of_test_samples_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.savez(tmp_path / "a.npz", x_train=images(2), y_train=np.array([0, 1]))
     assert labels_of(tmp_path / "a.npz", "zero", "one") == [0, 1]
-    assert "x_train in " in capsys.readouterr().out
+    assert "a.npz' is used: there is no x_test, and no x" in capsys.readouterr().out
 
 
 def test_a_folder_of_another_name_is_of_no_class(tmp_path: Path) -> None:
@@ -80,3 +82,17 @@ def test_a_folder_of_another_name_is_of_no_class(tmp_path: Path) -> None:
         Image.new("L", (8, 8)).save(tmp_path / "photos" / name / "a.png")
     assert labels_of(tmp_path / "photos", "zero", "one") == [1, -1, 0]
     assert labels_of(tmp_path / "photos", "two", "three") is None
+
+
+def test_a_file_named_like_a_class_has_no_label(tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "one.png")
+    assert labels_of(tmp_path, "zero", "one.png") is None
+
+
+def test_npz_with_objects_is_refused_and_never_run(tmp_path: Path) -> None:
+    mark = tmp_path / "was run"
+    np.savez(tmp_path / "bomb.npz", x_test=np.array([Bomb(mark)], dtype=object))
+    mark.unlink(missing_ok=True)
+    with pytest.raises(ChecksumError, match="holds pickled objects"):
+        labels_of(tmp_path / "bomb.npz", "zero")
+    assert not mark.exists()

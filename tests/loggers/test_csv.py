@@ -33,11 +33,18 @@ def test_lightnings_rows_count_from_one_and_add_their_columns(path: Path) -> Non
     assert path.read_text() == ("epoch,step,train/loss,val/acc\n1,1,0.5,\n1,1,,0.75\n1,2,0.5,\n")
 
 
-def test_test_metrics_are_passed_over(path: Path) -> None:
+def test_test_metrics_are_left_out(path: Path) -> None:
     logger = CSVLogger(path)
     logger.log_metrics({"epoch": 3, "test/acc": 0.5}, step=7)
     logger.save()
     assert not path.exists()
+
+
+def test_metrics_without_an_epoch_are_of_the_first(path: Path) -> None:
+    logger = CSVLogger(path)
+    logger.log_metrics({"lr-Adam": 0.5}, step=1)
+    logger.save()
+    assert path.read_text() == "epoch,step,lr-Adam\n1,2,0.5\n"
 
 
 def test_going_back_drops_what_came_after_a_step(path: Path) -> None:
@@ -55,7 +62,7 @@ def test_going_back_drops_what_came_after_a_step(path: Path) -> None:
     assert read_rows(path)[-1]["train/loss"] == "0.125"
 
 
-def test_a_torn_last_line_is_passed_over(path: Path) -> None:
+def test_a_torn_last_line_is_ignored(path: Path) -> None:
     logger = CSVLogger(path)
     logger.log_rows([step(1), step(2)])
     logger.save()

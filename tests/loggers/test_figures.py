@@ -1,4 +1,4 @@
-"""One call for a figure, whatever the loggers."""
+"""One call for a figure, for all kinds of loggers."""
 
 import io
 from pathlib import Path

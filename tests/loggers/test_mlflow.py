@@ -23,7 +23,7 @@ from tests.helpers.processes import free_port
 MLFLOW = "--trainer.logger=mlp_lab.loggers.MLflowTracker"
 FIT = ["--data.source=Moons", "--trainer.max_epochs=3"]
 
-# Its warnings are of what it imports.
+# Warnings from what MLflow imports.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
@@ -99,7 +99,7 @@ def wait_until_up(uri: str, process: "subprocess.Popen[bytes]") -> None:
                 return
         except OSError:
             time.sleep(0.1)
-    raise AssertionError("the server does not answer")
+    raise AssertionError("the server does not respond")
 
 
 @pytest.mark.slow
@@ -117,8 +117,8 @@ def test_a_server_that_is_not_there_is_one_warning(tmp_path: Path) -> None:
         warnings.simplefilter("always")
         logger.log_metrics({"val/acc": 0.5}, step=3)
         logger.log_metrics({"val/acc": 0.6}, step=4)
-    (said,) = [str(w.message) for w in caught if w.category is MLPLabWarning]
-    assert re.match("MLflow takes nothing more: .* The training goes on without it.", said)
+    (message,) = [str(w.message) for w in caught if w.category is MLPLabWarning]
+    assert re.match("MLflow takes nothing more: .* The training goes on without it.", message)
 
 
 def test_a_missing_client_is_one_warning_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

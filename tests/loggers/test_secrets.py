@@ -1,4 +1,4 @@
-"""What the environment holds for services stays there."""
+"""Credentials in the environment are written to no file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``mlp-lab export``: a run's best checkpoint as one file."""
+"""``mlp-lab export``: a run's best checkpoint as one model file."""
 
 import argparse
 from collections.abc import Sequence
@@ -7,9 +7,8 @@ from pathlib import Path
 from mlp_lab.cli.invocation import read_invocation
 from mlp_lab.cli.parser import LabCLI
 from mlp_lab.errors import ConfigError
+from mlp_lab.export.model_file import OPSETS, write_model
 from mlp_lab.export.model_info import describe_model, samples_to_check
-from mlp_lab.export.onnx_file import OPSETS, write_onnx
-from mlp_lab.export.torch_file import write_torch_file
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.run import read_json
 from mlp_lab.training.weights import load_weights
@@ -17,14 +16,14 @@ from mlp_lab.training.weights import load_weights
 
 def export(args: Sequence[str]) -> int:
     """Run the command and return its exit code."""
-    words, flags = make_parser().parse_known_args(args)
-    if words.opset is not None and words.format != "onnx":
-        raise ConfigError(f"opset is of ONNX, and the format is {words.format}. Leave it out.")
-    if words.out is not None and words.out.suffix != f".{words.format}":
-        raise ConfigError(f"out is {str(words.out)!r}; it must be a .{words.format}.")
-    source: Path = words.run
-    named = ["--ckpt_path" if source.is_file() else "--run_dir", str(source)]
-    invocation = read_invocation("export", [*named, *flags])
+    options, flags = make_parser().parse_known_args(args)
+    if options.opset is not None and options.format != "onnx":
+        raise ConfigError(f"opset is of ONNX, and the format is {options.format}. Leave it out.")
+    if options.out is not None and options.out.suffix != f".{options.format}":
+        raise ConfigError(f"out is {str(options.out)!r}; it must be a .{options.format}.")
+    source: Path = options.run
+    origin = ["--ckpt_path" if source.is_file() else "--run_dir", str(source)]
+    invocation = read_invocation("export", [*origin, *flags])
     job = LabCLI("export", invocation).job
     print(invocation.summary)
     run, checkpoint = job.origin.run, job.origin.checkpoint
@@ -40,19 +39,16 @@ def export(args: Sequence[str]) -> int:
         stem = "model"
     name = run.name if run else str(content.get("model", {}).get("run", ""))
     info = describe_model(job.task, job.data, name, metrics)
-    path: Path = words.out or directory / f"{stem}.{words.format}"
+    path: Path = options.out or directory / f"{stem}.{options.format}"
     samples = samples_to_check(job.data)
-    if words.format == "onnx":
-        difference = write_onnx(job.task, info, samples, path, words.opset)
-    else:
-        difference = write_torch_file(job.task, info, samples, path)
+    difference = write_model(job.task, info, samples, path, options.opset)
     print(f"checked on {len(samples)} test samples: differs by {difference:.1e} from the net")
     print(f"written: {path}")
     return 0
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return what reads the command's words; other words are settings of the run."""
+    """Return the command's parser; it leaves the settings of the run aside."""
     parser = argparse.ArgumentParser(
         prog="mlp-lab export",
         description="Write a run's best checkpoint as one file, checked against the net on real "

@@ -1,12 +1,13 @@
-"""``mlp-lab infer``: what a model says of images and arrays."""
+"""``mlp-lab infer``: predictions for images and arrays."""
 
 import argparse
-import contextlib
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from mlp_lab.errors import ConfigError
 from mlp_lab.files.atomic import replacing
 from mlp_lab.files.plain_text import as_cell
 from mlp_lab.inference.info import ModelInfo
-from mlp_lab.inference.predictor import Answers, Predictor
+from mlp_lab.inference.predictor import Predictions, Predictor
 
 _ROWS_SHOWN = 20
 
@@ -24,40 +25,47 @@ Row = dict[str, Any]
 
 def infer(args: Sequence[str]) -> int:
     """Run the command and return its exit code."""
-    words = make_parser().parse_args(args)
-    predictor = Predictor(words.model, trust=words.trust)
-    num_classes = len(predictor.info.class_names)
-    if not 1 <= words.top_k <= max(num_classes, 1):
-        raise ConfigError(f"top_k is {words.top_k}; the model has {num_classes} classes.")
+    options = make_parser().parse_args(args)
+    predictor = Predictor(options.model, trust=options.trust)
+    class_names = predictor.info.class_names
+    if not 1 <= options.top_k <= max(len(class_names), 1):
+        raise ConfigError(f"top_k is {options.top_k}; the model has {len(class_names)} classes.")
+    columns = table_columns(predictor.info, options.top_k)
     shown: list[Row] = []
-    num = labelled = right = 0
-    columns = columns_of(predictor.info, words.top_k)
-    with _table(words.out, columns) as write:
-        for answers in predictor.predict_files(words.paths, words.batch_size):
-            for row in _rows(answers, predictor.info.class_names, words.top_k):
-                write(row)
+    counts: Counter[str] = Counter()
+
+    def predict_rows() -> Iterator[Row]:
+        for predictions in predictor.predict_files(options.paths, options.batch_size):
+            for row in table_rows(predictions, columns, class_names):
                 if len(shown) < _ROWS_SHOWN:
                     shown.append(row)
-            num += len(answers.names)
-            if answers.labels is not None and answers.probabilities is not None:
-                labelled += int((answers.labels >= 0).sum())
-                right += int((answers.probabilities.argmax(1) == answers.labels).sum())
-    print_rows(str(words.model), shown)
+                yield row
+            counts["inputs"] += len(predictions.names)
+            if predictions.labels is not None and predictions.probabilities is not None:
+                predicted = predictions.probabilities.argmax(1)
+                counts["labelled"] += int((predictions.labels >= 0).sum())
+                counts["correct"] += int((predicted == predictions.labels).sum())
+
+    write_table(options.out, columns, predict_rows())
+    print_rows(str(options.model), shown)
+    num, labelled = counts["inputs"], counts["labelled"]
     if num > len(shown):
         print(f"... and {num - len(shown):,} more")
-    accuracy = f", accuracy {right / labelled:.4f} of {labelled:,} labelled" if labelled else ""
+    accuracy = ""
+    if labelled:
+        accuracy = f", accuracy {counts['correct'] / labelled:.4f} of {labelled:,} labelled"
     print(f"{num:,} inputs{accuracy}")
-    if words.out:
-        print(f"written: {words.out}")
+    if options.out:
+        print(f"written: {options.out}")
     return 0
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return what reads the command's words."""
+    """Return the command's parser."""
     parser = argparse.ArgumentParser(
         prog="mlp-lab infer",
-        description="Say what a model makes of images and arrays. Images are brought to the "
-        "model's shape as in training; folders named after its classes give the accuracy.",
+        description="Predict images and arrays with a model. Images are brought to the model's "
+        "shape as in training; folders named after its classes give the accuracy.",
         allow_abbrev=False,
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="a .onnx, .pth or .ckpt")
@@ -68,7 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="images, directories of images, or .npz and .pt files with x_test or x",
     )
-    parser.add_argument("--out", type=Path, help="file for all answers, .csv or .json")
+    parser.add_argument("--out", type=Path, help="file for all predictions, .csv or .json")
     parser.add_argument("--top_k", type=int, default=1, help="how many of the likeliest classes")
     parser.add_argument("--batch_size", type=int, default=256, help="inputs at a time")
     parser.add_argument(
@@ -77,52 +85,47 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def columns_of(info: ModelInfo, top_k: int) -> list[str]:
-    """Return what is said of each input."""
+def table_columns(info: ModelInfo, top_k: int) -> list[str]:
+    """Return the columns of predictions.csv; the likeliest classes are a pair of columns each."""
+    if not info.class_names and info.num_outputs == 1:
+        return ["input", "predicted"]
     if not info.class_names:
-        return ["input", *_numbered("predicted", info.num_outputs)]
-    said = [(f"predicted{which}", f"confidence{which}") for which in _places(top_k)]
-    return ["input", "label", *(column for pair in said for column in pair)]
+        return ["input", *(f"predicted_{place}" for place in range(1, info.num_outputs + 1))]
+    columns = ["input", "label", "predicted", "confidence"]
+    for place in range(2, top_k + 1):
+        columns += [f"predicted_{place}", f"confidence_{place}"]
+    return columns
 
 
-def _places(top_k: int) -> list[str]:
-    return ["", *(f"_{place}" for place in range(2, top_k + 1))]
-
-
-def _numbered(name: str, num: int) -> list[str]:
-    return [name] if num == 1 else [f"{name}_{place}" for place in range(1, num + 1)]
-
-
-def _rows(answers: Answers, class_names: Sequence[str], top_k: int) -> Iterator[Row]:
-    """Yield what is said of each input, in the columns of predictions.csv."""
-    if answers.probabilities is None:
-        columns = _numbered("predicted", answers.outputs.shape[1])
-        for name, numbers in zip(answers.names, answers.outputs.tolist(), strict=True):
-            yield {"input": name, **dict(zip(columns, numbers, strict=True))}
+def table_rows(
+    predictions: Predictions, columns: Sequence[str], class_names: Sequence[str]
+) -> Iterator[Row]:
+    """Yield a row for each input, with the columns of ``table_columns``."""
+    if predictions.probabilities is None:
+        for name, numbers in zip(predictions.names, predictions.outputs.tolist(), strict=True):
+            yield dict(zip(columns, [name, *numbers], strict=True))
         return
-    best = np.argsort(-answers.probabilities, axis=1, kind="stable")[:, :top_k]
-    sure = np.take_along_axis(answers.probabilities, best, axis=1).tolist()
-    labels = [-1] * len(best) if answers.labels is None else answers.labels.tolist()
+    top_k = len(columns) // 2 - 1
+    best = np.argsort(-predictions.probabilities, axis=1, kind="stable")[:, :top_k]
+    confidences = np.take_along_axis(predictions.probabilities, best, axis=1)
+    labels = [-1] * len(best) if predictions.labels is None else predictions.labels.tolist()
     for name, label, classes, shares in zip(
-        answers.names, labels, best.tolist(), sure, strict=True
+        predictions.names, labels, best.tolist(), confidences.tolist(), strict=True
     ):
-        row: Row = {"input": name, "label": class_names[label] if label >= 0 else ""}
-        for which, number, share in zip(_places(top_k), classes, shares, strict=True):
-            row[f"predicted{which}"] = class_names[number]
-            row[f"confidence{which}"] = share
-        yield row
+        pairs = zip((class_names[index] for index in classes), shares, strict=True)
+        cells = [name, class_names[label] if label >= 0 else "", *chain.from_iterable(pairs)]
+        yield dict(zip(columns, cells, strict=True))
 
 
-@contextlib.contextmanager
-def _table(path: Path | None, columns: Sequence[str]) -> Iterator[Callable[[Row], None]]:
-    """Give what takes rows one by one into a file that appears whole, or not at all.
+def write_table(path: Path | None, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write rows one by one into a file that appears whole, or not at all; without, consume them.
 
     Raises:
         ConfigError: A file of another kind.
-        WriteError: It cannot be written.
+        WriteError: The file could not be written.
     """
     if path is None:
-        yield lambda row: None
+        deque(rows, maxlen=0)
         return
     if path.suffix not in (".csv", ".json"):
         raise ConfigError(f"out is {str(path)!r}; it must be a .csv or a .json.")
@@ -131,30 +134,14 @@ def _table(path: Path | None, columns: Sequence[str]) -> Iterator[Callable[[Row]
         part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         if path.suffix == ".csv":
-            yield _csv_rows(file, columns)
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            for row in rows:
+                cells = (f"{v:.7g}" if isinstance(v, float) else as_cell(v) for v in row.values())
+                writer.writerow(cells)
         else:
             file.write("[")
-            yield _json_rows(file)
+            for place, row in enumerate(rows):
+                text = json.dumps(row, ensure_ascii=False, allow_nan=False)
+                file.write(f",\n{text}" if place else f"\n{text}")
             file.write("\n]\n")
-
-
-def _csv_rows(file: TextIO, columns: Sequence[str]) -> Callable[[Row], None]:
-    writer = csv.DictWriter(file, columns, lineterminator="\n")
-    writer.writerow({key: as_cell(key) for key in columns})
-
-    def write(row: Row) -> None:
-        digits = {k: f"{v:.7g}" if isinstance(v, float) else as_cell(v) for k, v in row.items()}
-        writer.writerow(digits)
-
-    return write
-
-
-def _json_rows(file: TextIO) -> Callable[[Row], None]:
-    separator = "\n"
-
-    def write(row: Row) -> None:
-        nonlocal separator
-        file.write(separator + json.dumps(row, ensure_ascii=False, allow_nan=False))
-        separator = ",\n"
-
-    return write

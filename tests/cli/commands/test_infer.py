@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +104,7 @@ def test_arrays(mlp_lab: CommandLine, model: Path, tmp_path: Path, kind: str, la
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["no.onnx", "a.png"], "'no.onnx' is not there"),
         (["MODEL", "nothing"], "'nothing' is not there"),
@@ -118,7 +120,7 @@ def test_arrays(mlp_lab: CommandLine, model: Path, tmp_path: Path, kind: str, la
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(
-    mlp_lab: CommandLine, model: Path, tmp_path: Path, words: list[str], said: str
+    mlp_lab: CommandLine, model: Path, tmp_path: Path, words: list[str], message: str
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "a.txt").touch()
@@ -130,7 +132,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     chosen = [str(model) if word == "MODEL" else word for word in words]
     outcome = mlp_lab("infer", *chosen, *([] if "--out" in words[-1] else ["--out=out.csv"]))
     assert outcome.code == 2
-    assert said in outcome.err
+    assert message in outcome.err
     assert outcome.err.count("\n") == 1
     assert not (tmp_path / "out.csv").exists()
 
@@ -145,7 +147,7 @@ def test_a_table_that_cannot_be_written_is_one_sentence(
     assert "'file/a.csv' could not be written" in outcome.err
 
 
-def test_labels_may_be_a_column_and_unknown_and_else_it_is_said(
+def test_labels_may_be_a_column_or_unknown_and_others_are_named_and_left_out(
     mlp_lab: CommandLine, model: Path
 ) -> None:
     x = np.zeros((3, 1, 8, 8), np.uint8)
@@ -170,7 +172,7 @@ def test_files_whose_names_are_no_text_are_written(
     assert json.loads((tmp_path / "a.json").read_text())[0]["input"] == name
 
 
-def test_an_answer_that_is_not_finite_is_one_sentence(mlp_lab: CommandLine, tmp_path: Path) -> None:
+def test_an_output_that_is_not_finite_is_one_sentence(mlp_lab: CommandLine, tmp_path: Path) -> None:
     fit = mlp_lab("fit", "--data.source=Moons", "--trainer.max_epochs=1")
     model = fit.run_dir / "checkpoints" / "best.ckpt"
     np.savez("a.npz", x=np.array([[0, 0], [3e38, -3e38]], np.float32))
@@ -213,7 +215,7 @@ def test_a_pipe_is_no_image(mlp_lab: CommandLine, model: Path, tmp_path: Path) -
     assert "a.png' is no file" in outcome.err
 
 
-def test_numbers_are_said_as_they_are(mlp_lab: CommandLine, tmp_path: Path) -> None:
+def test_regression_writes_numbers(mlp_lab: CommandLine, tmp_path: Path) -> None:
     words = ["--data.source=Line", "--model=RegressionTask", "--trainer.max_epochs=1"]
     run_dir = mlp_lab("fit", *words).run_dir
     np.savez("a.npz", x=np.linspace(0, 1, 5, dtype=np.float32)[:, None])
@@ -222,3 +224,15 @@ def test_numbers_are_said_as_they_are(mlp_lab: CommandLine, tmp_path: Path) -> N
     rows = rows_of(tmp_path / "a.csv")
     assert [*rows[0]] == ["input", "predicted"]
     assert len({row["predicted"] for row in rows}) == 5
+
+
+def test_onnx_needs_no_torch(model: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
+    np.savez(tmp_path / "a.npz", x=np.zeros((3, 8, 8), np.uint8))
+    words = ["infer", str(model), "a.png", "a.npz", "--out", "a.json"]
+    code = (
+        f"import sys; from mlp_lab.cli.main import main; assert main({words}) == 0; "
+        "assert not {'torch', 'lightning', 'matplotlib', 'sklearn', 'onnx'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env=os.environ)
+    assert len(json.loads((tmp_path / "a.json").read_text())) == 4
