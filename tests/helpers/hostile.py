@@ -59,7 +59,7 @@ def callables(depth: int = 5) -> list[tuple[str, Any]]:
     seen = {id(module) for _, module, _ in walk}
     for path, module, length in walk:
         for name, value in list(vars(module).items()):
-            # Of the type: some objects warn when their class is asked for.
+            # Of the type: some objects warn when their class is read.
             if issubclass(type(value), ModuleType):
                 if id(value) not in seen and length < depth:
                     seen.add(id(value))

@@ -45,9 +45,10 @@ def assert_same_training(first: Path, second: Path) -> None:
         assert scores[0] == scores[1]
 
 
-def callbacks(**arguments: Mapping[str, Any]) -> str:
-    """Return the flag for callbacks of these names with these arguments."""
-    specs = [{"class_path": name, "init_args": given} for name, given in arguments.items()]
+def callbacks(*paths: str, **arguments: Mapping[str, Any]) -> str:
+    """Return the flag for callbacks of these class paths, and of these names with arguments."""
+    specs: list[dict[str, Any]] = [{"class_path": path} for path in paths]
+    specs += [{"class_path": name, "init_args": given} for name, given in arguments.items()]
     return f"--trainer.callbacks={json.dumps(specs)}"
 
 

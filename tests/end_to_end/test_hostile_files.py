@@ -1,7 +1,6 @@
 """Files that are odd on purpose: one sentence each, nothing hidden, nothing obeyed."""
 
 import csv
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from mlp_lab.data import TensorFile
 from mlp_lab.errors import ChecksumError, ConfigError
 from mlp_lab.runs.checkpoint import read_checkpoint
 from tests.conftest import CommandLine
+from tests.helpers.runs import read_metrics
 
 BOMB = "\n".join(
     ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
@@ -204,7 +204,7 @@ def test_a_long_field_of_metrics_is_reported(mlp_lab: CommandLine, own_run: Path
     with (own_run / "metrics.csv").open("a") as file:
         file.write("9" * 140_000 + ",1\n")
     assert mlp_lab("report", str(own_run)).code == 0
-    assert json.loads((own_run / "metrics.json").read_text())["test/acc"] > 0.5
+    assert read_metrics(own_run)["test/acc"] > 0.5
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from tools.set_up import SetUpError, check_disk, check_python, explain, set_up
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 SET_UP = ROOT / "tools" / "set_up.py"
 
 

@@ -5,22 +5,20 @@ import os
 import random
 import shutil
 import signal
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from mlp_lab.processes.signals import Interrupted, raise_on_signals
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.metrics_csv import read_rows
 from tests.conftest import CommandLine
-from tests.helpers.processes import finish, started
+from tests.helpers.processes import finish, started, wait_for
+from tests.helpers.runs import read_manifest, read_metrics
 from tests.helpers.slow import some_slow
-from tests.helpers.training import assert_same_training
+from tests.helpers.training import assert_same_training, callbacks
 
 FIT = [
     "fit",
@@ -33,10 +31,6 @@ FIT = [
 ]
 
 
-def status(run_dir: Path) -> Any:
-    return json.loads((run_dir / "manifest.json").read_text())["status"]
-
-
 def assert_nothing_is_torn(run_dir: Path) -> None:
     for path in run_dir.rglob("*"):
         assert not path.name.endswith(".part"), path
@@ -47,15 +41,6 @@ def assert_nothing_is_torn(run_dir: Path) -> None:
         elif path.suffix == ".csv":
             assert path.read_text().endswith("\n")
             assert len({len(row) for row in read_rows(path)}) == 1
-
-
-def wait_for(condition: Callable[[], bool], process: Any) -> None:
-    """Wait until something has happened in a process that still runs."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert process.is_alive()
-        assert time.monotonic() < deadline
-        process.join(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -75,17 +60,17 @@ def kill_and_resume(undisturbed: tuple[Path, float], cwd: Path, seed: int) -> bo
     moment = random.Random(seed).uniform(0, seconds)
     with started(*FIT, cwd=cwd) as process:
         if seed % 4:  # else during start-up too
-            wait_for(run_dir.exists, process)
+            wait_for(run_dir.exists, process.is_alive)
         process.join(moment)
     if not run_dir.exists():
         return False
     for checkpoint in run_dir.rglob("*.ckpt"):
         read_checkpoint(checkpoint)
     assert finish("fit", f"--run_dir={run_dir}", cwd=cwd) == 0, (cwd / "err.txt").read_text()
-    assert status(run_dir) == "finished"
+    assert read_manifest(run_dir)["status"] == "finished"
     assert_same_training(whole, run_dir)
     assert_nothing_is_torn(run_dir)
-    expected, metrics = (json.loads((run / "metrics.json").read_text()) for run in (whole, run_dir))
+    expected, metrics = (read_metrics(run) for run in (whole, run_dir))
     for key in ("test/acc", "test/loss", "best_epoch", "epochs", "val/acc"):
         assert metrics[key] == expected[key]
     return True
@@ -133,12 +118,12 @@ def test_interrupted_in_order(
     long = [*FIT, "--trainer.max_epochs=100000"]
     run_dir = tmp_path / "runs" / "base" / "version_0"
     with started(*long, cwd=tmp_path) as process:
-        wait_for((run_dir / "checkpoints" / "best.ckpt").exists, process)
+        wait_for((run_dir / "checkpoints" / "best.ckpt").exists, process.is_alive)
         assert process.pid is not None
         os.kill(process.pid, signum)
         process.join(60)
         assert process.exitcode == code
-    assert status(run_dir) == "interrupted"
+    assert read_manifest(run_dir)["status"] == "interrupted"
     assert_nothing_is_torn(run_dir)
     message = "interrupted; go on with: mlp-lab fit --run_dir runs/base/version_0\n"
     assert (tmp_path / "err.txt").read_text() == message
@@ -149,35 +134,18 @@ def test_interrupted_in_order(
         assert_same_training(undisturbed[0], run_dir)
 
 
-def test_a_second_interrupt_ends_at_once(mlp_lab: CommandLine, tmp_path: Path) -> None:
-    slow_end = tmp_path / "slow.yaml"
-    slow_end.write_text(
-        "trainer: {callbacks: [{class_path: tests.helpers.training.SlowGoodbye}]}", encoding="utf-8"
-    )
-    long = [*FIT, "--trainer.max_epochs=100000", f"--config={slow_end}"]
-    run_dir = tmp_path / "runs" / "slow" / "version_0"
+def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
+    slow_end = callbacks("tests.helpers.training.SlowGoodbye")
+    long = [*FIT, "--trainer.max_epochs=100000", slow_end]
+    run_dir = tmp_path / "runs" / "base" / "version_0"
     with started(*long, cwd=tmp_path) as process:
-        wait_for((run_dir / "checkpoints" / "best.ckpt").exists, process)
+        wait_for((run_dir / "checkpoints" / "best.ckpt").exists, process.is_alive)
         assert process.pid is not None
         os.kill(process.pid, signal.SIGINT)
-        wait_for((tmp_path / "goodbye").exists, process)
+        wait_for((tmp_path / "goodbye").exists, process.is_alive)
         os.kill(process.pid, signal.SIGINT)
         process.join(10)
         assert process.exitcode == 130
-
-
-def test_nohup_stays_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT)}
-    try:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        raise_on_signals()
-        os.kill(os.getpid(), signal.SIGHUP)
-        with pytest.raises(Interrupted):
-            os.kill(os.getpid(), signal.SIGINT)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("another", some_slow([False, True], [True]))
@@ -185,7 +153,7 @@ def test_a_run_that_is_renamed_meanwhile_is_not_begun_again(tmp_path: Path, anot
     """Nor does it write into the run that has its name now."""
     run_dir = tmp_path / "runs" / "base" / "version_0"
     with started(*FIT, "--trainer.max_epochs=100000", cwd=tmp_path) as process:
-        wait_for((run_dir / "checkpoints" / "best.ckpt").exists, process)
+        wait_for((run_dir / "checkpoints" / "best.ckpt").exists, process.is_alive)
         os.kill(process.pid or 0, signal.SIGSTOP)
         moved = run_dir.rename(run_dir.with_name("good_one"))
         if another:
@@ -197,7 +165,7 @@ def test_a_run_that_is_renamed_meanwhile_is_not_begun_again(tmp_path: Path, anot
     error = (tmp_path / "err.txt").read_text()
     assert f"The directory '{run_dir}' was renamed or removed while it was written to." in error
     assert run_dir.exists() == another
-    assert status(moved) == "failed"
+    assert read_manifest(moved)["status"] == "failed"
     assert {path: path.read_bytes() for path in run_dir.rglob("*.c*")} == before
     epochs = read_checkpoint(moved / "checkpoints" / "last.ckpt")["epoch"] + 2
     more = f"--trainer.max_epochs={epochs}"
@@ -224,7 +192,7 @@ class TestDivergence:
         assert "--model.optimizer.lr" in outcome.err
         assert len(outcome.err.splitlines()) == 1
         run_dir = Path("runs/base/version_0")
-        assert status(run_dir) == "failed"
+        assert read_manifest(run_dir)["status"] == "failed"
         for name in ("best.ckpt", "last.ckpt"):
             checkpoint = read_checkpoint(run_dir / "checkpoints" / name)
             assert checkpoint["epoch"] == 0
@@ -235,26 +203,21 @@ class TestDivergence:
         assert outcome.code == 1
         assert "Training diverged: train/loss is" in outcome.err
 
-    def test_weights_ruined_by_the_last_step_are_found_out(
-        self, mlp_lab: CommandLine, tmp_path: Path
-    ) -> None:
-        (tmp_path / "ruin.yaml").write_text(
-            "trainer: {callbacks: [{class_path: tests.helpers.training.RuinWeights}]}"
-        )
-        outcome = mlp_lab(*FIT, "--config=ruin.yaml", "--trainer.limit_val_batches=0")
+    def test_weights_ruined_by_the_last_step_are_found_out(self, mlp_lab: CommandLine) -> None:
+        ruin = callbacks("tests.helpers.training.RuinWeights")
+        outcome = mlp_lab(*FIT, ruin, "--trainer.limit_val_batches=0")
         assert outcome.code == 1
         assert "Training diverged: a weight is not finite after epoch 1" in outcome.err
 
     @pytest.mark.parametrize("when", ["check_val_every_n_epoch=2", "val_check_interval=0.5"])
-    def test_best_is_not_written_with_ruined_weights(
-        self, mlp_lab: CommandLine, tmp_path: Path, when: str
-    ) -> None:
-        path = "tests.helpers.training.RuinWeightsBeforeValidation"
-        (tmp_path / "ruin.yaml").write_text(f"trainer: {{callbacks: [{{class_path: {path}}}]}}")
-        outcome = mlp_lab(*FIT, "--config=ruin.yaml", f"--trainer.{when}")
+    def test_best_is_not_written_with_ruined_weights(self, mlp_lab: CommandLine, when: str) -> None:
+        ruin = callbacks("tests.helpers.training.RuinWeightsBeforeValidation")
+        outcome = mlp_lab(*FIT, ruin, f"--trainer.{when}")
         assert outcome.code == 1
         assert "Training diverged" in outcome.err
-        assert not Path("runs/ruin/version_0/checkpoints/best.ckpt").exists()
+        checkpoints = Path("runs/base/version_0/checkpoints")
+        assert (checkpoints / "last.ckpt").exists()
+        assert not (checkpoints / "best.ckpt").exists()
 
 
 class TestFullDisk:
@@ -264,7 +227,7 @@ class TestFullDisk:
         error = (tmp_path / "err.txt").read_text()
         assert "runs/base/version_0/checkpoints/last.ckpt' could not be written: File too" in error
         assert len(error.splitlines()) == 1
-        assert status(run_dir) == "failed"
+        assert read_manifest(run_dir)["status"] == "failed"
         assert_nothing_is_torn(run_dir)
         assert finish("fit", f"--run_dir={run_dir}", cwd=tmp_path) == 0
 
@@ -328,8 +291,8 @@ class TestForeignCheckpoints:
     def test_what_a_state_names_outside_is_not_deleted(
         self, mlp_lab: CommandLine, tmp_path: Path, whose: str, key: str
     ) -> None:
-        keep = "{class_path: ModelCheckpoint, init_args: {monitor: val/acc, mode: max}}"
-        words = ["--data.source=Digits", f"--trainer.callbacks=[{keep}]"]
+        keep = callbacks(ModelCheckpoint={"monitor": "val/acc", "mode": "max"})
+        words = ["--data.source=Digits", keep]
         run_dir = mlp_lab("fit", *words, "--trainer.max_epochs=1").run_dir
         victim = tmp_path / "victim.ckpt"
         victim.mkdir()
@@ -362,7 +325,7 @@ class TestForeignCheckpoints:
         assert outcome.code == 2
         assert "is of another net: net.layers.1.bias is (200,) in it and (7,)" in outcome.err
 
-    def test_another_version_is_said(
+    def test_another_version_is_a_warning(
         self, mlp_lab: CommandLine, digits_run: Path, tmp_path: Path
     ) -> None:
         checkpoint = read_checkpoint(digits_run / "checkpoints" / "best.ckpt")

@@ -1,6 +1,5 @@
 """A training from start to end, in the way a user types it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,12 @@ from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.metrics_csv import read_rows
 from mlp_lab.runs.run import Run
 from tests.conftest import QUICK, CommandLine
+from tests.helpers.runs import read_manifest, read_metrics
 from tests.helpers.training import assert_same_training, killed_at_step
 
 pytestmark = pytest.mark.filterwarnings("ignore::mlp_lab.errors.MLPLabWarning")
 
 DIGITS = ["--data.source=Digits", *QUICK]
-
-
-def read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 FIGURES = (
@@ -68,7 +64,7 @@ class TestRunDirectory:
         ]
 
     def test_metrics_agree_with_checkpoint_and_log(self, digits_run: Path) -> None:
-        metrics = read(digits_run / "metrics.json")
+        metrics = read_metrics(digits_run)
         best = read_checkpoint(digits_run / "checkpoints" / "best.ckpt")
         epochs = [row for row in read_rows(digits_run / "metrics.csv") if row["val/acc"]]
         scores = [float(row["val/acc"]) for row in epochs]
@@ -90,7 +86,7 @@ class TestRunDirectory:
         assert metrics["images_per_second"] > 0
 
     def test_manifest_tells_where_the_run_came_from(self, digits_run: Path) -> None:
-        manifest = read(digits_run / "manifest.json")
+        manifest = read_manifest(digits_run)
         assert manifest["status"] == "finished"
         assert manifest["start"] < manifest["end"]
         assert manifest["command"][:2] == ["mlp-lab", "fit"]
@@ -173,7 +169,7 @@ class TestConsole:
         assert outcome.code == 0, outcome.err
         assert shown == [(min(n, 79), 79) for n in range(16, 81, 16)] * 3
 
-    def test_origin_of_settings_is_said(self, mlp_lab: CommandLine, digits_run: Path) -> None:
+    def test_origin_of_settings_is_printed(self, mlp_lab: CommandLine, digits_run: Path) -> None:
         outcome = mlp_lab("validate", f"--run_dir={digits_run}", "--data.batch_size=7")
         checkpoint = digits_run / "checkpoints" / "best.ckpt"
         expected = (
@@ -187,23 +183,23 @@ class TestUnusualTrainings:
     def test_without_validation_the_last_epoch_is_tested(self, mlp_lab: CommandLine) -> None:
         outcome = mlp_lab("fit", *DIGITS, "--trainer.limit_val_batches=0")
         assert outcome.code == 0
-        metrics = read(outcome.run_dir / "metrics.json")
+        metrics = read_metrics(outcome.run_dir)
         assert metrics["best_epoch"] == metrics["epochs"] == 3
         assert metrics["test/acc"] > 0.85
         assert "val" not in outcome.out.split("epoch 1/3")[1].splitlines()[0]
 
-    def test_validation_every_other_epoch_is_not_said_twice(self, mlp_lab: CommandLine) -> None:
+    def test_validation_every_other_epoch_is_not_printed_twice(self, mlp_lab: CommandLine) -> None:
         outcome = mlp_lab("fit", *DIGITS, "--trainer.check_val_every_n_epoch=2")
         lines = [line for line in outcome.out.splitlines() if line.startswith("epoch")]
         assert ["val:" in line for line in lines] == [False, True, False]
         assert outcome.err == ""
-        assert read(outcome.run_dir / "metrics.json")["best_epoch"] == 2
+        assert read_metrics(outcome.run_dir)["best_epoch"] == 2
 
     def test_validation_within_an_epoch_picks_the_weights_of_its_moment(
         self, mlp_lab: CommandLine
     ) -> None:
         outcome = mlp_lab("fit", *DIGITS, "--trainer.val_check_interval=0.25")
-        metrics = read(outcome.run_dir / "metrics.json")
+        metrics = read_metrics(outcome.run_dir)
         again = mlp_lab("validate", f"--run_dir={outcome.run_dir}")
         assert f"{metrics['val/acc']:.4f}" in again.out
         assert f"{metrics['val/loss']:.4f}" in again.out
@@ -217,7 +213,7 @@ class TestUnusualTrainings:
         outcome = mlp_lab("fit", *words)
         assert outcome.code == 0
         assert outcome.run_dir == Path("runs/base/version_0")
-        assert read(outcome.run_dir / "metrics.json")["epochs"] == 4
+        assert read_metrics(outcome.run_dir)["epochs"] == 4
         assert (own_run / "metrics.csv").read_bytes() == before
 
     def test_double_precision_trains(self, mlp_lab: CommandLine) -> None:
@@ -237,7 +233,7 @@ class TestUnusualTrainings:
         assert "trainer.max_epochs is 1, but" in outcome.err
         assert "has 3 epochs already" in outcome.err
         assert (own_run / "config.yaml").read_bytes() == before
-        assert read(own_run / "manifest.json")["status"] == "finished"
+        assert read_manifest(own_run)["status"] == "finished"
 
 
 class TestOverfitCheck:
@@ -282,37 +278,37 @@ class TestExactness:
         with killed_at_step(100):
             mlp_lab("fit", *DIGITS, *self.ARGUMENTS)
         killed = Path("runs/base/version_1").rename(tmp_path / "moved")
-        assert read(killed / "manifest.json")["status"] == "failed"
+        assert read_manifest(killed)["status"] == "failed"
         outcome = mlp_lab("fit", f"--run_dir={killed}")
         assert outcome.run_dir == killed
-        assert read(killed / "manifest.json")["status"] == "finished"
+        assert read_manifest(killed)["status"] == "finished"
         assert_same_training(whole, killed)
 
     def test_other_seed_other_weights_same_split(self, mlp_lab: CommandLine) -> None:
         runs = [mlp_lab("fit", *DIGITS, f"--seed_everything={n}").run_dir for n in (0, 1)]
-        manifests = [read(run / "manifest.json") for run in runs]
+        manifests = [read_manifest(run) for run in runs]
         assert manifests[0]["data"]["sha256"] == manifests[1]["data"]["sha256"]
         logs = [(run / "metrics.csv").read_bytes() for run in runs]
         assert logs[0] != logs[1]
 
 
 def test_kmnist_trains_as_base_says(mlp_lab: CommandLine, fake_root: Path, tmp_path: Path) -> None:
-    config = Path(__file__).parent.parent / "configs" / "base.yaml"
+    config = Path(__file__).parent.parent.parent / "configs" / "base.yaml"
     outcome = mlp_lab(
         "fit", f"--config={config}", f"--data.root={fake_root}", "--data.batch_size=8"
     )
-    metrics = read(outcome.run_dir / "metrics.json")
+    metrics = read_metrics(outcome.run_dir)
     assert metrics["epochs"] == 10
     assert metrics["test/acc"] > 0.95
     assert set(metrics["test/classes"]) == set(datasets.KMNIST.classes)
-    assert len(read(outcome.run_dir / "manifest.json")["data"]["notes"]) == 2
+    assert len(read_manifest(outcome.run_dir)["data"]["notes"]) == 2
 
 
 def test_validation_on_the_test_set_says_so(mlp_lab: CommandLine, fake_root: Path) -> None:
-    config = Path(__file__).parent.parent / "configs" / "recipe" / "kmnist_course.yaml"
+    config = Path(__file__).parent.parent.parent / "configs" / "recipe" / "kmnist_course.yaml"
     outcome = mlp_lab("fit", f"--config={config}", f"--data.root={fake_root}")
     assert "validation = test set" in outcome.out
-    metrics = read(outcome.run_dir / "metrics.json")
+    metrics = read_metrics(outcome.run_dir)
     assert metrics["val/acc"] == metrics["test/acc"]
     assert metrics["validation"] == "test set"
     assert outcome.run_dir.parent.name == "kmnist_course"

@@ -101,7 +101,7 @@ def test_an_attack_is_refused_in_one_sentence(
         outcome = mlp_lab(*words)
         assert not canary.exists(), words
         if slot == "logger" and words[0] != "fit":
-            assert outcome.code == 0  # what it logs to is not asked for
+            assert outcome.code == 0  # its logger is not made
             continue
         assert outcome.code == 2, words
         assert len(outcome.err.splitlines()) == 1

@@ -1,6 +1,5 @@
 """Ctrl-C and SIGTERM at random moments, from the first import to the last report."""
 
-import json
 import os
 import random
 import signal
@@ -14,6 +13,7 @@ import pytest
 
 from mlp_lab.processes.signals import exit_code
 from tests.helpers.processes import finish, started
+from tests.helpers.runs import read_manifest
 from tests.helpers.training import assert_same_training
 
 FIT = ["fit", "--data.source=Moons", "--trainer.max_epochs=6", "--model.net.dropout=0.2"]
@@ -66,8 +66,8 @@ def interrupt(
     code = (run_warm if kind == "warm" else run_cold)(FIT, cwd, signum, moment)
     error = (cwd / "err.txt").read_text() if (cwd / "err.txt").exists() else ""
     run_dir = cwd / "runs" / "base" / "version_0"
-    manifest = run_dir / "manifest.json"
-    status = json.loads(manifest.read_text()).get("status", "none") if manifest.exists() else "none"
+    has_manifest = (run_dir / "manifest.json").exists()
+    status = read_manifest(run_dir).get("status", "none") if has_manifest else "none"
     if not run_dir.exists():
         # Before Python has come to mlp_lab it does as it always does.
         assert code in (exit_code(signum), -signum), error
@@ -82,62 +82,9 @@ def interrupt(
         assert ("go on with: mlp-lab fit --run_dir" in error) == (status == "interrupted")
     if seed % 2:
         assert finish("fit", f"--run_dir={run_dir}", cwd=cwd) == 0, (cwd / "err.txt").read_text()
-        assert json.loads(manifest.read_text())["status"] == "finished"
+        assert read_manifest(run_dir)["status"] == "finished"
         assert_same_training(whole, run_dir)
     return status
-
-
-def test_a_destructor_swallows_no_interruption() -> None:
-    """Python only prints what is raised in one, and in a callback of weakref."""
-    code = """
-import os, signal, time
-from mlp_lab.processes.signals import Interrupted, raise_on_signals
-
-class Last:
-    def __del__(self):
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(0)
-
-raise_on_signals()
-try:
-    last = Last()
-    del last
-    while True:
-        time.sleep(0.01)
-except Interrupted as stop:
-    print(stop.exit_code)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.stdout, done.stderr) == ("143\n", "")
-
-
-def test_what_is_put_into_a_queue_is_put_whole() -> None:
-    """Who waits for the queue to be empty, as TensorBoard does, would wait for ever otherwise."""
-    code = """
-import os, queue, signal, threading, time
-from mlp_lab.processes.signals import Interrupted, raise_on_signals
-
-class Queue(queue.Queue):
-    def _put(self, item):
-        super()._put(item)
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(0)
-
-raise_on_signals()
-tasks = Queue()
-try:
-    tasks.put(1)
-    while True:
-        time.sleep(0.01)
-except Interrupted as stop:
-    print(stop.exit_code, tasks.unfinished_tasks)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.stdout, done.stderr) == ("143 1\n", "")
 
 
 @pytest.mark.slow

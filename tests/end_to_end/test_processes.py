@@ -1,19 +1,17 @@
 """Commands in processes of their own, as a user has them."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mlp_lab.runs.metrics_csv import read_rows
-from tests.helpers.processes import children_of
+from tests.helpers.processes import children_of, wait_for
+from tests.helpers.runs import read_manifest, read_metrics
 from tests.helpers.training import assert_same_training
 
 DIGITS = [
@@ -46,15 +44,6 @@ def run(*words: str, cwd: Path, **environment: str) -> tuple[str, str]:
     return out, err
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Wait until something has happened in a process that still runs."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.05)
-
-
 @pytest.mark.slow
 def test_train_here_test_there(tmp_path: Path) -> None:
     """A run is found from another directory, in a new process, with nothing else on the line."""
@@ -63,11 +52,11 @@ def test_train_here_test_there(tmp_path: Path) -> None:
     out, err = run("fit", *DIGITS, cwd=tmp_path / "here")
     assert err == ""
     run_dir = tmp_path / "here" / out.strip().splitlines()[-1].removeprefix("run: ")
-    before = json.loads((run_dir / "metrics.json").read_text())
+    before = read_metrics(run_dir)
     checkpoint = run_dir / "checkpoints" / "best.ckpt"
     out, err = run("test", "--ckpt_path", str(checkpoint), cwd=tmp_path / "there")
     assert err == ""
-    assert json.loads((run_dir / "metrics.json").read_text()) == before
+    assert read_metrics(run_dir) == before
     assert list((tmp_path / "there").iterdir()) == []
 
 
@@ -93,20 +82,20 @@ def test_ctrl_c_reaches_the_whole_group(tmp_path: Path, devices: int) -> None:
     ddp = ["--trainer.accelerator=cpu", f"--trainer.devices={devices}"]
     process = start("fit", *DIGITS, "--trainer.max_epochs=100000", *ddp, cwd=tmp_path)
     run_dir = tmp_path / "runs" / "base" / "version_0"
-    wait_for((run_dir / "checkpoints" / "best.ckpt").exists, process)
+    wait_for((run_dir / "checkpoints" / "best.ckpt").exists, lambda: process.poll() is None)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted; go on with: mlp-lab fit --run_dir runs/base/version_0" in err
-    assert json.loads((run_dir / "manifest.json").read_text())["status"] == "interrupted"
+    assert read_manifest(run_dir)["status"] == "interrupted"
 
 
 @pytest.mark.slow
-def test_a_killed_process_of_several_is_said(tmp_path: Path) -> None:
+def test_a_killed_process_of_several_is_named(tmp_path: Path) -> None:
     ddp = ["--trainer.accelerator=cpu", "--trainer.devices=2", "--trainer.strategy=ddp"]
     process = start("fit", *DIGITS, "--trainer.max_epochs=100000", *ddp, cwd=tmp_path)
     run_dir = tmp_path / "runs" / "base" / "version_0"
-    wait_for((run_dir / "checkpoints" / "best.ckpt").exists, process)
+    wait_for((run_dir / "checkpoints" / "best.ckpt").exists, lambda: process.poll() is None)
     (child,) = children_of(process.pid, "fit")
     os.kill(child, signal.SIGKILL)
     _, err = process.communicate(timeout=60)
@@ -114,12 +103,12 @@ def test_a_killed_process_of_several_is_said(tmp_path: Path) -> None:
     last = "mlp-lab: error: A process that computes beside this one was ended by SIGKILL, per"
     assert err.splitlines()[-1].startswith(last)
     assert "Traceback" not in err
-    assert json.loads((run_dir / "manifest.json").read_text())["status"] == "failed"
+    assert read_manifest(run_dir)["status"] == "failed"
 
 
 @pytest.mark.slow
 def test_output_that_goes_nowhere(tmp_path: Path) -> None:
-    """A closed stream is no reason not to train; a full one is said, and the run can go on."""
+    """A closed stream is no reason not to train; a full one is reported, and the run can go on."""
     command = f"{sys.executable} -m mlp_lab fit {' '.join(DIGITS)}"
 
     def shell(line: str) -> subprocess.CompletedProcess[str]:
@@ -127,14 +116,10 @@ def test_output_that_goes_nowhere(tmp_path: Path) -> None:
             line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
         )
 
-    def status(number: int) -> str:
-        path = tmp_path / "runs" / "base" / f"version_{number}" / "manifest.json"
-        return str(json.loads(path.read_text())["status"])
-
     for number, closed in enumerate((">&-", ">&- 2>&-", "<&- >&- 2>&-")):
         done = shell(f"{command} {closed}")
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-        assert status(number) == "finished"
+        assert read_manifest(tmp_path / "runs/base" / f"version_{number}")["status"] == "finished"
     sentence = "mlp-lab: error: Standard output could not be written: No space left on device.\n"
     for line in (f"{command} > /dev/full", f"{sys.executable} -m mlp_lab report runs > /dev/full"):
         done = shell(line)
@@ -149,7 +134,7 @@ def test_two_processes_train_together(tmp_path: Path) -> None:
     runs = list((tmp_path / "runs" / "base").iterdir())
     assert [run_dir.name for run_dir in runs] == ["version_0"]
     assert out.count("epoch 1/3") == 1
-    metrics = json.loads((runs[0] / "metrics.json").read_text())
+    metrics = read_metrics(runs[0])
     assert sum(map(sum, metrics["test/confusion"])) == 359
     assert metrics["test/acc"] > 0.85
     rows = read_rows(runs[0] / "metrics.csv")

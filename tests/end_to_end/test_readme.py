@@ -14,7 +14,7 @@ from mlp_lab.cli.main import COMMANDS
 from mlp_lab.errors import MLPLabWarning
 from tests.conftest import CommandLine
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 
 

@@ -1,7 +1,6 @@
 """What version 0.1 wrote is used for good: tested, predicted with, exported, gone on with."""
 
 import csv
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ import pytest
 from mlp_lab.data import Digits, Moons, SigmoidCurve
 from mlp_lab.runs.metrics_csv import read_rows
 from tests.conftest import CommandLine
+from tests.helpers.runs import read_metrics
 
-RUNS = Path(__file__).parent / "version_0_1"
+RUNS = Path(__file__).parent.parent / "version_0_1"
 SOURCES = {"classification": Digits, "binary": Moons, "regression": SigmoidCurve}
 # The last bits of a sum differ from processor to processor.
 NEAR: dict[str, Any] = {"rel": 1e-3, "abs": 1e-5}
@@ -35,7 +35,7 @@ def stopped(tmp_path: Path, task: str) -> Path:
 
 
 def scores(run_dir: Path) -> dict[str, Any]:
-    metrics = json.loads((run_dir / "metrics.json").read_text())
+    metrics = read_metrics(run_dir)
     return {k: v for k, v in metrics.items() if isinstance(v, float) and "second" not in k}
 
 

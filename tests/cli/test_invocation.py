@@ -27,27 +27,28 @@ def _configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_flags_come_after_configs_wherever_they_stand() -> None:
-    settings = read_invocation("fit", ["--data.batch_size=3", "--config", "a.yaml", "-c", "b.yaml"])
-    assert settings.arguments == ["--config", "a.yaml", "--config", "b.yaml", "--data.batch_size=3"]
-    assert settings.summary == "settings: a.yaml, b.yaml; typed: --data.batch_size=3"
-    assert settings.is_typed("data.batch_size")
-    assert not settings.is_typed("data.batch")
+    words = ["--data.batch_size=3", "--config", "a.yaml", "-c", "b.yaml"]
+    invocation = read_invocation("fit", words)
+    assert invocation.arguments == [*("--config", "a.yaml", "--config", "b.yaml"), words[0]]
+    assert invocation.summary == "settings: a.yaml, b.yaml; typed: --data.batch_size=3"
+    assert invocation.is_typed("data.batch_size")
+    assert not invocation.is_typed("data.batch")
 
 
 def test_a_checkpoint_brings_its_runs_configuration(run: Run) -> None:
-    settings = read_invocation("test", [f"--ckpt_path={run.best_checkpoint}", "--out=x"])
-    assert (settings.origin.run, settings.origin.checkpoint) == (run, run.best_checkpoint)
-    assert settings.arguments == ["--config", '{"data": {"batch_size": 8}}', "--out=x"]
+    invocation = read_invocation("test", [f"--ckpt_path={run.best_checkpoint}", "--out=x"])
+    assert (invocation.origin.run, invocation.origin.checkpoint) == (run, run.best_checkpoint)
+    assert invocation.arguments == ["--config", '{"data": {"batch_size": 8}}', "--out=x"]
     assert (
-        settings.summary
+        invocation.summary
         == f"settings: {run.config_path}; typed: --out=x; checkpoint: {run.best_checkpoint}"
     )
 
 
 def test_a_typed_config_replaces_the_runs_wholly(run: Run) -> None:
-    settings = read_invocation("test", ["--run_dir", str(run.dir), "--config", "a.yaml"])
-    assert settings.arguments == ["--config", "a.yaml"]
-    assert settings.origin.checkpoint == run.best_checkpoint
+    invocation = read_invocation("test", ["--run_dir", str(run.dir), "--config", "a.yaml"])
+    assert invocation.arguments == ["--config", "a.yaml"]
+    assert invocation.origin.checkpoint == run.best_checkpoint
 
 
 def test_a_run_means_best_for_all_but_fit(run: Run) -> None:
@@ -64,15 +65,15 @@ def test_a_run_means_best_for_all_but_fit(run: Run) -> None:
 
 
 def test_neither_means_the_newest_finished_run(run: Run) -> None:
-    settings = read_invocation("test", ["--runs_dir", str(run.dir.parent.parent)])
-    assert settings.origin.checkpoint == run.best_checkpoint
+    invocation = read_invocation("test", ["--runs_dir", str(run.dir.parent.parent)])
+    assert invocation.origin.checkpoint == run.best_checkpoint
     assert read_invocation("fit", []).origin.checkpoint is None
 
 
 def test_a_configuration_may_say_where_runs_lie(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(f"runs_dir: {run.dir.parent.parent}\n")
-    settings = read_invocation("test", ["--config", str(tmp_path / "mine.yaml")])
-    assert settings.origin.checkpoint == run.best_checkpoint
+    invocation = read_invocation("test", ["--config", str(tmp_path / "mine.yaml")])
+    assert invocation.origin.checkpoint == run.best_checkpoint
 
 
 def test_a_run_goes_on_from_its_last_checkpoint_alone(run: Run) -> None:
@@ -86,9 +87,9 @@ def test_a_configuration_that_was_not_typed_may_not_name_any_class(run: Run) -> 
     words = ["--run_dir", str(run.dir)]
     with pytest.raises(ConfigError, match=r"names the class 'os.system' in model, .* add --trust"):
         read_invocation("test", words)
-    ours = {"data": {"source": {"class_path": "mlp_lab.data.KMNIST"}, "root": "photos"}}
-    run.config_path.write_text(json.dumps(ours))
-    assert read_invocation("test", words).origin.config == ours
+    allowed = {"data": {"source": {"class_path": "mlp_lab.data.KMNIST"}, "root": "photos"}}
+    run.config_path.write_text(json.dumps(allowed))
+    assert read_invocation("test", words).origin.config == allowed
     assert not read_invocation("test", words).origin.trusted
     # A typed configuration replaces it, and is the user's own.
     typed = read_invocation("test", [*words, "--config=a.yaml"])

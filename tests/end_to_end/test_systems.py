@@ -66,13 +66,13 @@ def test_every_module_imports(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_main_job_runs_and_goes_on(tmp_path: Path) -> None:
-    said = without_posix(RUN, "fit", "--config=configs/quickstart.yaml", cwd=tmp_path)
-    assert said.endswith("run: runs/quickstart/version_0\n")
+    out = without_posix(RUN, "fit", "--config=configs/quickstart.yaml", cwd=tmp_path)
+    assert out.endswith("run: runs/quickstart/version_0\n")
     run_dir = "runs/quickstart/version_0"
     more = ["--trainer.max_epochs=31", "--figures=false"]
     assert "epoch 31/31" in without_posix(RUN, "fit", f"--run_dir={run_dir}", *more, cwd=tmp_path)
-    said = without_posix(RUN, "report", "runs", cwd=tmp_path)
-    assert "quickstart" in said
+    out = without_posix(RUN, "report", "runs", cwd=tmp_path)
+    assert "quickstart" in out
 
 
 @pytest.mark.slow
@@ -84,13 +84,13 @@ def test_images_are_decoded_in_threads(tmp_path: Path) -> None:
         Image.fromarray(image).save(path)
     words = ["--data.source=ImageFolder", "--data.source.path=photos", "--trainer.max_epochs=1"]
     few = ["--figures=false", "--onnx=false"]
-    said = without_posix(RUN, "fit", *words, *few, cwd=tmp_path)
-    assert "420 train, 60 val, 120 test" in said
+    out = without_posix(RUN, "fit", *words, *few, cwd=tmp_path)
+    assert "420 train, 60 val, 120 test" in out
 
 
 @pytest.mark.slow
 def test_a_sweep_runs_in_processes(tmp_path: Path) -> None:
     words = ["--data.source=Moons", "--trainer.max_epochs=1", "--seeds=0,1", "--jobs=2"]
     code = f"if __name__ == '__main__':\n    {RUN.strip().replace(chr(10), chr(10) + '    ')}"
-    said = without_posix(code, "sweep", *words, "--experiment=lab", cwd=tmp_path)
-    assert "2/2" in said
+    out = without_posix(code, "sweep", *words, "--experiment=lab", cwd=tmp_path)
+    assert "2/2" in out

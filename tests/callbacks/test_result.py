@@ -1,11 +1,9 @@
 """Every run leaves its figures and the numbers behind them."""
 
-import json
 import random
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 import pytest
@@ -35,6 +33,7 @@ from mlp_lab.data import Digits, LabDataModule
 from mlp_lab.errors import MLPLabWarning
 from mlp_lab.tasks import ClassificationTask
 from tests.conftest import CommandLine
+from tests.helpers.runs import read_metrics
 
 ALWAYS = {"loss", "learning_rate", "net"}
 OF_CLASSES = {
@@ -47,10 +46,6 @@ OF_IMAGES = {"mistakes", "weights"}
 
 def drawn(run_dir: Path) -> set[str]:
     return {path.stem for path in (run_dir / "plots").glob("*.png")}
-
-
-def metrics_of(run_dir: Path) -> Any:
-    return json.loads((run_dir / "metrics.json").read_text())
 
 
 @pytest.mark.figures
@@ -77,7 +72,7 @@ def test_each_task_leaves_its_figures(
 
 
 def test_numbers_behind_the_figures(digits_run: Path) -> None:
-    metrics = metrics_of(digits_run)
+    metrics = read_metrics(digits_run)
     assert drawn(digits_run) == ALWAYS | OF_CLASSES | OF_IMAGES
     one = metrics["test/classes"]["3"]
     assert 0.9 < one["roc_auc"] <= 1
@@ -108,7 +103,7 @@ def test_the_best_checkpoint_is_scored_on_training_images_as_they_are(
     train = data.subsets["train"]
     with torch.inference_mode():
         right = task(train.samples.inputs[train.indices]).argmax(1) == train.labels
-    assert metrics_of(run_dir)["train_eval/acc"] == pytest.approx(right.float().mean().item())
+    assert read_metrics(run_dir)["train_eval/acc"] == pytest.approx(right.float().mean().item())
 
 
 def test_the_report_is_printed(mlp_lab: CommandLine) -> None:
@@ -120,9 +115,9 @@ def test_the_report_is_printed(mlp_lab: CommandLine) -> None:
 def test_a_resumed_run_keeps_the_confusion_it_began_with(mlp_lab: CommandLine) -> None:
     words = ["--data.source=Digits", "--trainer.max_epochs=1", "--model.schedule=Constant"]
     run_dir = mlp_lab("fit", *words).run_dir
-    before = metrics_of(run_dir)["test_before"]
+    before = read_metrics(run_dir)["test_before"]
     assert mlp_lab("fit", f"--run_dir={run_dir}", "--trainer.max_epochs=2").code == 0
-    assert metrics_of(run_dir)["test_before"] == before
+    assert read_metrics(run_dir)["test_before"] == before
 
 
 def test_nothing_is_drawn_where_nobody_wants_it(mlp_lab: CommandLine) -> None:

@@ -1,6 +1,5 @@
 """Several steps as one: faster, and the same bit by bit; refused by name where it cannot be."""
 
-import json
 import re
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,8 +17,14 @@ from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.metrics_csv import read_rows
 from mlp_lab.training.multi_step import STEPS_AT_ONCE
 from tests.conftest import CommandLine
+from tests.helpers.runs import read_metrics
 from tests.helpers.slow import some_slow
-from tests.helpers.training import assert_same_training, killed_at_step, same_tensors
+from tests.helpers.training import (
+    assert_same_training,
+    callbacks,
+    killed_at_step,
+    same_tensors,
+)
 
 FIT = ["fit", "--data.source=Digits", "--data.batch_size=32", "--trainer.max_epochs=3"]
 
@@ -46,7 +51,7 @@ def assert_same_but_for_executions(first: Path, second: Path) -> None:
         one, two = (read_checkpoint(run / "checkpoints" / name) for run in (first, second))
         for key in ("epoch", "global_step", "state_dict", "optimizer_states", "lr_schedulers"):
             assert same_tensors(one[key], two[key]), (name, key)
-    figures = [json.loads((run / "metrics.json").read_text()) for run in (first, second)]
+    figures = [read_metrics(run) for run in (first, second)]
     for figure in figures:
         del figure["seconds"], figure["images_per_second"]
     assert figures[0] == figures[1]
@@ -79,7 +84,7 @@ def test_validate_counts_batches(mlp_lab: CommandLine) -> None:
     run_dir = mlp_lab(*FIT, "--data.steps_per_execution=7").run_dir
     whole = mlp_lab("validate", f"--run_dir={run_dir}").out
     first = mlp_lab("validate", f"--run_dir={run_dir}", "--trainer.limit_val_batches=1").out
-    assert f"{json.loads((run_dir / 'metrics.json').read_text())['val/acc']:.4f}" in whole
+    assert f"{read_metrics(run_dir)['val/acc']:.4f}" in whole
     numbers = [float(text) for text in re.findall(r"\d\.\d{4}", first)]
     assert any(number * 32 == pytest.approx(round(number * 32), abs=2e-3) for number in numbers)
 
@@ -104,10 +109,6 @@ class EachEpoch(pl.Callback):
 
     def on_train_epoch_end(self, *args: Any) -> None:
         return
-
-
-def callback(name: str) -> str:
-    return f"--trainer.callbacks={name if '.' in name else f'lightning.pytorch.callbacks.{name}'}"
 
 
 class NoReading(pl.Callback):
@@ -154,7 +155,7 @@ class RefuseScalars(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
 @pytest.mark.parametrize("steps", [1, 16])
 @pytest.mark.parametrize("setting", ["plain", "drawn", "schedule by step", "momentum", "weighted"])
 def test_no_step_waits_for_the_device(mlp_lab: CommandLine, steps: int, setting: str) -> None:
-    watched = [callback("tests.test_execution.NoReading"), f"--data.steps_per_execution={steps}"]
+    watched = [callbacks(f"{__name__}.NoReading"), f"--data.steps_per_execution={steps}"]
     outcome = mlp_lab(*FIT, *SETTINGS[setting], *watched, "--trainer.max_epochs=2")
     assert outcome.code == 0, outcome.err
 
@@ -181,7 +182,7 @@ SINGLE_STEPS = {
     "--trainer.overfit_batches=1": "trainer.overfit_batches 1",
     "--trainer.fast_dev_run=true": "trainer.fast_dev_run True",
     "--model.optimizer=LBFGS": "model.optimizer, whose step evaluates the loss several times,",
-    callback("tests.test_execution.EachBatch"): "the callback EachBatch",
+    callbacks(f"{__name__}.EachBatch"): "the callback EachBatch",
 }
 
 
@@ -190,7 +191,7 @@ def used_steps(run_dir: Path) -> Any:
 
 
 def test_by_default_as_many_as_are_useful(mlp_lab: CommandLine) -> None:
-    for words in ([], [callback("tests.test_execution.EachEpoch")]):
+    for words in ([], [f"--trainer.callbacks={__name__}.EachEpoch"]):
         assert used_steps(mlp_lab(*FIT, *words).run_dir) == STEPS_AT_ONCE
 
 

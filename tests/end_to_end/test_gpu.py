@@ -1,6 +1,5 @@
 """What is promised holds on a CUDA device too; `make test-gpu` runs this."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +9,10 @@ import torch
 from mlp_lab.inference import Predictor
 from mlp_lab.runs.checkpoint import read_checkpoint
 from tests.conftest import CommandLine
+from tests.helpers.runs import read_manifest, read_metrics
 from tests.helpers.training import assert_same_training, killed_at_step
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 DIGITS = ["--data.source=Digits", "--data.batch_size=64", "--trainer.max_epochs=3"]
 GPU = ["--trainer.accelerator=gpu", "--trainer.devices=1"]
 
@@ -34,9 +34,9 @@ def test_base_trains_draws_and_exports(mlp_lab: CommandLine, tmp_path: Path) -> 
     outcome = mlp_lab("fit", f"--config={ROOT}/configs/base.yaml", *DIGITS, *GPU)
     assert (outcome.code, outcome.err) == (0, "")
     run_dir = tmp_path / outcome.run_dir
-    manifest = json.loads((run_dir / "manifest.json").read_text())
+    manifest = read_manifest(run_dir)
     assert manifest["device"] == torch.cuda.get_device_name()
-    metrics = json.loads((run_dir / "metrics.json").read_text())
+    metrics = read_metrics(run_dir)
     assert metrics["test/acc"] > 0.8
     assert {"confusion.png", "roc.png", "loss.png"} <= {p.name for p in run_dir.glob("plots/*")}
     images = torch.zeros(3, 1, 8, 8, dtype=torch.uint8).numpy()
@@ -48,7 +48,7 @@ def test_base_trains_draws_and_exports(mlp_lab: CommandLine, tmp_path: Path) -> 
     # A run of the GPU is tested where there is none.
     again = mlp_lab("test", f"--run_dir={run_dir}", "--trainer.accelerator=cpu", "--out=on_cpu")
     assert again.code == 0
-    on_cpu = json.loads(Path("on_cpu/metrics.json").read_text())
+    on_cpu = read_metrics(Path("on_cpu"))
     assert on_cpu["test/loss"] == pytest.approx(metrics["test/loss"], abs=1e-3)
 
 
@@ -72,7 +72,7 @@ def test_a_preset_trains(mlp_lab: CommandLine, preset: str) -> None:
     configs = [f"--config={ROOT}/configs/{name}.yaml" for name in ("base", f"preset/{preset}")]
     outcome = mlp_lab("fit", *configs, *DIGITS)
     assert (outcome.code, outcome.err) == (0, "")
-    metrics = json.loads((outcome.run_dir / "metrics.json").read_text())
+    metrics = read_metrics(outcome.run_dir)
     assert metrics["test/acc"] > 0.8
     checkpoint = read_checkpoint(outcome.run_dir / "checkpoints" / "best.ckpt")
     weights = [value for key, value in checkpoint["state_dict"].items() if key.endswith("weight")]

@@ -13,7 +13,7 @@ from mlp_lab.cli.untrusted import check_untrusted
 from mlp_lab.sweep.grid import read_grid
 from tests.conftest import CommandLine
 
-CONFIGS = Path(__file__).parent.parent / "configs"
+CONFIGS = Path(__file__).parent.parent.parent / "configs"
 SWEEPS = sorted((CONFIGS / "sweep").glob("*.yaml"))
 FILES = sorted({*CONFIGS.rglob("*.yaml")} - {*SWEEPS})
 RECIPES = [path for path in FILES if path.parent.name == "recipe"]

@@ -1,32 +1,27 @@
 """What comes after a training: test, validate and predict, in the way a user types them."""
 
 import csv
-import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import CommandLine
+from tests.helpers.runs import read_metrics
 
 pytestmark = pytest.mark.filterwarnings("ignore::mlp_lab.errors.MLPLabWarning")
-
-
-def read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 class TestResults:
     def test_a_checkpoint_alone_finds_model_and_data(
         self, mlp_lab: CommandLine, own_run: Path
     ) -> None:
-        before = read(own_run / "metrics.json")
+        before = read_metrics(own_run)
         (own_run / "metrics.json").write_text("{}")
         outcome = mlp_lab("test", "--ckpt_path", own_run / "checkpoints" / "best.ckpt")
         assert outcome.code == 0
-        after = read(own_run / "metrics.json")
+        after = read_metrics(own_run)
         assert after == {key: value for key, value in before.items() if key.startswith("test/")}
         assert outcome.last_line == f"metrics: {own_run / 'metrics.json'}"
 
@@ -45,7 +40,7 @@ class TestResults:
         assert list(rows[0]) == ["index", "label", "predicted", "confidence", *names]
         assert len(rows) == 359
         right = sum(row["label"] == row["predicted"] for row in rows) / len(rows)
-        assert right == pytest.approx(read(own_run / "metrics.json")["test/acc"])
+        assert right == pytest.approx(read_metrics(own_run)["test/acc"])
         for row in rows:
             probabilities = {name: float(row[name]) for name in names}
             assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
@@ -81,7 +76,7 @@ class TestResults:
     ) -> None:
         outcome = mlp_lab("validate", f"--runs_dir={own_run.parent.parent}")
         assert outcome.out.startswith(f"settings: {own_run / 'config.yaml'}")
-        assert f"{read(own_run / 'metrics.json')['val/acc']:.4f}" in outcome.out
+        assert f"{read_metrics(own_run)['val/acc']:.4f}" in outcome.out
 
     def test_other_data_leave_the_run_alone(self, mlp_lab: CommandLine, own_run: Path) -> None:
         before = (own_run / "metrics.json").read_bytes()
@@ -98,7 +93,7 @@ class TestResults:
         mlp_lab("test", f"--run_dir={own_run}", "--ckpt_path=last")
         mlp_lab("test", f"--run_dir={own_run}", "--trainer.limit_test_batches=2")
         assert (own_run / "metrics.json").read_bytes() == before
-        part = read(own_run / "test_1" / "metrics.json")
+        part = read_metrics(own_run / "test_1")
         assert sum(map(sum, part["test/confusion"])) == 32
 
     def test_where_to_read_is_no_other_data(self, mlp_lab: CommandLine, own_run: Path) -> None:
@@ -110,16 +105,16 @@ class TestResults:
         before = (own_run / "metrics.json").read_bytes()
         mlp_lab("test", f"--run_dir={own_run}", "--out=results")
         assert (own_run / "metrics.json").read_bytes() == before
-        assert read(tmp_path / "results" / "metrics.json")["test/acc"] > 0.85
+        assert read_metrics(tmp_path / "results")["test/acc"] > 0.85
 
     def test_a_checkpoint_copied_away_still_tests(
         self, mlp_lab: CommandLine, own_run: Path, tmp_path: Path
     ) -> None:
         shutil.copy(own_run / "checkpoints" / "best.ckpt", tmp_path / "model.ckpt")
-        expected = read(own_run / "metrics.json")["test/acc"]
+        expected = read_metrics(own_run)["test/acc"]
         shutil.rmtree(own_run)
         assert mlp_lab("test", "--ckpt_path=model.ckpt").code == 0
-        assert read(tmp_path / "test_0" / "metrics.json")["test/acc"] == expected
+        assert read_metrics(tmp_path / "test_0")["test/acc"] == expected
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
     def test_a_read_only_run_still_tests(self, mlp_lab: CommandLine, own_run: Path) -> None:

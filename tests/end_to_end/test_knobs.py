@@ -1,6 +1,5 @@
 """What single settings promise: early stopping, the profiler, torch.compile."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,41 +7,31 @@ import pytest
 
 from mlp_lab.runs.checkpoint import read_checkpoint
 from tests.conftest import QUICK, CommandLine
-from tests.helpers.training import assert_same_training
+from tests.helpers.runs import read_metrics
+from tests.helpers.training import assert_same_training, callbacks
 
 DIGITS = ["--data.source=Digits", *QUICK]
 
 
-def read(path: Path) -> Any:
-    return json.loads(path.read_text())
-
-
-def test_early_stopping_says_why(mlp_lab: CommandLine, tmp_path: Path) -> None:
-    (tmp_path / "stop.yaml").write_text(
-        "trainer: {callbacks: [{class_path: EarlyStopping, "
-        "init_args: {monitor: val/acc, mode: max, patience: 1}}]}"
-    )
+def test_early_stopping_gives_its_reason(mlp_lab: CommandLine) -> None:
+    stop = callbacks(EarlyStopping={"monitor": "val/acc", "mode": "max", "patience": 1})
     still = ["--model.net.init=zeros", "--model.net.bias=false"]
-    outcome = mlp_lab("fit", *DIGITS, "--config=stop.yaml", *still)
+    outcome = mlp_lab("fit", *DIGITS, stop, *still)
     assert outcome.code == 0, outcome.err
     line = next(line for line in outcome.out.splitlines() if line.startswith("stopped"))
     assert line.startswith("stopped early after epoch 2: Monitored metric val/acc did not impr")
     assert line.endswith("Best score: 0.100.")
-    assert read(outcome.run_dir / "metrics.json")["epochs"] == 2
+    assert read_metrics(outcome.run_dir)["epochs"] == 2
     rows = (outcome.run_dir / "metrics.csv").read_bytes()
     resumed = mlp_lab("fit", f"--run_dir={outcome.run_dir}")
     assert resumed.code == 0, resumed.err
-    assert read(outcome.run_dir / "metrics.json")["epochs"] == 2
+    assert read_metrics(outcome.run_dir)["epochs"] == 2
     assert (outcome.run_dir / "metrics.csv").read_bytes() == rows
 
 
-def test_a_checkpoint_callback_of_ones_own_is_for_training_alone(
-    mlp_lab: CommandLine, tmp_path: Path
-) -> None:
-    (tmp_path / "often.yaml").write_text(
-        "trainer: {callbacks: [{class_path: ModelCheckpoint, init_args: {filename: mine}}]}"
-    )
-    outcome = mlp_lab("fit", *DIGITS, "--config=often.yaml", "--trainer.max_epochs=1")
+def test_a_checkpoint_callback_of_ones_own_is_for_training_alone(mlp_lab: CommandLine) -> None:
+    own = callbacks(ModelCheckpoint={"filename": "mine"})
+    outcome = mlp_lab("fit", *DIGITS, own, "--trainer.max_epochs=1")
     assert outcome.code == 0, outcome.err
     assert mlp_lab("test", f"--run_dir={outcome.run_dir}").code == 0
 
@@ -55,7 +44,7 @@ def test_a_null_seed_is_one_sentence(mlp_lab: CommandLine, tmp_path: Path) -> No
 
 
 def test_a_profile_lies_in_the_run(mlp_lab: CommandLine) -> None:
-    preset = Path(__file__).parent.parent / "configs" / "preset" / "profile.yaml"
+    preset = Path(__file__).parent.parent.parent / "configs" / "preset" / "profile.yaml"
     outcome = mlp_lab("fit", *DIGITS, f"--config={preset}")
     assert outcome.code == 0, outcome.err
     assert "run_training_batch" in (outcome.run_dir / "fit-profile.txt").read_text()
@@ -88,8 +77,8 @@ def test_compiled_for_real(mlp_lab: CommandLine) -> None:
         for run in (compiled.run_dir, plain)
     )
     assert keys == others
-    assert read(compiled.run_dir / "metrics.json")["test/acc"] > 0.85
+    assert read_metrics(compiled.run_dir)["test/acc"] > 0.85
     again = mlp_lab("test", f"--run_dir={compiled.run_dir}", "--out=again")
     assert again.code == 0, again.err
-    scores = [read(path / "metrics.json") for path in (compiled.run_dir, Path("again"))]
+    scores = [read_metrics(path) for path in (compiled.run_dir, Path("again"))]
     assert scores[0]["test/acc"] == pytest.approx(scores[1]["test/acc"], abs=0.003)

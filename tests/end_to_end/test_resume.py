@@ -1,4 +1,4 @@
-"""A run that was killed goes on bit by bit, whatever it was asked for."""
+"""A run that was killed goes on bit by bit, whatever its configuration."""
 
 import itertools
 import json
@@ -20,6 +20,7 @@ from mlp_lab.runs.metrics_csv import read_rows
 from mlp_lab.training import start
 from tests.conftest import CommandLine
 from tests.helpers.processes import finish, started
+from tests.helpers.runs import read_manifest
 from tests.helpers.training import callbacks, killed_at_step, same_tensors
 
 FIT = ["fit", "--data.source=Digits", "--data.batch_size=32", "--figures=false", "--onnx=false"]
@@ -111,7 +112,7 @@ def test_a_run_goes_on_with_the_threads_it_began_with(
 ) -> None:
     monkeypatch.setattr(start, "count_cores", lambda: 2)
     run_dir = mlp_lab(*FIT, "--trainer.max_epochs=1").run_dir
-    manifest = json.loads((run_dir / "manifest.json").read_text())
+    manifest = read_manifest(run_dir)
     assert (manifest["threads"], manifest["cores"]) == (2, 2)
     torch.set_num_threads(1)
     resumed = mlp_lab("fit", f"--run_dir={run_dir}", "--trainer.max_epochs=2")

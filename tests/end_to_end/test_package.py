@@ -97,12 +97,13 @@ def test_upper_bounds_stand_where_something_breaks(wheel: Path) -> None:
 
 def test_the_command_trains_on_digits(environment: Environment, tmp_path: Path) -> None:
     assert environment.run("--version", cwd=tmp_path).startswith("mlp-lab ")
-    said = environment.run("fit", "--config", "configs/quickstart.yaml", *QUICK, cwd=tmp_path)
+    output = environment.run("fit", "--config", "configs/quickstart.yaml", *QUICK, cwd=tmp_path)
     own = environment.dir / "lib"
     assert re.match(
-        rf"settings: configs/quickstart.yaml \(comes with mlp_lab: {own}/.*/mlp_lab/configs/", said
+        rf"settings: configs/quickstart.yaml \(comes with mlp_lab: {own}/.*/mlp_lab/configs/",
+        output,
     )
-    assert "run: runs/quickstart/version_0" in said
+    assert "run: runs/quickstart/version_0" in output
     assert environment.run("test", "--figures=false", cwd=tmp_path).count("test/acc") == 1
 
 
@@ -110,20 +111,20 @@ def test_base_works_in_an_empty_directory(
     environment: Environment, tmp_path: Path, fake_root: Path
 ) -> None:
     place = [f"--data.root={fake_root}", "--data.download=false"]
-    said = environment.run("fit", "--config", "configs/base.yaml", *place, *QUICK, cwd=tmp_path)
-    assert "data: KMNIST" in said
-    assert "run: runs/base/version_0" in said
-    said = environment.run("fit", "--config", "configs/bsae.yaml", cwd=tmp_path, code=2)
-    assert said.endswith("config 'configs/bsae.yaml' is not there. Did you mean 'base.yaml'?\n")
+    output = environment.run("fit", "--config", "configs/base.yaml", *place, *QUICK, cwd=tmp_path)
+    assert "data: KMNIST" in output
+    assert "run: runs/base/version_0" in output
+    output = environment.run("fit", "--config", "configs/bsae.yaml", cwd=tmp_path, code=2)
+    assert output.endswith("config 'configs/bsae.yaml' is not there. Did you mean 'base.yaml'?\n")
 
 
 def test_a_new_project_trains(environment: Environment, tmp_path: Path) -> None:
     environment.run("new", "my_lab", cwd=tmp_path)
-    said = environment.run("fit", "--config", "first.yaml", *QUICK, cwd=tmp_path / "my_lab")
-    assert "net: MyNet" in said
-    assert "data: Spirals" in said
-    said = environment.run("new", "my_lab", cwd=tmp_path, code=2)
-    assert said == "mlp-lab: error: 'my_lab' is there and not empty; name a new directory.\n"
+    output = environment.run("fit", "--config", "first.yaml", *QUICK, cwd=tmp_path / "my_lab")
+    assert "net: MyNet" in output
+    assert "data: Spirals" in output
+    output = environment.run("new", "my_lab", cwd=tmp_path, code=2)
+    assert output == "mlp-lab: error: 'my_lab' is there and not empty; name a new directory.\n"
 
 
 def test_the_readmes_own_classes_work_as_printed(environment: Environment, tmp_path: Path) -> None:
@@ -139,9 +140,9 @@ def test_the_readmes_own_classes_work_as_printed(environment: Environment, tmp_p
         (lab / name).write_text(text)
     (lab / "rich.py").write_text("raise AssertionError('an installed package comes first')\n")
     few = ["--trainer.max_epochs=3", "--figures=false"]
-    said = environment.run("fit", "--config", lab / "mine.yaml", *few, cwd=elsewhere)
-    assert "net: Waves: 602 trainable parameters" in said
-    assert "data: Bars: 420 train" in said
+    output = environment.run("fit", "--config", lab / "mine.yaml", *few, cwd=elsewhere)
+    assert "net: Waves: 602 trainable parameters" in output
+    assert "data: Bars: 420 train" in output
     run_dir = elsewhere / "runs" / "mine" / "version_0"
     header, *rows = (run_dir / "metrics.csv").read_text().splitlines()
     column = header.split(",").index("weight_norm")
@@ -163,8 +164,8 @@ def test_the_readmes_own_classes_work_as_printed(environment: Environment, tmp_p
 
 def test_a_module_that_is_missing_is_named(environment: Environment, tmp_path: Path) -> None:
     words = ["fit", "--data.source=Moons", "--model.net=my_net.WideNet"]
-    said = environment.run(*words, cwd=tmp_path, code=2)
-    assert said == (
+    output = environment.run(*words, cwd=tmp_path, code=2)
+    assert output == (
         "mlp-lab: error: model.net names 'my_net.WideNet', but there is no module 'my_net' in "
         f"'{tmp_path}', and none is installed.\n"
     )
