@@ -15,6 +15,7 @@ import torch
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.metrics_csv import read_rows
 from tests.conftest import CommandLine
+from tests.helpers.hostile import MakesDirectory
 from tests.helpers.processes import finish, started, wait_for
 from tests.helpers.runs import read_manifest, read_metrics
 from tests.helpers.slow import some_slow
@@ -247,22 +248,12 @@ def test_a_read_only_runs_dir_is_named(mlp_lab: CommandLine, tmp_path: Path) -> 
     assert "No run directory can be made below runs_dir '/proc/nowhere'" in outcome.err
 
 
-class Evil:
-    """What an attacker would hide in a checkpoint."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (os.mkdir, (str(self.path),))
-
-
 class TestForeignCheckpoints:
     def test_a_pickled_object_is_refused_and_never_run(
         self, mlp_lab: CommandLine, tmp_path: Path
     ) -> None:
         proof = tmp_path / "executed"
-        torch.save({"state_dict": {}, "mlp_lab": Evil(proof)}, tmp_path / "evil.ckpt")
+        torch.save({"state_dict": {}, "mlp_lab": MakesDirectory(proof)}, tmp_path / "evil.ckpt")
         for command in ("test", "predict", "fit", "validate"):
             outcome = mlp_lab(command, "--ckpt_path=evil.ckpt")
             assert outcome.code == 2

@@ -13,7 +13,6 @@ import torch
 import yaml
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.metrics_csv import read_rows
 from mlp_lab.training.multi_step import STEPS_AT_ONCE
 from tests.conftest import CommandLine
@@ -23,7 +22,6 @@ from tests.helpers.training import (
     assert_same_training,
     callbacks,
     killed_at_step,
-    same_tensors,
 )
 
 FIT = ["fit", "--data.source=Digits", "--data.batch_size=32", "--trainer.max_epochs=3"]
@@ -46,11 +44,7 @@ SETTINGS: dict[str, list[str]] = {
 
 def assert_same_but_for_executions(first: Path, second: Path) -> None:
     """Compare bit by bit all but Lightning's own counters."""
-    assert (first / "metrics.csv").read_bytes() == (second / "metrics.csv").read_bytes()
-    for name in ("best.ckpt", "last.ckpt"):
-        one, two = (read_checkpoint(run / "checkpoints" / name) for run in (first, second))
-        for key in ("epoch", "global_step", "state_dict", "optimizer_states", "lr_schedulers"):
-            assert same_tensors(one[key], two[key]), (name, key)
+    assert_same_training(first, second)
     figures = [read_metrics(run) for run in (first, second)]
     for figure in figures:
         del figure["seconds"], figure["images_per_second"]

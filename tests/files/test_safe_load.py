@@ -1,24 +1,13 @@
 """Tensors and plain types are read; anything else is refused and never run."""
 
-import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from mlp_lab.errors import ChecksumError
 from mlp_lab.files.safe_load import load_plain
-
-
-class Harm:
-    """Makes a directory when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.path),)
+from tests.helpers.hostile import MakesDirectory
 
 
 @pytest.mark.parametrize("mmap", [False, True])
@@ -30,7 +19,7 @@ def test_reads_what_was_saved(tmp_path: Path, mmap: bool) -> None:
 
 
 def test_a_pickled_object_is_not_made(tmp_path: Path) -> None:
-    torch.save({"x": Harm(tmp_path / "made")}, tmp_path / "x.pt")
+    torch.save({"x": MakesDirectory(tmp_path / "made")}, tmp_path / "x.pt")
     with pytest.raises(ChecksumError, match=r"x.pt' is no file of tensors and plain types alone"):
         load_plain(tmp_path / "x.pt")
     assert not (tmp_path / "made").exists()

@@ -1,6 +1,7 @@
 """Configurations that somebody else wrote: each tries to run code, or to write outside a run."""
 
 import json
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -50,6 +51,16 @@ NESTED: tuple[tuple[str, str, str], ...] = (
     ("net", "mlp_lab.nets.MLP", "activation"),
     ("source", "mlp_lab.data.TensorFile", "path"),
 )
+
+
+class MakesDirectory:
+    """What an attacker would hide in a file: it makes a directory when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
 
 
 def callables(depth: int = 5) -> list[tuple[str, Any]]:
