@@ -43,7 +43,7 @@ test-lowest: .venv-tools/.installed ## run the quick tests with the oldest packa
 	$(UV) venv --quiet --clear --seed --python $(PYTHON) .venv-lowest
 	$(UV) pip install --quiet --compile-bytecode --python .venv-lowest --resolution lowest-direct --group dev --editable .
 	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal -W default::DeprecationWarning
-	.venv-lowest/bin/python -m pytest -m package tests/test_package.py -W default::DeprecationWarning
+	.venv-lowest/bin/python -m pytest -m package tests/end_to_end/test_package.py -W default::DeprecationWarning
 
 check: setup .venv-tools/.installed ## what CI checks: the pre-commit hooks, and the lock in step
 	$(BIN)/pre-commit run --all-files

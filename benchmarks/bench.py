@@ -82,6 +82,7 @@ ROWS = {
     "loading": "our batches alone",
     "index": "bare index operations alone",
     "first_step": "`fit`, from its start to the first step",
+    "help": "`mlp-lab --help` (wanted: under 0.5)",
     "import": "`import lightning.pytorch.cli`",
 }
 
@@ -225,6 +226,7 @@ def run_round(data_root: Path, temporary_dir: Path) -> Round:
     leave = "--trainer.callbacks+=first_step.ExitAtFirstStep"
     for key, command in (
         ("first_step", fit_command(data_root, temporary_dir, leave)),
+        ("help", [sys.executable, "-m", "mlp_lab", "--help"]),
         ("import", IMPORT_COMMAND),
     ):
         start = time.perf_counter()

@@ -107,9 +107,9 @@ def explain_out_of_memory(error: BaseException) -> str | None:
         'Memory ran out: 2.00 GiB more were wanted. Try a smaller net, or fewer samples at once.'
     """
     message = str(error)
-    if not isinstance(error, MemoryError) and not re.search(
-        r"out of memory|can't allocate memory|not enough memory", message
-    ):
+    words = r"out of memory|can't allocate memory|not enough memory"
+    of_torch = isinstance(error, RuntimeError) and re.search(words, message)
+    if not isinstance(error, MemoryError) and not of_torch:
         return None
     wanted = re.search(r"allocate (\d+(?:\.\d+)?)\.? (\w+)", message)
     more = f"{wanted[1]} {wanted[2]} more were wanted" if wanted else "no more was to be had"

@@ -46,18 +46,6 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _no_search_for_plugins() -> Iterator[None]:
-    """Let Lightning look for callbacks of installed packages once, and not for each trainer."""
-    from lightning.fabric.utilities.registry import _load_external_callbacks
-    from lightning.pytorch.trainer.connectors import callback_connector
-
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        search = functools.cache(_load_external_callbacks)
-        monkeypatch.setattr(callback_connector, "_load_external_callbacks", search)
-        yield
-
-
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Refuse the network, but for loopback; forget the seed that a test left."""

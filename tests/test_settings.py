@@ -1,108 +1,112 @@
-import json
-from pathlib import Path
+"""The table of setting names holds what seven lists of version 0.1 held; each name is a setting."""
+
+import inspect
 
 import pytest
 
-from mlp_lab.cli.invocation import read_invocation
-from mlp_lab.errors import ConfigError
-from mlp_lab.runs.run import Run
+from mlp_lab.cli.invocation import Invocation
+from mlp_lab.cli.parser import ParsedCLI
+from mlp_lab.data import TensorFile
+from mlp_lab.settings import SETTINGS, Effect, find_setting
+from mlp_lab.tasks import ClassificationTask
+
+LIMITS = [f"trainer.limit_{part}_batches" for part in ("train", "val", "test", "predict")]
+
+# The seven lists of version 0.1, each of which stood beside the code that needed it.
+CHANGE_A_RESULT = [
+    *("data", "data.source", "data.source.path", "data.augment", "data.batch_size", "data.root"),
+    *("data.download", "data.steps_per_execution", "data.predict_split", "data.predict_dir"),
+    *("data.val_fraction", "data.test_fraction", "data.validate_on", "data.split_seed"),
+    *("data.imbalance", "data.resample", "data.class_weights"),
+    *("model", "model.net", "model.net.hidden_dims", "model.loss", "model.optimizer"),
+    *("model.optimizer.lr", "model.schedule", "model.label_smoothing", "seed_everything"),
+    *("trainer.precision", *LIMITS, "trainer.accumulate_grad_batches"),
+    *("trainer.gradient_clip_val", "trainer.gradient_clip_algorithm"),
+    *("trainer.overfit_batches", "trainer.fast_dev_run"),
+]
+BUT_NOT_A_TRAINING = ["data.root", "data.download", "data.predict_split", "data.predict_dir"]
+BUT_NOT_A_TEST = [
+    *("data.root", "data.download", "data.batch_size", "data.steps_per_execution"),
+    "seed_everything",
+]
+TELL_NO_RUNS_APART = [
+    *("seed_everything", "experiment", "runs_dir", "figures", "onnx"),
+    *("data.root", "data.source.path", "data.download", "data.predict_split", "data.predict_dir"),
+    *("data.steps_per_execution", "trainer.accelerator", "trainer.devices", "trainer.logger"),
+    *("trainer.log_every_n_steps", "trainer.enable_progress_bar", "trainer.enable_model_summary"),
+    "trainer.profiler",
+]
+NEUTRAL = {
+    "trainer.accumulate_grad_batches": (None, 1),
+    "trainer.fast_dev_run": (None, False, 0),
+    "trainer.gradient_clip_val": (None, 0, 0.0),
+    "trainer.limit_train_batches": (None, 1.0),
+    "trainer.limit_val_batches": (None, 1.0, 0, 0.0),
+    "trainer.max_steps": (None, -1),
+    "trainer.min_steps": (None,),
+    "trainer.overfit_batches": (None, 0, 0.0),
+    "trainer.val_check_interval": (None, 1.0),
+}
+NAME_A_CLASS = [
+    *("model", "model.net", "model.loss", "model.optimizer", "model.schedule"),
+    *("data.source", "data.augment", "trainer.callbacks", "trainer.logger", "trainer.plugins"),
+    *("trainer.profiler", "trainer.strategy"),
+]
+MUST_BE_TYPED = [
+    *("trainer.plugins", "trainer.profiler", "trainer.default_root_dir", "trainer.model_registry"),
+]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    run = Run.create(tmp_path, "base", "{}\n", {})
-    run.config_path.write_text("data:\n  batch_size: 8\n")
-    run.checkpoints_dir.mkdir()
-    run.best_checkpoint.write_bytes(b"best")
-    run.last_checkpoint.write_bytes(b"last")
-    run.end("finished")
-    return run
+@pytest.fixture(scope="module")
+def parser_keys() -> list[str]:
+    """All settings of ``fit``, but the arguments of classes."""
+    actions = ParsedCLI("fit", Invocation([], [])).parser._actions
+    return [action.dest for action in actions if not action.dest.endswith("help")]
 
 
-@pytest.fixture(autouse=True)
-def _configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("a.yaml", "b.yaml"):
-        (tmp_path / name).write_text("seed_everything: 1")
+@pytest.mark.parametrize(
+    ("effect", "expected"),
+    [
+        ("training", {*CHANGE_A_RESULT} - {*BUT_NOT_A_TRAINING}),
+        ("test", {*CHANGE_A_RESULT} - {*BUT_NOT_A_TEST}),
+    ],
+)
+def test_effects_on_a_result(effect: Effect, expected: set[str], parser_keys: list[str]) -> None:
+    keys = {*SETTINGS, *CHANGE_A_RESULT, *parser_keys}
+    assert {key for key in keys if effect in find_setting(key).changes} == expected
 
 
-def test_flags_come_after_configs_wherever_they_stand() -> None:
-    settings = read_invocation("fit", ["--data.batch_size=3", "--config", "a.yaml", "-c", "b.yaml"])
-    assert settings.arguments == ["--config", "a.yaml", "--config", "b.yaml", "--data.batch_size=3"]
-    assert settings.summary == "settings: a.yaml, b.yaml; typed: --data.batch_size=3"
-    assert settings.is_typed("data.batch_size")
-    assert not settings.is_typed("data.batch")
+def test_a_comparison_tells_all_apart_but_what_changes_no_learning(parser_keys: list[str]) -> None:
+    keys = {*SETTINGS, *CHANGE_A_RESULT, *parser_keys}
+    apart = {key for key in keys if "comparison" in find_setting(key).changes}
+    assert apart == keys - {*TELL_NO_RUNS_APART}
 
 
-def test_a_checkpoint_brings_its_runs_configuration(run: Run) -> None:
-    settings = read_invocation("test", [f"--ckpt_path={run.best_checkpoint}", "--out=x"])
-    assert (settings.origin.run, settings.origin.checkpoint) == (run, run.best_checkpoint)
-    assert settings.arguments == ["--config", '{"data": {"batch_size": 8}}', "--out=x"]
-    assert (
-        settings.summary
-        == f"settings: {run.config_path}; typed: --out=x; checkpoint: {run.best_checkpoint}"
-    )
+def test_what_lets_several_steps_run_as_one() -> None:
+    assert {key: s.neutral for key, s in SETTINGS.items() if s.neutral} == NEUTRAL
 
 
-def test_a_typed_config_replaces_the_runs_wholly(run: Run) -> None:
-    settings = read_invocation("test", ["--run_dir", str(run.dir), "--config", "a.yaml"])
-    assert settings.arguments == ["--config", "a.yaml"]
-    assert settings.origin.checkpoint == run.best_checkpoint
+def test_what_may_name_a_class() -> None:
+    assert {key for key, s in SETTINGS.items() if s.names_class} == {*NAME_A_CLASS}
 
 
-def test_a_run_means_best_for_all_but_fit(run: Run) -> None:
-    words = ["--run_dir", str(run.dir)]
-    assert read_invocation("predict", words).origin.checkpoint == run.best_checkpoint
-    assert (
-        read_invocation("test", [*words, "--ckpt_path=last"]).origin.checkpoint
-        == run.last_checkpoint
-    )
-    fit = read_invocation("fit", words)
-    assert (fit.origin.checkpoint, fit.origin.resumes) == (run.last_checkpoint, True)
-    run.last_checkpoint.unlink()
-    assert read_invocation("fit", words).origin.checkpoint is None
+def test_what_a_file_may_not_set() -> None:
+    assert {key for key, s in SETTINGS.items() if s.is_typed} == {*MUST_BE_TYPED}
 
 
-def test_neither_means_the_newest_finished_run(run: Run) -> None:
-    settings = read_invocation("test", ["--runs_dir", str(run.dir.parent.parent)])
-    assert settings.origin.checkpoint == run.best_checkpoint
-    assert read_invocation("fit", []).origin.checkpoint is None
+def test_an_argument_is_as_the_class_that_it_belongs_to() -> None:
+    for key, above in {
+        "data.augment.degrees": "data.augment",
+        "model.net.activation.negative_slope": "model.net",
+        "data.source.path.x": "data.source.path",
+        "trainer.max_epochs": "trainer",
+        "unknown": "",
+    }.items():
+        assert find_setting(key) is SETTINGS[above]
 
 
-def test_a_configuration_may_say_where_runs_lie(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text(f"runs_dir: {run.dir.parent.parent}\n")
-    settings = read_invocation("test", ["--config", str(tmp_path / "mine.yaml")])
-    assert settings.origin.checkpoint == run.best_checkpoint
-
-
-def test_a_run_goes_on_from_its_last_checkpoint_alone(run: Run) -> None:
-    with pytest.raises(ConfigError, match="goes on from last"):
-        read_invocation("fit", ["--run_dir", str(run.dir), "--ckpt_path", "best"])
-
-
-def test_a_configuration_that_was_not_typed_may_not_name_any_class(run: Run) -> None:
-    config = {"model": {"class_path": "os.system"}}
-    run.config_path.write_text(json.dumps(config))
-    words = ["--run_dir", str(run.dir)]
-    with pytest.raises(ConfigError, match=r"names the class 'os.system' in model, .* add --trust"):
-        read_invocation("test", words)
-    ours = {"data": {"source": {"class_path": "mlp_lab.data.KMNIST"}, "root": "photos"}}
-    run.config_path.write_text(json.dumps(ours))
-    assert read_invocation("test", words).origin.config == ours
-    assert not read_invocation("test", words).origin.trusted
-    # A typed configuration replaces it, and is the user's own.
-    typed = read_invocation("test", [*words, "--config=a.yaml"])
-    assert typed.arguments == ["--config", "a.yaml"]
-    assert typed.origin.trusted
-
-
-def test_a_damaged_configuration_is_named(run: Run) -> None:
-    for text, message in (
-        ("data: [", r"config.yaml' is no YAML, line 2, column 1"),
-        ("", r"config.yaml' holds no settings"),
-        ("- data", r"config.yaml' holds no settings"),
-        ("run_dir: x", r"config.yaml' sets run_dir; that is typed as --run_dir"),
-    ):
-        run.config_path.write_text(text)
-        with pytest.raises(ConfigError, match=message):
-            read_invocation("test", ["--run_dir", str(run.dir)])
+def test_every_key_is_a_setting(parser_keys: list[str]) -> None:
+    task, file = (inspect.signature(cls).parameters for cls in (ClassificationTask, TensorFile))
+    known = {*parser_keys, *(f"model.{name}" for name in task), "data.source.path"}
+    assert "path" in file
+    assert SETTINGS.keys() - {""} <= known

@@ -7,20 +7,18 @@ from mlp_lab.errors import ConfigError
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.metrics_csv import read_rows
 from tests.conftest import CommandLine, Outcome
-from tests.helpers.training import assert_same_training, killed_at_step
+from tests.helpers.training import assert_same_training, callbacks, killed_at_step
 
 FIT = ["fit", "--data.source=Digits", "--trainer.max_epochs=2"]
 
 
-@pytest.fixture
-def search(mlp_lab: CommandLine, tmp_path: Path) -> CommandLine:
-    (tmp_path / "search.yaml").write_text(
-        "trainer: {callbacks: [{class_path: LearningRateSearch, "
-        "init_args: {num_training_steps: 60}}]}"
-    )
+SEARCH = callbacks(LearningRateSearch={"num_training_steps": 60})
 
+
+@pytest.fixture
+def search(mlp_lab: CommandLine) -> CommandLine:
     def run(*words: str) -> Outcome:
-        outcome = mlp_lab(*FIT, "--config=search.yaml", *words)
+        outcome = mlp_lab(*FIT, SEARCH, *words)
         assert (outcome.code, outcome.err) == (0, "")
         return outcome
 
@@ -68,7 +66,7 @@ def test_a_stopped_run_keeps_what_it_found(search: CommandLine, mlp_lab: Command
     words = ["--model.schedule=Cosine", "--data.batch_size=16"]  # 79 steps an epoch
     whole = search(*words).run_dir
     with killed_at_step(100):
-        mlp_lab(*FIT, "--config=search.yaml", *words)
+        mlp_lab(*FIT, SEARCH, *words)
     killed = whole.parent / "version_1"
     outcome = mlp_lab("fit", f"--run_dir={killed}")
     assert (outcome.code, outcome.err) == (0, "")
@@ -84,7 +82,7 @@ def test_a_stopped_run_keeps_what_it_found(search: CommandLine, mlp_lab: Command
 def test_killed_while_it_searches_it_begins_anew(search: CommandLine, mlp_lab: CommandLine) -> None:
     whole = search().run_dir
     with killed_at_step(20):
-        mlp_lab(*FIT, "--config=search.yaml")
+        mlp_lab(*FIT, SEARCH)
     killed = whole.parent / "version_1"
     (killed / ".lr_find_123.ckpt").touch()  # what a kill -9 leaves
     assert mlp_lab("fit", f"--run_dir={killed}").code == 0

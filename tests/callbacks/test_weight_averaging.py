@@ -5,16 +5,11 @@ import torch
 
 from mlp_lab.runs.checkpoint import read_checkpoint
 from tests.conftest import CommandLine
-from tests.helpers.training import assert_same_training, killed_at_step
+from tests.helpers.training import assert_same_training, callbacks, killed_at_step
 
 FIT = ["fit", "--data.source=Digits", "--model.net.batch_norm=before", "--trainer.max_epochs=4"]
-EMA = "{class_path: EMAWeightAveraging, init_args: {decay: 0.9}}"
-SWA = "{class_path: SWAWeightAveraging, init_args: {start_epoch: 3}}"
-
-
-def with_callback(path: Path, text: str) -> str:
-    path.write_text(f"trainer: {{callbacks: [{text}]}}")
-    return f"--config={path}"
+EMA = callbacks(EMAWeightAveraging={"decay": 0.9})
+SWA = callbacks(SWAWeightAveraging={"start_epoch": 3})
 
 
 def weights_after(mlp_lab: CommandLine, num_epochs: int) -> dict[str, torch.Tensor]:
@@ -26,11 +21,9 @@ def weights_after(mlp_lab: CommandLine, num_epochs: int) -> dict[str, torch.Tens
 
 
 @pytest.mark.parametrize("steps", [1, 16])
-def test_swa_is_the_mean_of_the_last_epochs_weights(
-    mlp_lab: CommandLine, tmp_path: Path, steps: int
-) -> None:
+def test_swa_is_the_mean_of_the_last_epochs_weights(mlp_lab: CommandLine, steps: int) -> None:
     third, fourth = (weights_after(mlp_lab, n) for n in (3, 4))
-    words = [with_callback(tmp_path / "swa.yaml", SWA), f"--data.steps_per_execution={steps}"]
+    words = [SWA, f"--data.steps_per_execution={steps}"]
     if steps > 1:
         words = words[:1]  # by default; the callback wants every step and gets it
     run_dir = mlp_lab(*FIT, *words).run_dir
@@ -42,22 +35,19 @@ def test_swa_is_the_mean_of_the_last_epochs_weights(
         assert torch.allclose(tensor.double(), expected.double(), atol=1e-6), name
 
 
-def test_an_epoch_that_is_cut_short_counts(mlp_lab: CommandLine, tmp_path: Path) -> None:
+def test_an_epoch_that_is_cut_short_counts(mlp_lab: CommandLine) -> None:
     words = ["--trainer.max_steps=15", "--trainer.max_epochs=-1"]  # one epoch and a half
-    swa = with_callback(tmp_path / "swa.yaml", SWA)  # which leaves the first two as they are
-    ours, theirs = (
+    plain, averaged = (
         read_checkpoint(mlp_lab(*FIT, *words, *more).run_dir / "checkpoints" / "last.ckpt")
-        for more in ([], [swa])
+        for more in ([], [SWA])  # which leaves the first two as they are
     )
-    for name, tensor in ours["state_dict"].items():
-        torch.testing.assert_close(theirs["state_dict"][name], tensor)
+    for name, tensor in plain["state_dict"].items():
+        torch.testing.assert_close(averaged["state_dict"][name], tensor)
 
 
 @pytest.mark.parametrize("callback", [EMA, SWA])
-def test_a_stopped_run_goes_on_bit_by_bit(
-    mlp_lab: CommandLine, tmp_path: Path, callback: str
-) -> None:
-    words = [*FIT, with_callback(tmp_path / "avg.yaml", callback)]
+def test_a_stopped_run_goes_on_bit_by_bit(mlp_lab: CommandLine, callback: str) -> None:
+    words = [*FIT, callback]
     whole = mlp_lab(*words)
     assert whole.code == 0, whole.err
     with killed_at_step(30):
@@ -68,8 +58,8 @@ def test_a_stopped_run_goes_on_bit_by_bit(
     assert_same_training(whole.run_dir, killed)
 
 
-def test_the_average_is_what_is_tested(mlp_lab: CommandLine, tmp_path: Path) -> None:
-    outcome = mlp_lab(*FIT, with_callback(tmp_path / "ema.yaml", EMA))
+def test_the_average_is_what_is_tested(mlp_lab: CommandLine) -> None:
+    outcome = mlp_lab(*FIT, EMA)
     best = read_checkpoint(outcome.run_dir / "checkpoints" / "best.ckpt")
     current = best["current_model_state"]["net.layers.1.weight"]
     assert not torch.equal(best["state_dict"]["net.layers.1.weight"], current)

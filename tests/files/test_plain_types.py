@@ -1,63 +1,60 @@
-"""Descriptions of objects in plain types."""
+"""Objects as plain types, and classes by their paths, with nothing imported for it."""
 
-import inspect
 import sys
+from abc import ABC, abstractmethod
 
 import pytest
-from torch import nn
 
+from mlp_lab.errors import ConfigError, MLPLabError
 from mlp_lab.files.plain_types import class_path, describe, loaded_class, own_subclasses, plain
-from mlp_lab.nets import CNN, MLP, Net, ResNet
-from mlp_lab.tasks import ClassesTask, ClassificationTask, Task
 
 
-def test_tuples_become_lists_at_every_depth() -> None:
-    assert plain(((1, 2), [3, (4,)], "a", None)) == [[1, 2], [3, [4]], "a", None]
-    assert plain(2.5) == 2.5
+class Square:
+    def __init__(self, side: float, corners: tuple[int, ...] = (1, 2)) -> None:
+        self.side = side
+        self.corners = corners
 
 
-def test_arguments_are_described_by_their_names() -> None:
-    net = MLP((4,), 2, hidden_dims=[3, 2], activation="Tanh")
-    description = describe(net, leave_out=["init", "dropout", "bias", "residual"])
-    assert description == {
-        "class_path": "mlp_lab.nets.mlp.MLP",
-        "init_args": {
-            "input_shape": [4],
-            "num_outputs": 2,
-            "hidden_dims": [3, 2],
-            "activation": "Tanh",
-            "batch_norm": "none",
-        },
+def test_an_object_is_its_class_and_arguments() -> None:
+    described = describe(Square(2.0, (3, 4)))
+    assert described == {
+        "class_path": f"{__name__}.Square",
+        "init_args": {"side": 2.0, "corners": [3, 4]},
     }
+    assert describe(Square(2.0), leave_out=["side"])["init_args"] == {"corners": [1, 2]}
 
 
-@pytest.mark.parametrize("cls", [MLP, ClassificationTask])
-def test_a_path_names_its_class(cls: type) -> None:
-    assert loaded_class(class_path(cls)) is cls
+def test_tuples_become_lists_however_deep() -> None:
+    assert plain(((1, (2,)), [3], "a", None)) == [[1, [2]], [3], "a", None]
+
+
+def test_a_class_is_found_by_its_path() -> None:
+    assert class_path(ConfigError) == "mlp_lab.errors.ConfigError"
+    assert loaded_class("mlp_lab.errors.ConfigError") is ConfigError
 
 
 @pytest.mark.parametrize(
     "path",
-    ["MLP", "", "mlp_lab.nets.Nothing", "mlp_lab.nets.normalise", "mlp_lab.nets.mlp.MLP.forward"],
+    [
+        *("mlp_lab.errors.Nothing", "mlp_lab.errors.did_you_mean", "ConfigError", ""),
+        *("mlp_lab.errors.ConfigError.__class__", "antigravity.geohash"),
+    ],
 )
-def test_other_paths_name_nothing(path: str) -> None:
+def test_what_is_no_class_of_a_loaded_module_is_not_found(path: str) -> None:
+    before = set(sys.modules)
     assert loaded_class(path) is None
+    assert set(sys.modules) == before
 
 
-def test_nothing_is_imported_to_find_a_class() -> None:
-    name = "this"  # prints when imported
-    assert name not in sys.modules
-    assert loaded_class(f"{name}.Zen") is None
-    assert name not in sys.modules
+def test_subclasses_are_those_of_this_package_that_can_be_made() -> None:
+    class ForeignError(MLPLabError):
+        pass
 
+    class UnfinishedError(ConfigError, ABC):
+        @abstractmethod
+        def finish(self) -> None: ...
 
-def test_subclasses_are_those_of_the_package_that_can_be_made() -> None:
-    class Outside(MLP):
-        """A net of another package."""
-
-    assert {CNN, MLP, ResNet} <= own_subclasses(Net)
-    assert Outside not in own_subclasses(Net)
-    assert inspect.isabstract(ClassesTask)
-    assert ClassificationTask in own_subclasses(Task)
-    assert ClassesTask not in own_subclasses(Task)
-    assert nn.Linear not in own_subclasses(nn.Module)
+    UnfinishedError.__module__ = "mlp_lab.elsewhere"
+    found = own_subclasses(MLPLabError)
+    assert ConfigError in found
+    assert not found & {ForeignError, UnfinishedError, MLPLabError}

@@ -1,6 +1,7 @@
 """Configurations that somebody else wrote: each tries to run code, or to write outside a run."""
 
 import json
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,16 @@ NESTED: tuple[tuple[str, str, str], ...] = (
 )
 
 
+class MakesDirectory:
+    """What an attacker would hide in a file: it makes a directory when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
 def callables(depth: int = 5) -> list[tuple[str, Any]]:
     """List every callable that an attribute walk reaches, once for each module that holds it."""
     found: list[tuple[str, Any]] = []
@@ -59,7 +70,7 @@ def callables(depth: int = 5) -> list[tuple[str, Any]]:
     seen = {id(module) for _, module, _ in walk}
     for path, module, length in walk:
         for name, value in list(vars(module).items()):
-            # Of the type: some objects warn when their class is asked for.
+            # Of the type: some objects warn when their class is read.
             if issubclass(type(value), ModuleType):
                 if id(value) not in seen and length < depth:
                     seen.add(id(value))

@@ -5,7 +5,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -87,3 +88,25 @@ def children_of(pid: int, word: str) -> list[int]:
         for child in text.split()
         if word.encode() in Path(f"/proc/{child}/cmdline").read_bytes()
     ]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def wait_for(condition: Callable[[], bool], is_alive: Callable[[], bool] = lambda: True) -> None:
+    """Wait until something has happened, at most a minute.
+
+    Args:
+        condition: Whether it has.
+        is_alive: Whether the process that it is expected of still runs.
+    """
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert is_alive(), "the process ended before"
+        assert time.monotonic() < deadline, "it has not happened within a minute"
+        time.sleep(0.02)

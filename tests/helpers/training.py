@@ -5,15 +5,19 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning.pytorch as pl
 import pytest
 import torch
 
+from mlp_lab.cli.invocation import read_invocation
+from mlp_lab.cli.parser import LabCLI
 from mlp_lab.data import Batch
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.tasks import Task
+from mlp_lab.training.job import Job
 
 
 def same_tensors(first: Any, second: Any) -> bool:
@@ -45,10 +49,16 @@ def assert_same_training(first: Path, second: Path) -> None:
         assert scores[0] == scores[1]
 
 
-def callbacks(**arguments: Mapping[str, Any]) -> str:
-    """Return the flag for callbacks of these names with these arguments."""
-    specs = [{"class_path": name, "init_args": given} for name, given in arguments.items()]
+def callbacks(*paths: str, **arguments: Mapping[str, Any]) -> str:
+    """Return the flag for callbacks of these class paths, and of these names with arguments."""
+    specs: list[dict[str, Any]] = [{"class_path": path} for path in paths]
+    specs += [{"class_path": name, "init_args": given} for name, given in arguments.items()]
     return f"--trainer.callbacks={json.dumps(specs)}"
+
+
+def make_job(*words: str) -> Job:
+    """Return what a fit would do, with nothing done yet."""
+    return LabCLI("fit", read_invocation("fit", words)).job
 
 
 class KilledError(BaseException):
@@ -95,3 +105,13 @@ class RuinWeights(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         with torch.no_grad():
             next(pl_module.parameters()).fill_(float("inf"))
+
+
+def fake_trainer(**attributes: Any) -> Any:
+    """Return what stands in for a Trainer where a callback reads a few of its attributes."""
+    usual: dict[str, Any] = {
+        **{"is_global_zero": True, "global_rank": 0, "world_size": 1},
+        **{"current_epoch": 0, "global_step": 0, "max_epochs": 3, "ckpt_path": None},
+        **{"callback_metrics": {}, "callbacks": [], "loggers": [], "log_every_n_steps": 1},
+    }
+    return SimpleNamespace(**usual | attributes)

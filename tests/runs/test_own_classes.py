@@ -15,6 +15,7 @@ from mlp_lab.runs.own_runs import _record_of
 from mlp_lab.runs.run import Run
 from tests.conftest import CommandLine
 from tests.helpers.documents import python_files
+from tests.helpers.runs import read_manifest
 
 CONFIG = "model: {class_path: mlp_lab.tasks.ClassificationTask, init_args: {net: my_net.Waves}}\n"
 FIT = ["--data.source=Moons", "--trainer.max_epochs=1"]
@@ -43,7 +44,7 @@ def test_a_net_beside_the_configuration_trains(mlp_lab: CommandLine, tmp_path: P
     outcome = mlp_lab("fit", "--config", config, *FIT)
     assert (outcome.code, outcome.err) == (0, "")
     assert "net: Waves: 1,002 trainable parameters" in outcome.out
-    manifest = json.loads((outcome.run_dir / "manifest.json").read_text())
+    manifest = read_manifest(outcome.run_dir)
     assert manifest["own_modules"] == {"my_net": str(tmp_path / "lab" / "my_net.py")}
 
 
@@ -217,7 +218,7 @@ def test_a_sweep_in_processes_finds_it_and_goes_on(mlp_lab: CommandLine, tmp_pat
     outcome = mlp_lab("sweep", *words, "--seeds=0")
     assert (outcome.code, outcome.err) == (0, "")
     for run_dir in (tmp_path / "runs" / "lab").glob("version_*"):
-        manifest = json.loads((run_dir / "manifest.json").read_text())
+        manifest = read_manifest(run_dir)
         (run_dir / "manifest.json").write_text(json.dumps(manifest | {"status": "interrupted"}))
     del sys.modules["my_net"]
     outcome = mlp_lab("sweep", *words, "--seeds=0")

@@ -16,6 +16,7 @@ import pytest
 
 from mlp_lab.errors import MLPLabWarning
 from tests.conftest import CommandLine
+from tests.helpers.runs import read_manifest, read_metrics
 
 FIT = ["fit", "--data.source=Moons", "--trainer.max_epochs=1"]
 
@@ -38,11 +39,6 @@ def full_after_training(*kept: str) -> Iterator[None]:
         yield
 
 
-def manifest_of(run_dir: Path) -> dict[str, Any]:
-    manifest: dict[str, Any] = json.loads((run_dir / "manifest.json").read_text())
-    return manifest
-
-
 def contents(run_dir: Path) -> dict[str, bytes]:
     files = [path for path in run_dir.rglob("*") if path.is_file()]
     return {path.relative_to(run_dir).as_posix(): path.read_bytes() for path in files}
@@ -61,33 +57,33 @@ def test_what_a_full_disk_left_out_is_made_up(mlp_lab: CommandLine) -> None:
     assert outcome.err.endswith(
         "No space left on device. Mend that, then: mlp-lab fit --run_dir runs/base/version_0\n"
     )
-    assert manifest_of(run_dir)["status"] == "incomplete"
-    assert "model.onnx" in manifest_of(run_dir)["missing"]
+    assert read_manifest(run_dir)["status"] == "incomplete"
+    assert "model.onnx" in read_manifest(run_dir)["missing"]
     made = mlp_lab("report", run_dir)
     assert f"some of its results are missing: mlp-lab fit --run_dir {run_dir} makes" in made.out
 
     weights = (run_dir / "checkpoints" / "last.ckpt").read_bytes()
     assert mlp_lab("fit", f"--run_dir={run_dir}").code == 0
-    assert manifest_of(run_dir)["status"] == "finished"
-    assert manifest_of(run_dir)["missing"] == []
-    assert {"metrics.json", "model.onnx", "report.html"} < {*manifest_of(run_dir)["results"]}
-    assert all((run_dir / name).is_file() for name in manifest_of(run_dir)["results"])
+    assert read_manifest(run_dir)["status"] == "finished"
+    assert read_manifest(run_dir)["missing"] == []
+    assert {"metrics.json", "model.onnx", "report.html"} < {*read_manifest(run_dir)["results"]}
+    assert all((run_dir / name).is_file() for name in read_manifest(run_dir)["results"])
     assert (run_dir / "checkpoints" / "last.ckpt").read_bytes() == weights
 
-    seconds = json.loads((run_dir / "metrics.json").read_text())["seconds"]
+    seconds = read_metrics(run_dir)["seconds"]
     gone = [run_dir / "plots" / f"{name}.png" for name in ("confusion_before", "roc")]
     for path in gone:
         path.unlink()
     assert mlp_lab("fit", f"--run_dir={run_dir}", "--onnx=false").code == 0
     assert all(path.is_file() for path in gone)
-    assert json.loads((run_dir / "metrics.json").read_text())["seconds"] == seconds
+    assert read_metrics(run_dir)["seconds"] == seconds
 
 
 def test_a_disk_that_takes_nothing_leaves_no_run_finished(mlp_lab: CommandLine) -> None:
     with full_after_training():
         outcome = mlp_lab(*FIT, "--figures=false", "--onnx=false")
     assert outcome.code == 1
-    assert manifest_of(Path("runs/base/version_0"))["status"] == "incomplete"
+    assert read_manifest(Path("runs/base/version_0"))["status"] == "incomplete"
     assert "manifest.json' could not be written: No space left on device." in outcome.err
 
 
@@ -104,7 +100,7 @@ def test_a_report_of_a_run_that_lacks_something_says_so(mlp_lab: CommandLine) ->
 
 class TestFinished:
     def test_a_run_that_lacks_nothing_is_left_alone(self, own_run: Path) -> None:
-        """It is said without torch, which takes seconds to load."""
+        """It is reported without torch, which takes seconds to load."""
         before = contents(own_run)
         code = "import sys; sys.modules['torch'] = None; from mlp_lab.cli import main; main.main()"
         words = ["fit", "--run_dir", str(own_run)]
@@ -123,9 +119,9 @@ class TestFinished:
         assert outcome.code == 0
         assert "finished before" not in outcome.out
         assert (own_run / name).is_file()
-        assert manifest_of(own_run)["status"] == "finished"
+        assert read_manifest(own_run)["status"] == "finished"
 
-    def test_what_cannot_be_written_again_is_said(
+    def test_what_cannot_be_written_again_is_a_warning(
         self, mlp_lab: CommandLine, own_run: Path
     ) -> None:
         (own_run / "metrics.json").unlink()
@@ -138,12 +134,12 @@ class TestFinished:
     def test_a_damaged_account_is_kept_anew(
         self, mlp_lab: CommandLine, own_run: Path, results: Any
     ) -> None:
-        manifest = manifest_of(own_run) | {"results": results}
+        manifest = read_manifest(own_run) | {"results": results}
         (own_run / "manifest.json").write_text(json.dumps(manifest))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MLPLabWarning)
             assert mlp_lab("fit", f"--run_dir={own_run}").code == 0
-        assert "metrics.json" in manifest_of(own_run)["results"]
+        assert "metrics.json" in read_manifest(own_run)["results"]
 
     def test_an_overfit_check_is_never_gone_on_with(self, mlp_lab: CommandLine) -> None:
         mlp_lab(*FIT, "--trainer.overfit_batches=1")
@@ -165,7 +161,7 @@ class TestFinished:
     ) -> None:
         config = (own_run / "config.yaml").read_text().replace("onnx: false", "onnx: true")
         (own_run / "config.yaml").write_text(config)
-        manifest = manifest_of(own_run)
+        manifest = read_manifest(own_run)
         for key in ("results", "missing", "config_sha256"):
             del manifest[key]
         (own_run / "manifest.json").write_text(json.dumps(manifest))

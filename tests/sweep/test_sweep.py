@@ -6,8 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,8 @@ from mlp_lab.nets import MLP
 from mlp_lab.processes.signals import Interrupted
 from mlp_lab.sweep.grid import Grid, Trial, parse_seeds, parse_setting, read_grid, split_values
 from tests.conftest import CommandLine
-from tests.helpers.processes import children_of
+from tests.helpers.processes import children_of, is_running, wait_for
+from tests.helpers.runs import read_manifests
 
 MOONS = ["--data.source=Moons", "--trainer.max_epochs=2"]
 LRS = "model.optimizer.lr=0.001,0.03"
@@ -26,13 +25,6 @@ LRS = "model.optimizer.lr=0.001,0.03"
 
 class OwnMLP(MLP):
     """A net of another package than mlp_lab."""
-
-
-def manifests(directory: Path) -> dict[str, dict[str, object]]:
-    return {
-        path.parent.name: json.loads(path.read_text())
-        for path in directory.glob("version_*/manifest.json")
-    }
 
 
 def test_a_grid_is_every_combination_with_every_seed() -> None:
@@ -80,7 +72,7 @@ def test_what_cannot_be_a_grid_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("- 1", "must hold some of config, flags, set, seeds alone"),
         ("grid: {}", "must hold some of config, flags, set, seeds alone"),
@@ -90,19 +82,19 @@ def test_what_cannot_be_a_grid_is_refused() -> None:
         ("a: [", "is no YAML"),
     ],
 )
-def test_a_grid_file_that_says_something_else_is_refused(
-    tmp_path: Path, text: str, said: str
+def test_a_grid_file_that_holds_something_else_is_refused(
+    tmp_path: Path, text: str, message: str
 ) -> None:
     path = tmp_path / "grid.yaml"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         read_grid(path)
 
 
 def test_each_trial_is_as_if_alone(mlp_lab: CommandLine, tmp_path: Path) -> None:
     outcome = mlp_lab("sweep", *MOONS, "--set", LRS, "--seeds=0,1", "--experiment=lab")
     assert (outcome.code, outcome.err) == (0, "")
-    assert len(manifests(tmp_path / "runs" / "lab")) == 4
+    assert len(read_manifests(tmp_path / "runs" / "lab")) == 4
     alone = mlp_lab("fit", *MOONS, "--model.optimizer.lr=0.03", "--seed_everything=1").run_dir
     last = tmp_path / "runs" / "lab" / "version_3"
     assert (last / "metrics.csv").read_bytes() == (alone / "metrics.csv").read_bytes()
@@ -153,7 +145,7 @@ def test_what_is_done_is_not_done_again_and_what_was_begun_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(EpochLines, "on_train_epoch_end", stop)
         assert mlp_lab(*words).code == 143
-    before = manifests(lab)
+    before = read_manifests(lab)
     assert {name: m["status"] for name, m in before.items()} == {
         "version_0": "finished",
         "version_1": "interrupted",
@@ -161,15 +153,15 @@ def test_what_is_done_is_not_done_again_and_what_was_begun_goes_on(
     outcome = mlp_lab(*words)
     assert outcome.code == 0
     assert "4 trials, 1 of them done before" in outcome.out
-    after = manifests(lab)
+    after = read_manifests(lab)
     assert len(after) == 4
     assert after["version_0"] == before["version_0"]
     assert after["version_1"]["start"] == before["version_1"]["start"]
     undisturbed = mlp_lab(*words[:-1], "--experiment=whole")
     assert undisturbed.code == 0
     for name in after:
-        ours, theirs = (tmp_path / "runs" / e / name / "metrics.csv" for e in ("lab", "whole"))
-        assert ours.read_bytes() == theirs.read_bytes()
+        resumed, whole = (tmp_path / "runs" / e / name / "metrics.csv" for e in ("lab", "whole"))
+        assert resumed.read_bytes() == whole.read_bytes()
 
 
 def test_a_trial_that_fails_lets_the_others_go_on(mlp_lab: CommandLine, tmp_path: Path) -> None:
@@ -178,12 +170,12 @@ def test_a_trial_that_fails_lets_the_others_go_on(mlp_lab: CommandLine, tmp_path
     assert outcome.code == 1
     assert "failed: model.optimizer cannot be made: Invalid learning rate: -1.0." in outcome.out
     assert "failed: lr -1  seed 0; see runs/lab/trials/lr_-1_seed_0-" in outcome.err
-    assert len(manifests(tmp_path / "runs" / "lab")) == 1
+    assert len(read_manifests(tmp_path / "runs" / "lab")) == 1
     (log,) = (tmp_path / "runs" / "lab" / "trials").glob("lr_-1_seed_0-*.log")
     assert "Invalid learning rate: -1.0." in log.read_text()
     (note,) = (tmp_path / "runs" / "lab" / "trials").glob("lr_-1_seed_0-*.json")
-    said = json.loads(note.read_text())["error"]
-    assert said == "model.optimizer cannot be made: Invalid learning rate: -1.0."
+    error = json.loads(note.read_text())["error"]
+    assert error == "model.optimizer cannot be made: Invalid learning rate: -1.0."
 
 
 def test_a_grid_may_stand_in_a_file_and_vary_whole_configurations(
@@ -201,7 +193,7 @@ def test_a_grid_may_stand_in_a_file_and_vary_whole_configurations(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--set=model.optimizer.lrr=1,2"], "'lrr'"),
         (["--set=model.optimizer.lr=1,x"], "model.optimizer.lr is 'x'; it must be of type float"),
@@ -217,11 +209,11 @@ def test_a_grid_may_stand_in_a_file_and_vary_whole_configurations(
     ],
 )
 def test_a_grid_that_cannot_be_is_refused_before_anything_runs(
-    mlp_lab: CommandLine, tmp_path: Path, words: list[str], said: str
+    mlp_lab: CommandLine, tmp_path: Path, words: list[str], message: str
 ) -> None:
     outcome = mlp_lab("sweep", *MOONS, *words)
     assert outcome.code == 2
-    assert said in outcome.err
+    assert message in outcome.err
     assert not (tmp_path / "runs").exists()
 
 
@@ -251,7 +243,7 @@ def test_a_net_of_ones_own_goes_on(
         assert mlp_lab(*words).code == 143
     outcome = mlp_lab(*words)
     assert (outcome.code, outcome.err) == (0, "")
-    assert [m["status"] for m in manifests(tmp_path / "runs" / "lab").values()] == ["finished"]
+    assert [m["status"] for m in read_manifests(tmp_path / "runs" / "lab").values()] == ["finished"]
 
 
 @pytest.mark.slow
@@ -261,19 +253,19 @@ def test_several_processes_train_the_same(mlp_lab: CommandLine, tmp_path: Path) 
     command = [sys.executable, "-m", "mlp_lab", *words, "--experiment=two", "--jobs=2"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(manifests(tmp_path / "runs" / "two")) == 4
-    ours, theirs = (
+    assert len(read_manifests(tmp_path / "runs" / "two")) == 4
+    one, two = (
         sorted(
             (run / "metrics.csv").read_bytes()
             for run in (tmp_path / "runs" / name).glob("version_*")
         )
         for name in ("one", "two")
     )
-    assert ours == theirs
+    assert one == two
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--set=seed_everything=1,2"], "set seed_everything cannot be varied here; write --seeds"),
         (["--seed_everything=1"], "seed_everything cannot be set in a sweep; write --seeds 0,1,2"),
@@ -285,12 +277,12 @@ def test_several_processes_train_the_same(mlp_lab: CommandLine, tmp_path: Path) 
         (["--runs_dir=/dev/null"], "'/dev/null/base_sweep' cannot hold a sweep: Not a directory"),
     ],
 )
-def test_what_a_sweep_says_itself_is_refused(
-    mlp_lab: CommandLine, words: list[str], said: str
+def test_what_a_sweep_sets_itself_is_refused(
+    mlp_lab: CommandLine, words: list[str], message: str
 ) -> None:
     outcome = mlp_lab("sweep", *MOONS, *words)
     assert outcome.code == 2
-    assert said in outcome.err
+    assert message in outcome.err
 
 
 def test_a_grid_may_grow_but_not_change(mlp_lab: CommandLine, tmp_path: Path) -> None:
@@ -324,8 +316,8 @@ def test_one_sweep_at_a_time(mlp_lab: CommandLine, tmp_path: Path) -> None:
 def test_a_stopped_sweep_leaves_nobody_behind(tmp_path: Path, victim: str) -> None:
     words = ["sweep", "--data.source=Moons", "--trainer.max_epochs=3000", "--seeds=0,1,2"]
     command = [sys.executable, "-m", "mlp_lab", *words, "--experiment=lab", "--jobs=2"]
-    said = tmp_path / "said.txt"
-    with said.open("w") as file:
+    errors = tmp_path / "err.txt"
+    with errors.open("w") as file:
         process = subprocess.Popen(
             command,
             cwd=tmp_path,
@@ -350,21 +342,7 @@ def test_a_stopped_sweep_leaves_nobody_behind(tmp_path: Path, victim: str) -> No
     code = process.wait(timeout=60)
     wait_for(lambda: not any(is_running(worker) for worker in workers))
     assert code == {"worker": 1, "group": 130, "terminal": 129, "parent": -9}[victim]
-    assert {m["status"] for m in manifests(lab).values()} == {"interrupted"}
+    assert {m["status"] for m in read_manifests(lab).values()} == {"interrupted"}
     if victim in ("group", "terminal"):
         # Behind it multiprocessing's own helper may complain, which a closed terminal ends.
-        assert "interrupted; the same command goes on\n" in said.read_text()
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
+        assert "interrupted; the same command goes on\n" in errors.read_text()

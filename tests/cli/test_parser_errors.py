@@ -1,0 +1,89 @@
+"""What the parser of jsonargparse says, as one sentence with the key as it is typed."""
+
+import pytest
+from torch.optim import Optimizer
+
+from mlp_lab.cli.parser_errors import explain_parser_error
+from mlp_lab.nets import Net
+
+OPTIONS = ["data.batch_size", "data.source", "trainer.max_epochs", "model", "experiment"]
+CLASSES: dict[str, type] = {"model.net": Net, "model.optimizer": Optimizer}
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            "Unrecognized arguments: --data.batchsize=3",
+            "There is no setting 'data.batchsize'. Did you mean 'data.batch_size'?",
+        ),
+        (
+            "unrecognized arguments: --dat.batch_size",
+            "There is no setting 'dat'. Did you mean 'data'?",
+        ),
+        (
+            "unrecognized arguments: photos",
+            "'photos' stands alone; settings are typed as --key value, lists as --key=[1,2], and a "
+            "directory of images to predict as --data.predict_dir.",
+        ),
+        (
+            "Group 'trainer' does not accept option 'max_epoch'",
+            "There is no setting 'trainer.max_epoch'. Did you mean 'trainer.max_epochs'?",
+        ),
+        (
+            "Option 'expriment' is not accepted",
+            "There is no setting 'expriment'. Did you mean 'experiment'?",
+        ),
+        (
+            "Parser key \"model.net\": Option 'hidden_dim' is not accepted",
+            "model.net has no 'hidden_dim'. Did you mean 'hidden_dims'?",
+        ),
+        (
+            'Parser key "model": Parser key "model.net": x',
+            'Parser key "model": Parser key "model.net": x.',
+        ),
+        (
+            "Parser key \"model.loss\": Importing 'torch.hub.load' is not allowed",
+            "model.loss names 'torch.hub.load', which no setting may name: it can run any command.",
+        ),
+        (
+            "Parser key \"model.net\": Expected 'torch.nn.ReLU' to be a subclass of "
+            "<class 'mlp_lab.nets.net.Net'>",
+            "model.net names 'torch.nn.ReLU', which is not a subclass of Net.",
+        ),
+        (
+            'Parser key "model.schedule": the following arguments are required: milestones',
+            "model.schedule.milestones is missing; add --model.schedule.milestones.",
+        ),
+        (
+            'Parser key "model.net": Expected a dot import path string: MPL',
+            "There is no 'MPL' for model.net. Did you mean 'MLP'?",
+        ),
+        (
+            "Parser key \"data.batch_size\": Expected a <class 'int'>. Got value: many",
+            "data.batch_size is 'many'; it must be of type int.",
+        ),
+        (
+            "Parser key \"data.validate_on\": Expected a typing.Literal['val', 'test']. "
+            "Got value: all",
+            "data.validate_on is 'all'; it must be one of 'val', 'test'.",
+        ),
+        (
+            'Parser key "trainer": Unable to load config "null"',
+            "trainer is null; leave it out for its defaults.",
+        ),
+        ("something\n  new", "something new."),
+    ],
+)
+def test_each_is_one_sentence(message: str, expected: str) -> None:
+    assert explain_parser_error(message, OPTIONS, CLASSES) == expected
+
+
+def test_an_argument_of_another_class_is_said_to_be_one() -> None:
+    from mlp_lab import nets
+
+    assert issubclass(nets.MLP, Net)
+    message = "Parser key \"model.optimizer\": Option 'momentum' is not accepted"
+    assert explain_parser_error(message, OPTIONS, CLASSES) == (
+        "model.optimizer has 'momentum' in other classes than the one chosen."
+    )

@@ -1,0 +1,136 @@
+"""``make experiments``: what it writes into documents and configurations, on tiny recipes."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+RECIPE = """# {title}
+# Measured
+trainer:
+  max_epochs: {epochs}
+model:
+  class_path: mlp_lab.tasks.ClassificationTask
+  init_args:
+    net:
+      class_path: mlp_lab.nets.MLP
+      init_args:
+        hidden_dims: {dims}
+data:
+  source: mlp_lab.data.Digits
+"""
+GRID = """# A grid.
+# Measured
+config: [configs/recipe/digits_base.yaml]
+seeds: [0]
+set:
+  model.optimizer.lr: [0.001, 0.01]
+"""
+MARKS = ("digits", "digits_rates", "lab_first_check", "lab_xor")
+MARKED = "Before.\n<!-- {} -->\nold\n<!-- end -->\nAfter.\n"
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The program as it is."""
+    path = ROOT / "benchmarks" / "experiments.py"
+    monkeypatch.syspath_prepend(path.parent)
+    spec = importlib.util.spec_from_file_location("experiments", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "experiments", module)  # where dataclasses look
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def experiments(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The program over two recipes and a grid below an empty directory."""
+    module = program
+    for name, content in {
+        "configs/recipe/digits_base.yaml": RECIPE.format(title="Base.", epochs=2, dims="[8]"),
+        "configs/recipe/digits_best.yaml": RECIPE.format(title="Best.", epochs=3, dims="[16]"),
+        "configs/sweep/digits_rates.yaml": GRID,
+        "docs/experiments.md": "".join(map(MARKED.format, MARKS)),
+        "README.md": MARKED.format("results"),
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    recipes = ("digits_base", "digits_best")
+    for constant, value in {
+        "ROOT": tmp_path,
+        "RECIPES": tmp_path / "configs" / "recipe",
+        "GRIDS": tmp_path / "configs" / "sweep",
+        "DOCUMENT": tmp_path / "docs" / "experiments.md",
+        "FIGURES": tmp_path / "docs" / "figures",
+        "SEEDS": (0, 1),
+        "GROUPS": (module.Group("digits", "digits_base", recipes, (1438, 359), course="val/acc"),),
+        "FILTERS": "digits_base",
+        "FIRST_CHECK": ("fit", "--data.source=Digits", "--trainer.overfit_batches=1"),
+        "BY_HAND": {"xor": ("scratch", "binary", "--data=xor", "--num_steps=5")},
+        "SEARCHES": {"digits_rates": "digits"},
+        "SHOWN_FIRST": recipes[1:],
+    }.items():
+        monkeypatch.setattr(module, constant, value)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["experiments.py", "--jobs=1"])
+    return module
+
+
+def test_every_table_has_its_place_and_every_file_is_there(program: ModuleType) -> None:
+    names = [group.name for group in program.GROUPS]
+    labs = [f"lab_{name}" for name in ("first_check", *program.BY_HAND)]
+    wanted = {*names, *(f"{name}_classes" for name in names), *program.SEARCHES, *labs, "results"}
+    texts = (program.DOCUMENT.read_text(), (ROOT / "README.md").read_text())
+    marks = [mark for text in texts for mark in re.findall(r"<!-- (\w+) -->", text)]
+    assert {mark for mark in marks if mark != "end"} == wanted
+    assert marks.count("end") == len(wanted)
+    recipes = {recipe for group in program.GROUPS for recipe in group.recipes}
+    assert recipes <= {path.stem for path in program.RECIPES.glob("*.yaml")}
+    assert recipes >= {*program.SHOWN_FIRST, program.FILTERS}
+    assert {*program.SEARCHES} == {path.stem for path in program.GRIDS.glob("*.yaml")}
+    assert {*program.SEARCHES.values()} <= {*names}
+
+
+@pytest.mark.slow
+def test_documents_hold_what_was_measured_and_nothing_is_run_twice(
+    experiments: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert experiments.main() == 0
+    assert "6 trainings that were never measured" in capfd.readouterr().out
+    document = (tmp_path / "docs" / "experiments.md").read_text()
+    assert [document.count(word) for word in ("Before.", "After.", "old")] == [4, 4, 0]
+    assert re.search(r"    overfit check \w+: .* after \d+ epochs on the same batch\n", document)
+    assert "    step      5  mean log loss" in document
+    base, best = re.findall(r"^\| \[digits_.*$", document, re.MULTILINE)
+    assert "MLP [8], ReLU, Adam 0.001, batch 128, 2 epochs" in base
+    assert re.search(r"\| MLP \[16\], 3 epochs \| \d\d\.\d\d ± \d+\.\d\d % \|", best)
+    assert re.search(r"[+-]\d+\.\d\d points \(.* to .*\) \|$", best)
+    rates = document.partition("<!-- digits_rates -->")[2]
+    assert [line.split(" ")[1] for line in rates.splitlines()[3:5]] == ["0.01", "0.001"]
+    readme = (tmp_path / "README.md").read_text()
+    assert "[digits_best](configs/recipe/digits_best.yaml) | 1,438 of 1,438 | 180 | 3 |" in readme
+    recipe = (tmp_path / "configs" / "recipe" / "digits_best.yaml").read_text()
+    assert re.match(
+        r"# Best\.\n# Measured with 1,438 of 1,438 training images, 180 of them", recipe
+    )
+    assert recipe.endswith(RECIPE.format(title="Best.", epochs=3, dims="[16]").partition("d\n")[2])
+    grid = (tmp_path / "configs" / "sweep" / "digits_rates.yaml").read_text()
+    assert "# Measured: best by validation is lr 0.01, with" in grid
+    assert {path.name for path in (tmp_path / "docs" / "figures").iterdir()} == {
+        "digits.png",
+        "digits_confusion.png",
+        "digits_base_weights.png",
+        "by_hand_xor.png",
+    }
+
+    assert experiments.main() == 0
+    out = capfd.readouterr().out
+    assert "This takes about 0 minutes with a core for each training." in out
+    assert re.findall(r"(\d+) trials, (\d+) of them done before", out) == [("4", "4"), ("2", "2")]
+    assert (tmp_path / "docs" / "experiments.md").read_text() == document
