@@ -201,7 +201,7 @@ class LabCLI(LightningCLI):
                 del config[key]
         try:
             self.config_init = self.parser.instantiate_classes(config)
-        except (ValueError, IndexError) as error:  # the latter of an error without a message
+        except ValueError as error:
             named = (
                 e for e in _causes(error) if isinstance(e, MLPLabError) or explain_out_of_memory(e)
             )

@@ -34,7 +34,8 @@ class Recorder(CSVLogger):
 
 def output(loss: float, rate: float = 0.1) -> dict[str, Any]:
     loss_ = torch.tensor(loss)
-    return {"loss": loss_, "lr": rate, "train/loss": loss_, "train/acc": torch.tensor(1.0)}
+    step = {"lr": rate, "train/loss": loss_, "train/acc": torch.tensor(1.0)}
+    return {"loss": loss_, "steps": [step]}
 
 
 @pytest.fixture
@@ -60,7 +61,12 @@ def test_rows_wait_for_the_epochs_end(trainer: Any) -> None:
     recorder = trainer.loggers[0]
     assert recorder.went_back_to == [4]
     take_step(metrics, trainer, output(1.0))
-    take_step(metrics, trainer, {"steps": [output(2.0, 0.2), output(6.0, 0.3)]}, num_steps=2)
+    take_step(
+        metrics,
+        trainer,
+        {"steps": [*output(2.0, 0.2)["steps"], *output(6.0, 0.3)["steps"]]},
+        num_steps=2,
+    )
     assert recorder.rows == []
     metrics.on_validation_start(trainer, TASK)
     assert recorder.rows == [

@@ -111,7 +111,7 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, word: str, message: str) -> N
     [
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
-        MemoryError(),
+        MemoryError("Unable to allocate 8 bytes"),
     ],
 )
 def test_memory_that_runs_out_comes_out_as_it_is(
