@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
 from mlp_lab.runs.config import read_config
-from mlp_lab.runs.config_files import find_config, format_config
 from mlp_lab.runs.origin import Origin
 from mlp_lab.runs.own_classes import import_own_classes, typed_settings
 from mlp_lab.runs.own_runs import own_modules_of
+from mlp_lab.runs.packaged_configs import find_config, format_config
 from mlp_lab.runs.run import Run
 
 DEFAULT_RUNS_DIR = Path("runs")

@@ -17,7 +17,7 @@ from mlp_lab.cli.invocation import find_run_to_resume
 from mlp_lab.errors import MLPLabError, did_you_mean, explain_out_of_memory
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.processes.signals import Interrupted, exit_code, raise_on_signals
-from mlp_lab.runs.config_files import check_configs
+from mlp_lab.runs.packaged_configs import check_configs
 from mlp_lab.runs.results import is_complete
 
 USAGE_ERROR = 2

@@ -84,7 +84,7 @@ def decode_images(
         ConfigError: An image has another size, and is not to be resized.
         WorkerError: A process was killed.
     """
-    # Imported before Lightning, rich would spoil its command line; see commands.py.
+    # Imported before Lightning, rich would spoil its command line; see cli/console.py.
     from rich.progress import track
 
     work = _Work(files, images, resize, skip_broken, _FILES_AT_ONCE)

@@ -1,6 +1,6 @@
 """Figures: arrays in, a matplotlib Figure out; no trainer."""
 
-from mlp_lab.plots.classes import (
+from mlp_lab.plots.classification import (
     plot_calibration,
     plot_confusion,
     plot_precision_recall_curves,

@@ -13,7 +13,7 @@ import yaml
 
 from mlp_lab.errors import ConfigError
 from mlp_lab.files.plain_yaml import load_yaml
-from mlp_lab.runs.config_files import find_config
+from mlp_lab.runs.packaged_configs import find_config
 
 CONFIG = "config"
 """The key whose values are configuration files, each a whole experiment of its own."""

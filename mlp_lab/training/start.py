@@ -10,8 +10,9 @@ from mlp_lab.data.checks import check_training_classes
 from mlp_lab.errors import ConfigError
 from mlp_lab.files.atomic import keep_to, let_go, remove_leftovers, write_text
 from mlp_lab.processes.ranks import is_first_process
-from mlp_lab.processes.threads import count_cores, describe_threads
+from mlp_lab.processes.threads import describe_threads
 from mlp_lab.runs.own_runs import remember
+from mlp_lab.runs.resume import refuse_changes, refuse_other_horizon, restore_threads
 from mlp_lab.runs.run import Run
 from mlp_lab.training.job import Job
 from mlp_lab.training.weights import check_fits
@@ -35,15 +36,15 @@ def open_run(job: Job) -> Iterator[Run | None]:
     if not is_first_process():
         yield None
         return
-    if job.origin.resumes:
-        check_resumable(job)
+    resumed = job.origin.run if job.origin.resumes else None
+    if resumed:
+        _check_resumable(job, resumed)
     _load_data(job)
     _check_epochs(job)
     if job.trainer.fast_dev_run:
         yield None
         return
     config = yaml.safe_dump(job.config, sort_keys=False, allow_unicode=True, width=100)
-    resumed = job.origin.run if job.origin.resumes else None
     run = resumed or Run.create(
         job.settings.runs_dir, job.settings.experiment, config, manifest=describe_threads()
     )
@@ -65,51 +66,14 @@ def open_run(job: Job) -> Iterator[Run | None]:
         lock.release()
 
 
-def check_resumable(job: Job) -> None:
-    """Refuse settings that a resumed run must not change, before any data are read.
-
-    Raises:
-        ConfigError: There is one.
-    """
-    origin = job.origin
-    if origin.run is None:
-        return
-    if changed := job.changed_settings("training"):
-        raise ConfigError(
-            f"{changed[0]} is not what the run began with, so going on would be no run of "
-            "either setting. Leave it out, or begin a new run: "
-            f"mlp-lab fit --config {origin.run.config_path} {' '.join(job.flags)}"
-        )
+def _check_resumable(job: Job, run: Run) -> None:
+    """Refuse to make another run of one that is resumed; compute with its number of threads."""
+    refuse_changes(job.origin, job.changed_settings("training"), job.flags)
     schedule = job.task.schedule
-    for key in ("max_epochs", "max_steps"):
-        before, now = (config["trainer"][key] for config in (origin.config, job.config))
-        if before != now and schedule is not None and schedule.has_horizon:
-            raise ConfigError(
-                f"trainer.{key} is {now}, but the run began with {before}, and its schedule "
-                f"{type(schedule).__name__} stretches over all of it. Leave it out, or begin a "
-                f"new run: mlp-lab fit --config {origin.config_place} --trainer.{key} {now}"
-            )
+    if schedule is not None and schedule.has_horizon:
+        refuse_other_horizon(job.origin, job.config, type(schedule).__name__)
     if job.trainer.accelerator == "cpu" or not torch.accelerator.is_available():
-        _restore_threads(origin.run)
-
-
-def _restore_threads(run: Run) -> None:
-    """Compute with as many threads as a run began with: a sum's last bits depend on it.
-
-    Raises:
-        ConfigError: There are fewer cores, where torch splits the work in another way.
-    """
-    began = run.read_manifest().get("threads")
-    if not isinstance(began, int) or began == torch.get_num_threads():
-        return  # an older run does not record it
-    cores = count_cores()
-    if not 1 <= began <= cores:
-        raise ConfigError(
-            f"{str(run.dir)!r} began with {began} threads, and here are {cores} cores, which "
-            "would give other numbers. Go on where there are as many, or begin a new run."
-        )
-    torch.set_num_threads(began)
-    print(f"threads: {began}, as the run began")
+        restore_threads(run)
 
 
 def _load_data(job: Job) -> None:

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from mlp_lab.callbacks import step_metrics
+from mlp_lab.runs import resume
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.metrics_csv import read_rows
-from mlp_lab.training import start
 from tests.conftest import CommandLine
 from tests.helpers.processes import finish, started
 from tests.helpers.runs import read_manifest
@@ -110,7 +110,7 @@ def _two_threads() -> Iterator[None]:
 def test_a_run_goes_on_with_the_threads_it_began_with(
     mlp_lab: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start, "count_cores", lambda: 2)
+    monkeypatch.setattr(resume, "count_cores", lambda: 2)
     run_dir = mlp_lab(*FIT, "--trainer.max_epochs=1").run_dir
     manifest = read_manifest(run_dir)
     assert (manifest["threads"], manifest["cores"]) == (2, 2)
@@ -119,7 +119,7 @@ def test_a_run_goes_on_with_the_threads_it_began_with(
     assert "threads: 2, as the run began\n" in resumed.out
     assert torch.get_num_threads() == 2
     torch.set_num_threads(1)
-    monkeypatch.setattr(start, "count_cores", lambda: 1)
+    monkeypatch.setattr(resume, "count_cores", lambda: 1)
     refused = mlp_lab("fit", f"--run_dir={run_dir}", "--trainer.max_epochs=3")
     assert refused.code == 2
     assert "began with 2 threads, and here are 1 cores, which would give other" in refused.err

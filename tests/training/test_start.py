@@ -6,12 +6,14 @@ import pytest
 import torch
 import yaml
 
+from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError, EmptyClassError
 from mlp_lab.files.atomic import write_text
+from mlp_lab.runs import resume
 from mlp_lab.runs.run import Run
 from mlp_lab.training import start
 from mlp_lab.training.job import Job
-from mlp_lab.training.start import check_resumable, open_run
+from mlp_lab.training.start import open_run
 from tests.helpers.training import make_job
 
 MOONS = ["--data.source=Moons", "--model=BinaryTask", "--trainer.accelerator=cpu"]
@@ -97,30 +99,37 @@ def test_a_resumed_run_is_cleaned_and_takes_the_new_configuration(old_run: Run) 
         ),
     ],
 )
-def test_a_resumed_run_stays_what_it_is(old_run: Run, words: list[str], message: str) -> None:
+def test_a_resumed_run_stays_what_it_is(
+    old_run: Run, words: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before any data are read."""
+
+    def read_data(self: LabDataModule) -> None:
+        raise AssertionError("data were read")
+
     before = old_run.config_path.read_bytes()
     job = make_job(f"--run_dir={old_run.dir}", *words)
-    with pytest.raises(ConfigError, match=message):
-        check_resumable(job)
+    monkeypatch.setattr(LabDataModule, "prepare_data", read_data)
     with pytest.raises(ConfigError, match=message):
         open_and_close(job)
     assert old_run.config_path.read_bytes() == before
 
 
 def test_what_changes_no_training_may_change(old_run: Run) -> None:
-    check_resumable(make_job(f"--run_dir={old_run.dir}", "--data.root=elsewhere", "--onnx=false"))
+    words = [f"--run_dir={old_run.dir}", "--data.root=elsewhere", "--onnx=false"]
+    assert open_and_close(make_job(*words)) == old_run
 
 
 def test_fewer_cores_than_threads_are_refused(
     old_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start, "count_cores", lambda: 2)
+    monkeypatch.setattr(resume, "count_cores", lambda: 2)
     old_run.update_manifest(threads=3)
     job = make_job(f"--run_dir={old_run.dir}")
     with pytest.raises(ConfigError, match="began with 3 threads, and here are 2 cores, which wou"):
-        check_resumable(job)
+        open_and_close(job)
     old_run.update_manifest(threads="many")  # damaged
-    check_resumable(job)
+    open_and_close(job)
 
 
 def test_a_run_that_is_renamed_is_not_written_to(old_run: Run) -> None:

@@ -16,7 +16,7 @@ from mlp_lab.report.comparison import ranking_key
 from mlp_lab.report.formatting import format_number
 from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.run_summary import RunSummary
-from mlp_lab.runs.config_files import find_config, format_config
+from mlp_lab.runs.packaged_configs import find_config, format_config
 from mlp_lab.runs.run import check_experiment
 from mlp_lab.sweep.grid import CONFIG, Grid, Trial, parse_seeds, parse_setting, read_grid
 from mlp_lab.sweep.trials import MAX_UNASKED, SweepDir

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mlp_lab.runs.config_files import find_config, format_config, packaged_configs
+from mlp_lab.runs.packaged_configs import find_config, format_config, packaged_configs
 from tests.conftest import CommandLine
 
 
