@@ -66,6 +66,8 @@ def test_python_examples_run(mlp_lab: CommandLine, fake_root: Path, tmp_path: Pa
     assert names["probabilities"].shape == (5, 10)
     trainer = names["trainer"]
     assert trainer.callback_metrics["test/acc"] > 0.85
+    written = {path.name for path in (tmp_path / "digits").rglob("*.*")}
+    assert written == {"metrics.json", "confusion.png", "roc.png", "precision_recall.png"}
 
 
 def test_links_lead_somewhere() -> None:
