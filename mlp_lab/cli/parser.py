@@ -34,6 +34,28 @@ _BASES: dict[str, type] = {
     "model.schedule": Schedule,
     "data.source": Source,
 }
+# The project's own flags: type, default, and the line of --help.
+_FLAGS: dict[str, tuple[Any, Any, str]] = {
+    "experiment": (
+        str | None,
+        None,
+        "Name of the experiment; by default the first configuration file's.",
+    ),
+    "runs_dir": (Path, DEFAULT_RUNS_DIR, "Directory of all runs."),
+    "run_dir": (
+        Path | None,
+        None,
+        "A run: fit resumes it from last.ckpt, the others take its best.ckpt.",
+    ),
+    "ckpt_path": (str | None, None, "A checkpoint file; its run's configuration is used."),
+    "out": (
+        Path | None,
+        None,
+        "Directory for the results of test, predict and stats; the file of prepare.",
+    ),
+    "figures": (bool, True, "Whether fit and test draw figures."),
+    "onnx": (bool, True, "Whether fit exports its best net as ONNX."),
+}
 _DATA_COMMANDS: tuple[Command, ...] = ("stats", "prepare")
 
 _PARSERS: dict[Command, LightningArgumentParser] = {}
@@ -90,39 +112,8 @@ class LabCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the project's own flags, defaults, and the links from data to task."""
-        parser.add_argument(
-            "--experiment",
-            type=str | None,
-            default=None,
-            help="Name of the experiment; by default the first configuration file's.",
-        )
-        parser.add_argument(
-            "--runs_dir", type=Path, default=DEFAULT_RUNS_DIR, help="Directory of all runs."
-        )
-        parser.add_argument(
-            "--run_dir",
-            type=Path | None,
-            default=None,
-            help="A run: fit resumes it from last.ckpt, the others take its best.ckpt.",
-        )
-        parser.add_argument(
-            "--ckpt_path",
-            type=str | None,
-            default=None,
-            help="A checkpoint file; its run's configuration is used.",
-        )
-        parser.add_argument(
-            "--out",
-            type=Path | None,
-            default=None,
-            help="Directory for the results of test, predict and stats; the file of prepare.",
-        )
-        parser.add_argument(
-            "--figures", type=bool, default=True, help="Whether fit and test draw figures."
-        )
-        parser.add_argument(
-            "--onnx", type=bool, default=True, help="Whether fit exports its best net as ONNX."
-        )
+        for name, (type_, default, text) in _FLAGS.items():
+            parser.add_argument(f"--{name}", type=type_, default=default, help=text)
         parser.add_argument(
             "--trust",
             action="store_true",
