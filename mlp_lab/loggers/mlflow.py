@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -97,7 +98,8 @@ class MLflowTracker(Tracker):
         for library in ("mlflow", "alembic"):
             logging.getLogger(library).setLevel(logging.WARNING)
         uri, artifacts = self._storage()
-        client = mlflow.MlflowClient(uri)
+        with warnings.catch_warnings(action="ignore"):  # of what it imports for this kind of store
+            client = mlflow.MlflowClient(uri)
         run = self._run
         if run is not None and (known := run.read_manifest().get(_MANIFEST_KEY)):
             self._is_new = False
