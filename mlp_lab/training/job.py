@@ -40,6 +40,11 @@ class Job:
         return self.settings.trainer
 
     @property
+    def is_overfit_check(self) -> bool:
+        """Whether a few batches are learnt by heart, and nothing is tested."""
+        return bool(self.trainer.overfit_batches) and not self.trainer.fast_dev_run
+
+    @property
     def user_callbacks(self) -> list[pl.Callback]:
         """The callbacks that the configuration asks for."""
         callbacks = self.trainer.callbacks or []

@@ -142,7 +142,7 @@ def _training_callbacks(job: Job, run: Run | None) -> list[pl.Callback]:
     # Lightning hands the first process's directory to the others.
     checkpoints_dir = run.checkpoints_dir if run else Path("checkpoints")
     last = lab.LastCheckpoint(checkpoints_dir)
-    if settings.overfit_batches:
+    if job.is_overfit_check:
         return [*always, lab.OverfitCheck(step_metrics), last]
     best = lab.BestCheckpoint(checkpoints_dir, task.score, task.score_mode)
     results = (

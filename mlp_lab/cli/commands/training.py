@@ -17,6 +17,7 @@ from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.report import read_summary, write_run_report
 from mlp_lab.runs.results import Results
 from mlp_lab.runs.run import Run, Status
+from mlp_lab.tasks import Task
 from mlp_lab.training.checks import check_training
 from mlp_lab.training.job import Job
 from mlp_lab.training.start import open_run
@@ -36,28 +37,23 @@ def fit(words: Sequence[str], *, opened: Callable[[Run], None] | None = None) ->
         The exit code.
     """
     job = _parse("fit", words)
+    task, data, checkpoint = job.task, job.data, job.origin.checkpoint
     check_training(job)
     with open_run(job) as run:
         if run and opened:
             opened(run)
         trainer = build_trainer(job, run)
         with supervise(trainer, run):
-            trainer.fit(
-                job.task,
-                datamodule=job.data,
-                ckpt_path=job.origin.checkpoint,
-                weights_only=True,
-            )
-            overfit_check = _find_overfit_check(trainer)
-            if not overfit_check:
-                _test_best(job, trainer, run)
+            trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+            if not job.is_overfit_check:
+                _load_best(task, trainer, run)
+                trainer.test(task, datamodule=data, verbose=False)
+                _print_results(job, trainer, run)
             results = _report(trainer, run) if run else None
     if run and results:
         results.require_all(resume_command(run))
         print(f"run: {run.dir}")
-    if overfit_check and is_first_process():
-        print(overfit_check.verdict)
-    return 0 if overfit_check is None or overfit_check.passed else 1
+    return _judge_overfit_check(trainer)
 
 
 def validate(words: Sequence[str]) -> int:
@@ -122,18 +118,25 @@ def _load_origin(job: Job) -> None:
     load_weights(job.origin.checkpoint, job.task)
 
 
-def _find_overfit_check(trainer: pl.Trainer) -> OverfitCheck | None:
-    callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
-    return next((c for c in callbacks if isinstance(c, OverfitCheck)), None)
+def _judge_overfit_check(trainer: pl.Trainer) -> int:
+    """Print the verdict of an overfit check, and return the exit code; 0 for other trainings."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
+        if isinstance(callback, OverfitCheck):
+            if is_first_process():
+                print(callback.verdict)
+            return 0 if callback.passed else 1
+    return 0
 
 
-def _test_best(job: Job, trainer: pl.Trainer, run: Run | None) -> None:
-    """Test the best checkpoint, or without one the weights of the moment."""
+def _load_best(task: Task, trainer: pl.Trainer, run: Run | None) -> None:
+    """Load the best checkpoint of a finished training; without one the weights stay."""
     if run:
         run.update_manifest(status="incomplete")
     if best := find_checkpoint_to_test(trainer):
-        load_weights(best, job.task)
-    trainer.test(job.task, datamodule=job.data, verbose=False)
+        load_weights(best, task)
+
+
+def _print_results(job: Job, trainer: pl.Trainer, run: Run | None) -> None:
     if run:
         _print_figures_dir(collect_results(trainer, run.dir))
         _print_classes(job)
