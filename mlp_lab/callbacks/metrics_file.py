@@ -30,21 +30,18 @@ class MetricsFile(ResultCallback):
         """Write the scores of the untrained net, where they were just measured."""
         scores = getattr(pl_module, "scores", {}).get("test_before")
         if scores and trainer.ckpt_path is None:
-            confusion = {} if scores.confusion is None else {"confusion": scores.confusion.tolist()}
-            self._add(trainer, {"test_before": scores.metrics | confusion})
+            self._add(trainer, {"test_before": scores.plain()})
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the figures of the training, to be written with those of the tested epoch."""
-        data = find_data(trainer)
-        validation = {"validation": data.validation_origin} if data else {}
-        self._training = {"epochs": trainer.current_epoch, **validation}
+        self._training = {"epochs": trainer.current_epoch}
+        if data := find_data(trainer):
+            self._training["validation"] = data.validation_origin
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the figures of the test, and of the training before it."""
         assert isinstance(pl_module, Task)
-        training = _training_metrics(pl_module, self._training) if self._training else {}
-        if pl_module.training_time and not pl_module.training_time.was_measured:
-            training |= {key: self.metrics[key] for key in _TIMES if key in self.metrics}
+        training = _training_metrics(pl_module, self._training, self.metrics)
         logged = {key: float(value) for key, value in trainer.callback_metrics.items()}
         self._add(trainer, training | logged | _test_metrics(pl_module))
 
@@ -55,12 +52,19 @@ class MetricsFile(ResultCallback):
                 write_json(self.path, self.metrics)
 
 
-def _training_metrics(task: Task, training: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures of a training and of the epoch that is tested."""
+def _training_metrics(
+    task: Task, training: dict[str, Any], before: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the figures of a training and of the epoch that is tested; none without a training."""
+    if not training:
+        return {}
     tested = task.loaded
     best = {"best_epoch": tested.epochs, **training, **tested.metrics} if tested else training
     time = task.training_time
-    return best | ({key: getattr(time, key) for key in _TIMES} if time else {})
+    if time is None:
+        return best
+    known = {} if time.was_measured else before
+    return best | {key: known.get(key, getattr(time, key)) for key in _TIMES}
 
 
 def _test_metrics(task: Task) -> dict[str, Any]:

@@ -30,6 +30,11 @@ class Scores:
     class_names: tuple[str, ...]
     confusion: Tensor | None
 
+    def plain(self) -> dict[str, Any]:
+        """Return metrics and confusion in plain types."""
+        confusion = {} if self.confusion is None else {"confusion": self.confusion.tolist()}
+        return self.metrics | confusion
+
     @cached_property
     def classes(self) -> dict[str, dict[str, float]]:
         """Precision, recall, F1 and the number of samples of each class."""
