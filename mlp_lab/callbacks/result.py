@@ -57,7 +57,7 @@ def collect_results(trainer: pl.Trainer, directory: Path) -> Results:
     """Return the account of all results that the callbacks of a trainer wrote into a directory."""
     results = Results(directory)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
-        if isinstance(callback, ResultCallback):
+        if isinstance(callback, ResultCallback) and callback.results.directory == directory:
             results.written |= callback.results.written
             results.missing |= callback.results.missing
     return results

@@ -102,7 +102,7 @@ def read_invocation(command: Command, words: Sequence[str]) -> Invocation:
     origin = Origin(own_modules=own_modules)
     if _starts_from_run(command, typed, flags):
         runs_dirs = [
-            Path(str(content["runs_dir"])) for content in contents if "runs_dir" in content
+            Path(str(content["runs_dir"])) for content in contents if content.get("runs_dir")
         ]
         runs_dir = _typed_runs_dir(flags) or (runs_dirs or [DEFAULT_RUNS_DIR])[-1]
         run, checkpoint = _find_checkpoint(command, typed, runs_dir)

@@ -12,6 +12,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from torch import nn
 from torch.optim import Optimizer
 
+import mlp_lab.callbacks
+import mlp_lab.loggers  # noqa: F401  # the parser finds classes that are loaded by their short names
 from mlp_lab.cli.console import quieten
 from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, Command, Invocation
 from mlp_lab.cli.parser_errors import explain_parser_error

@@ -18,6 +18,10 @@ from mlp_lab.settings import SETTINGS
 _CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
 
 
+# By their last part: an own class may take another, such as model.net.net.
+_CLASS_SETTINGS = {key.rpartition(".")[2] for key, s in SETTINGS.items() if s.names_class}
+
+
 def import_own_classes(config: Mapping[str, Any], directories: Sequence[Path]) -> dict[str, str]:
     """Import what a configuration names that is not installed, and check that it is there.
 
@@ -95,7 +99,7 @@ def typed_settings(flags: Sequence[str]) -> dict[str, Any]:
 
 
 def _names_class(key: str) -> bool:
-    return key in SETTINGS and SETTINGS[key].names_class
+    return key.rpartition(".")[2] in _CLASS_SETTINGS
 
 
 def _is_class_path(text: str) -> bool:

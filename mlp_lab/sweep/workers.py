@@ -71,13 +71,15 @@ def _begin(parent: int) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     end_with_parent(parent, signal.SIGTERM)
-    # A pool that stops tells its processes so several times.
-    raise_on_signals(signal.SIGTERM, ends_at_second=False)
 
 
 def _run(sweep: SweepDir, trial: Trial, fit: Fit) -> Outcome:
     """Train a trial; a process that is told to stop ends, since the pool waits for nothing else."""
+    # A pool that stops tells its processes so several times.
+    raise_on_signals(signal.SIGTERM, ends_at_second=False)
     try:
         return run_trial(sweep, trial, fit)
     except Interrupted as stop:
         os._exit(stop.exit_code)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

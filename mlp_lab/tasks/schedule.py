@@ -90,7 +90,7 @@ class Schedule(ABC):
         return factor
 
 
-@dataclass
+@dataclass(eq=False)
 class Constant(Schedule):
     """Keep the rate as it is, after a warm-up."""
 
@@ -99,7 +99,7 @@ class Constant(Schedule):
         return 1.0
 
 
-@dataclass
+@dataclass(eq=False)
 class StepDecay(Schedule):
     """Multiply the rate by gamma every so many epochs.
 
@@ -123,7 +123,7 @@ class StepDecay(Schedule):
         return math.pow(self.gamma, epoch // self.every_epochs)
 
 
-@dataclass
+@dataclass(eq=False)
 class MultiStepDecay(Schedule):
     """Multiply the rate by gamma at given epochs.
 
@@ -140,7 +140,7 @@ class MultiStepDecay(Schedule):
         return math.pow(self.gamma, sum(epoch >= milestone for milestone in self.milestones))
 
 
-@dataclass
+@dataclass(eq=False)
 class Linear(Schedule):
     """Change the rate evenly until the end.
 
@@ -157,7 +157,7 @@ class Linear(Schedule):
         return 1 + (self.final - 1) * epoch / num_epochs
 
 
-@dataclass
+@dataclass(eq=False)
 class Cosine(Schedule):
     """Lower the rate along half a cosine until the end.
 
@@ -178,7 +178,7 @@ class Cosine(Schedule):
         return _half_cosine(1.0, self.final, epoch / num_epochs)
 
 
-@dataclass
+@dataclass(eq=False)
 class OneCycle(Schedule):
     """Raise the rate to the optimiser's own, then lower it far below its start, on half cosines.
 
@@ -211,7 +211,7 @@ class OneCycle(Schedule):
         return _half_cosine(1.0, self.final, (progress - self.peak_at) / (1 - self.peak_at))
 
 
-@dataclass
+@dataclass(eq=False)
 class Plateau(Schedule):
     """Multiply the rate by gamma when the score of validation has stopped improving.
 

@@ -7,8 +7,8 @@ import torch
 import yaml
 
 from mlp_lab.data.checks import check_training_classes
-from mlp_lab.errors import ConfigError
-from mlp_lab.files.atomic import keep_to, let_go, remove_leftovers, write_text
+from mlp_lab.errors import ConfigError, WriteError
+from mlp_lab.files.atomic import find_kept, keep_to, let_go, remove_leftovers, write_text
 from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.processes.threads import describe_threads
 from mlp_lab.runs.own_runs import remember
@@ -58,12 +58,20 @@ def open_run(job: Job) -> Iterator[Run | None]:
             remember(run, job.origin.own_modules)
         yield run
     except ConfigError:
-        if not resumed and "status" not in run.read_manifest():
-            run.discard()  # its training has not begun
+        if not resumed and _has_not_begun(run):
+            run.discard()
         raise
     finally:
         let_go(run.dir)
         lock.release()
+
+
+def _has_not_begun(run: Run) -> bool:
+    """Whether a new run is still where it was made, and its training has not begun."""
+    try:
+        return find_kept(run.dir) == run.dir and "status" not in run.read_manifest()
+    except WriteError:
+        return False
 
 
 def _check_resumable(job: Job, run: Run) -> None:

@@ -48,18 +48,17 @@ def build_trainer(job: Job, run: Run | None) -> pl.Trainer:
     return trainer
 
 
-def build_evaluator(job: Job, callbacks: Sequence[pl.Callback] = (), **settings: Any) -> pl.Trainer:
+def build_evaluator(job: Job, **settings: Any) -> pl.Trainer:
     """Build the Trainer that validates, tests or predicts.
 
     Args:
         job: What is evaluated.
-        callbacks: What takes the results.
         settings: Settings of the trainer that are not the job's.
 
     Raises:
         ConfigError: The settings of the trainer cannot work.
     """
-    callbacks = [*_users_callbacks(job, writes=False), *callbacks]
+    callbacks = _users_callbacks(job, writes=False)
     return _build(job, job.origin.run, callbacks, writes=False, logger=False, **settings)
 
 

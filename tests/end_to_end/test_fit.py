@@ -1,5 +1,6 @@
 """A training from start to end, in the way a user types it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from mlp_lab.runs.metrics_csv import read_rows
 from mlp_lab.runs.run import Run
 from tests.conftest import QUICK, CommandLine
 from tests.helpers.runs import read_manifest, read_metrics
-from tests.helpers.training import assert_same_training, killed_at_step
+from tests.helpers.training import assert_same_training, callbacks, killed_at_step
 
 pytestmark = pytest.mark.filterwarnings("ignore::mlp_lab.errors.MLPLabWarning")
 
@@ -319,3 +320,21 @@ def test_class_weights_reach_the_loss(mlp_lab: CommandLine) -> None:
     run = mlp_lab("fit", *DIGITS, f"--data.class_weights={weights}").run_dir
     state = read_checkpoint(run / "checkpoints" / "last.ckpt")["state_dict"]
     assert state["class_weights"].tolist() == weights
+
+
+def test_without_a_test_the_best_epoch_is_known(mlp_lab: CommandLine) -> None:
+    outcome = mlp_lab("fit", *DIGITS, "--trainer.limit_test_batches=0")
+    assert outcome.code == 0, outcome.err
+    metrics = json.loads((outcome.run_dir / "metrics.json").read_text())
+    assert 1 <= metrics["best_epoch"] <= metrics["epochs"] == 3
+    assert metrics["val/acc"] > 0.5
+    assert metrics["seconds"] > 0
+
+
+@pytest.mark.parametrize("command", ["stats", "prepare"])
+def test_short_names_of_callbacks_are_known_to_commands_on_data(
+    mlp_lab: CommandLine, command: str
+) -> None:
+    flags = [callbacks(SWAWeightAveraging={"start_epoch": 2}), "--trainer.logger=MLflowTracker"]
+    outcome = mlp_lab(command, "--data.source=Moons", *flags, "--out=moons.pt")
+    assert (outcome.code, outcome.err) == (0, "")

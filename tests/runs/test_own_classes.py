@@ -224,3 +224,9 @@ def test_a_sweep_in_processes_finds_it_and_goes_on(mlp_lab: CommandLine, tmp_pat
     outcome = mlp_lab("sweep", *words, "--seeds=0")
     assert (outcome.code, outcome.err) == (0, "")
     assert "2 trials, 0 of them done before" in outcome.out
+
+
+def test_a_class_within_a_class_of_ones_own_is_found() -> None:
+    inner = {"class_path": "inner.Net"}
+    config = {"model": {"net": {"class_path": "outer.Net", "init_args": {"net": inner}}}}
+    assert [*class_names(config)] == [("model.net", "outer.Net"), ("model.net.net", "inner.Net")]

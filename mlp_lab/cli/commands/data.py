@@ -65,7 +65,8 @@ def _load(command: Command, words: Sequence[str]) -> tuple[LabDataModule, Path |
 def _print_stats(data: LabDataModule) -> None:
     train = data.subsets["train"]
     shape = (-1, *[1] * (len(data.input_shape) - 1))
-    scale = data.mean.view(shape), torch.where(data.std > 0, data.std, 1.0).view(shape)
+    std = torch.where(data.std > 0, data.std, 1.0)
+    scale = data.mean.float().view(shape), std.float().view(shape)
     chunks = in_chunks(torch.arange(len(train)), data.input_shape)
     mean, std = mean_std_of(normalise(train[positions][0], *scale) for positions in chunks)
     num_bytes = sum(s.inputs.nbytes + s.labels.nbytes for s in data.samples)

@@ -72,9 +72,10 @@ def test(words: Sequence[str]) -> int:
     """Score a checkpoint on the test set, and return the exit code."""
     job = _parse("test", words)
     _load_origin(job)
+    trainer = build_evaluator(job)  # what it refuses leaves no directory behind
     directory = _find_results_dir(job)
-    callbacks = result_callbacks(directory, figures=job.settings.figures) if directory else []
-    trainer = build_evaluator(job, callbacks)
+    if directory:
+        trainer.callbacks += result_callbacks(directory, figures=job.settings.figures)  # type: ignore[attr-defined]  # set by a connector
     with explain_failures(trainer, job.origin.run):
         metrics = trainer.test(job.task, datamodule=job.data, verbose=False)
     if directory:
@@ -93,11 +94,12 @@ def predict(words: Sequence[str]) -> int:
     """Write what a checkpoint predicts for each sample, and return the exit code."""
     job = _parse("predict", words)
     _load_origin(job)
+    # One table, in the order of the samples.
+    trainer = build_evaluator(job, devices=1, num_nodes=1, strategy="auto")
     directory = _find_results_dir(job)
     path = directory / "predictions.csv" if directory else None
-    callbacks = [PredictionsFile(path)] if path else []
-    # One table, in the order of the samples.
-    trainer = build_evaluator(job, callbacks, devices=1, num_nodes=1, strategy="auto")
+    if path:
+        trainer.callbacks.append(PredictionsFile(path))  # type: ignore[attr-defined]  # set by a connector
     with explain_failures(trainer, job.origin.run):
         trainer.predict(job.task, datamodule=job.data, return_predictions=False)
     if path:
