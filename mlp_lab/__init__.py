@@ -1,3 +1,3 @@
-"""A training bench for small networks: one YAML file says data, net, optimiser and schedule."""
+"""A training bench for small networks: data, net, optimiser and schedule in one YAML file."""
 
 __version__ = "0.1.0"

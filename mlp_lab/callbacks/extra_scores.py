@@ -11,7 +11,7 @@ from mlp_lab.data import Part, SampleSubset
 from mlp_lab.evaluation.evaluation import Scores
 from mlp_lab.runs.run import read_json
 from mlp_lab.tasks import Task
-from mlp_lab.tasks.scoring import ScoredOn, add_totals
+from mlp_lab.tasks.scoring import ScoredOn, add_totals, is_whole
 
 
 class UntrainedScores(pl.Callback):
@@ -50,8 +50,7 @@ def _score(
     trainer: pl.Trainer, pl_module: pl.LightningModule, key: ScoredOn, part: Part, limit: float
 ) -> None:
     data = find_data(trainer)
-    is_whole = type(limit) is float and limit == 1.0  # 1 is one batch
-    if trainer.is_global_zero and is_whole and data and isinstance(pl_module, Task):
+    if trainer.is_global_zero and is_whole(limit) and data and isinstance(pl_module, Task):
         pl_module.scores[key] = score_samples(pl_module, data.subsets[part], data.batch_size)
 
 

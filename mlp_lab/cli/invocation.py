@@ -21,7 +21,7 @@ from mlp_lab.runs.run import Run
 
 DEFAULT_RUNS_DIR = Path("runs")
 
-Command = Literal["fit", "validate", "test", "predict", "stats", "prepare", "export"]
+ConfiguredCommand = Literal["fit", "validate", "test", "predict", "stats", "prepare", "export"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def find_run_to_resume(words: Sequence[str]) -> Run | None:
     return Run.open(typed.run_dir)
 
 
-def read_invocation(command: Command, words: Sequence[str]) -> Invocation:
+def read_invocation(command: ConfiguredCommand, words: Sequence[str]) -> Invocation:
     """Find out from the command line what run and configuration are meant.
 
     Raises:
@@ -111,7 +111,9 @@ def read_invocation(command: Command, words: Sequence[str]) -> Invocation:
     return Invocation([str(path) for path in paths], flags, origin)
 
 
-def _starts_from_run(command: Command, typed: argparse.Namespace, flags: Sequence[str]) -> bool:
+def _starts_from_run(
+    command: ConfiguredCommand, typed: argparse.Namespace, flags: Sequence[str]
+) -> bool:
     """Whether a run is named, or the newest one is meant: not for help, nor for a look at data."""
     names = {word.split("=")[0] for word in flags}
     if names & {"-h", "--help"}:
@@ -121,7 +123,7 @@ def _starts_from_run(command: Command, typed: argparse.Namespace, flags: Sequenc
 
 
 def _read_origin(
-    command: Command,
+    command: ConfiguredCommand,
     typed: argparse.Namespace,
     run: Run | None,
     checkpoint: Path | None,
@@ -145,7 +147,7 @@ def _read_origin(
 
 
 def _check_untrusted(
-    command: Command, config: dict[str, Any], place: str, *, resumes: bool
+    command: ConfiguredCommand, config: dict[str, Any], place: str, *, resumes: bool
 ) -> None:
     from mlp_lab.cli.untrusted import check_untrusted  # imports torch
 
@@ -177,7 +179,7 @@ def _typed_runs_dir(flags: list[str]) -> Path | None:
 
 
 def _find_checkpoint(
-    command: Command, typed: argparse.Namespace, runs_dir: Path
+    command: ConfiguredCommand, typed: argparse.Namespace, runs_dir: Path
 ) -> tuple[Run | None, Path | None]:
     run = Run.open(typed.run_dir) if typed.run_dir else None
     if typed.ckpt_path and typed.ckpt_path not in ("best", "last"):

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 import mlp_lab.callbacks
 import mlp_lab.loggers  # noqa: F401  # the parser finds classes that are loaded by their short names
 from mlp_lab.cli.console import quieten
-from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, Command, Invocation
+from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, ConfiguredCommand, Invocation
 from mlp_lab.cli.parser_errors import explain_parser_error
 from mlp_lab.data import LabDataModule, Source
 from mlp_lab.errors import ConfigError, MLPLabError, explain_out_of_memory
@@ -58,9 +58,9 @@ _FLAGS: dict[str, tuple[Any, Any, str]] = {
     "figures": (bool, True, "Whether fit and test draw figures."),
     "onnx": (bool, True, "Whether fit exports its best net as ONNX."),
 }
-_DATA_COMMANDS: tuple[Command, ...] = ("stats", "prepare")
+_DATA_COMMANDS: tuple[ConfiguredCommand, ...] = ("stats", "prepare")
 
-_PARSERS: dict[Command, LightningArgumentParser] = {}
+_PARSERS: dict[ConfiguredCommand, LightningArgumentParser] = {}
 
 
 class LabCLI(LightningCLI):
@@ -76,10 +76,9 @@ class LabCLI(LightningCLI):
         plain_config: The configuration in plain types, as config.yaml holds it.
     """
 
-    model: Task
     datamodule: LabDataModule
 
-    def __init__(self, command: Command, invocation: Invocation) -> None:
+    def __init__(self, command: ConfiguredCommand, invocation: Invocation) -> None:
         quieten()
         self.command = command
         self.invocation = invocation

@@ -86,7 +86,7 @@ def blur_matrix(size: int, sigma: float, device: torch.device) -> Tensor:
 
 
 def warp(images: Tensor, grid: Tensor) -> Tensor:
-    """Fetch each pixel from where the grid says, between four pixels; outside is black."""
+    """Sample each pixel at its place in the grid, between four pixels; outside is black."""
     floats = images.to(grid.dtype)
     return as_type(F.grid_sample(floats, grid, align_corners=False), images.dtype)
 

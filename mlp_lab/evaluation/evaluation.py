@@ -56,8 +56,9 @@ class Evaluation(Scores):
     Attributes:
         outputs: The net's outputs ``(N, K)`` in the order of the samples, float32 on the CPU.
         labels: Class of each sample ``(N,)``, or targets ``(N, T)``.
-        probabilities: Of each class ``(N, K)``; None where targets are predicted.
-        is_complete: Whether all samples were tested; curves of a part are not drawn.
+        probabilities: Of each class ``(N, K)``; None where targets are predicted, and where only a
+            part of the samples was tested, of which no curve is drawn.
+        is_complete: Whether all samples were tested.
     """
 
     outputs: Tensor
@@ -68,21 +69,21 @@ class Evaluation(Scores):
     @cached_property
     def roc(self) -> Curves:
         """ROC curves; none without classes."""
-        if self.probabilities is None or not self.is_complete:
+        if self.probabilities is None:
             return Curves()
         return roc_curves(self.probabilities, self.labels, self.class_names)
 
     @cached_property
     def precision_recall(self) -> Curves:
         """Precision-recall curves; none without classes."""
-        if self.probabilities is None or not self.is_complete:
+        if self.probabilities is None:
             return Curves()
         return precision_recall_curves(self.probabilities, self.labels, self.class_names)
 
     @cached_property
     def calibration(self) -> Calibration | None:
         """Confidence and accuracy; None without classes."""
-        if self.probabilities is None or not self.is_complete:
+        if self.probabilities is None:
             return None
         return calibrate(self.probabilities, self.labels)
 

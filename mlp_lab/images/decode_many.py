@@ -128,7 +128,7 @@ def _decode_in_order(work: _Work, most_ahead: int) -> Iterator[NDArray[np.bool_]
         if len(work.files) <= work.at_once:
             yield from map(work.decode, starts)
             return
-        # Newer Pythons warn of forking beside threads; these workers touch nothing of theirs.
+        # Newer Pythons warn of forking beside threads; these workers use none of them.
         warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
         pool = _start_workers(work)
         decode = _decode if isinstance(pool, ProcessPoolExecutor) else work.decode

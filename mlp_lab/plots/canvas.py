@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 
-MAX_COLOURS = 10  # that can be told apart
+MAX_COLOURS = 10  # that are distinguishable
 _MAX_NAME_LENGTH = 24
 
 

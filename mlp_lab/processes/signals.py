@@ -17,7 +17,7 @@ _Hook = Callable[["sys.UnraisableHookArgs"], object]
 
 
 class Interrupted(BaseException):
-    """The process was told to end by a signal.
+    """A signal asked the process to end.
 
     Not a KeyboardInterrupt, which Lightning would turn into exit code 1.
 

@@ -29,7 +29,7 @@ from mlp_lab.runs.metrics_csv import History
 _BROAD = 1.7  # width by height
 _TALL = 1.5  # height by width
 _PNG_HEADER = 24  # bytes
-_MAX_CURVES = 10  # as many colours as can be told apart
+_MAX_CURVES = 10  # as many colours as are distinguishable
 
 # The sections of a page, and the figures of each; any other figure comes last.
 _FIGURES = {

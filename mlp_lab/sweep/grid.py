@@ -18,7 +18,7 @@ from mlp_lab.runs.packaged_configs import find_config
 CONFIG = "config"
 """The key whose values are configuration files, each a whole experiment of its own."""
 
-# What the sweep says itself, and where.
+# Flags that the sweep sets itself, and those that set them.
 _OWN = {
     "seed_everything": "; write --seeds 0,1,2",
     "experiment": "; it is the sweep's name, --experiment",
@@ -47,7 +47,7 @@ class Trial:
     @property
     def key(self) -> str:
         """What its files are called: the same trial in a larger grid has the same key."""
-        point = dict(sorted(self.point.items()))  # in whatever order it was asked for
+        point = dict(sorted(self.point.items()))  # whatever the order of the flags
         told = re.sub(r"[^\w.=-]+", "_", Trial(point, self.seed).label)[:_LONGEST_NAME]
         digest = hashlib.sha256(json.dumps([point, self.seed]).encode()).hexdigest()
         return f"{told}-{digest[:_DIGEST]}"

@@ -45,10 +45,6 @@ class MultiStepModule(pl.LightningModule, ABC):
     def compute_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of a training batch, and detached metrics under their logged names."""
 
-    def use_steps_per_execution(self, num_steps: int | None) -> None:
-        """Expect lists of so many batches; of more than one Lightning cannot optimise by itself."""
-        self.automatic_optimization = (num_steps or 1) == 1
-
     def training_step(self, batch: Batch | list[Batch], batch_idx: int) -> dict[str, Any]:
         """Take one step, or all steps of a list of batches.
 

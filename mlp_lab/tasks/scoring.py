@@ -86,14 +86,14 @@ class ScoringModule(MultiStepModule, ABC):
     def on_test_epoch_end(self) -> None:
         """Log the metrics of all test samples, and leave the evaluation."""
         self._log_totals("test")
-        limit = self.trainer.limit_test_batches
         outputs = self._outputs.of_all_processes()
+        is_complete = is_whole(self.trainer.limit_test_batches)
         self.evaluation = Evaluation(
             **vars(self.scores_of(self._totals)),
             outputs=outputs,
             labels=self._labels.of_all_processes(),
-            probabilities=self.probabilities(outputs),
-            is_complete=type(limit) is float and limit == 1.0,  # 1 is one batch
+            probabilities=self.probabilities(outputs) if is_complete else None,
+            is_complete=is_complete,
         )
 
     def _log_totals(self, stage: Stage) -> dict[str, Tensor]:
@@ -113,6 +113,11 @@ class ScoringModule(MultiStepModule, ABC):
             class_names = tuple(map(str, range(0 if confusion is None else len(confusion))))
         metrics = {key: float(value) for key, value in self.metrics_of(totals).items()}
         return Scores(metrics, class_names, confusion)
+
+
+def is_whole(limit: float) -> bool:
+    """Whether a limit of the Trainer leaves all batches in: 1.0 is all of them, 1 is one."""
+    return type(limit) is float and limit == 1.0
 
 
 def add_totals(totals: dict[str, Tensor], parts: Mapping[str, Tensor]) -> None:

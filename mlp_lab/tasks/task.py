@@ -72,7 +72,7 @@ class Task(ScoringModule, ABC):
         metric_names: What ``metrics_of`` gives, and what a reader calls it.
         overfit_goals: What the metrics of a batch must reach for it to be learnt by heart.
         head: How the net's outputs become probabilities.
-        loss: What is descended, weighted and smoothed as asked for.
+        loss: The training loss, weighted and smoothed as configured.
         scoring_loss: The same without weights and smoothing, for validation and test.
         training_time: How long it was trained; None where nobody measured it.
         loaded: The checkpoint that the weights come from; None for others.
@@ -156,7 +156,8 @@ class Task(ScoringModule, ABC):
         datamodule = getattr(self.trainer, "datamodule", None)
         if stage == "fit" and isinstance(datamodule, LabDataModule):
             self.take_statistics(datamodule)
-            self.use_steps_per_execution(datamodule.steps_per_execution)
+            # Of lists of batches Lightning could take no step by itself.
+            self.automatic_optimization = (datamodule.steps_per_execution or 1) == 1
 
     def take_statistics(self, data: LabDataModule) -> None:
         """Copy mean and standard deviation of the inputs; a constant channel is only shifted.
@@ -176,7 +177,7 @@ class Task(ScoringModule, ABC):
         self.std.copy_(torch.where(data.std > 0, data.std, 1.0).view_as(self.std))
 
     def on_fit_start(self) -> None:
-        """Compile the net, if so asked; its parameters keep their names in checkpoints."""
+        """Compile the net, if so configured; its parameters keep their names in checkpoints."""
         if self.compile_mode is not None:
             self.net.compile(mode=self.compile_mode)
 

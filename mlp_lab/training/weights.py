@@ -14,8 +14,8 @@ from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.tasks import Task
 
 
-def load_weights(path: Path, task: Task) -> None:
-    """Load the weights of a checkpoint into a task.
+def load_weights(path: Path, task: Task) -> dict[str, Any]:
+    """Load the weights of a checkpoint into a task, and return all that it holds.
 
     Of an averaged training that is the average; Lightning would load what it goes on with.
 
@@ -30,6 +30,7 @@ def load_weights(path: Path, task: Task) -> None:
         task.load_state_dict(checkpoint["state_dict"])
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise ChecksumError(f"{str(path)!r} is damaged: {first_line(error)}.") from error
+    return checkpoint
 
 
 def check_fits(path: Path, task: Task, *, resumes: bool = False) -> int:

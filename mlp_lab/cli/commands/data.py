@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlp_lab import __version__
 from mlp_lab.cli.console import print_table
-from mlp_lab.cli.invocation import Command, read_invocation
+from mlp_lab.cli.invocation import ConfiguredCommand, read_invocation
 from mlp_lab.cli.parser import LabCLI
 from mlp_lab.data import PARTS, LabDataModule, SampleSubset
 from mlp_lab.data.split import class_counts_by_step
@@ -51,7 +51,7 @@ def prepare(words: Sequence[str]) -> int:
     return 0
 
 
-def _load(command: Command, words: Sequence[str]) -> tuple[LabDataModule, Path | None]:
+def _load(command: ConfiguredCommand, words: Sequence[str]) -> tuple[LabDataModule, Path | None]:
     """Load the data that a command line names, and return them with its ``--out``."""
     invocation = read_invocation(command, words)
     cli = LabCLI(command, invocation)

@@ -9,7 +9,6 @@ from mlp_lab.cli.parser import LabCLI
 from mlp_lab.errors import ConfigError
 from mlp_lab.export.model_file import OPSETS, write_model
 from mlp_lab.export.model_info import describe_model, samples_to_check
-from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.run import read_json
 from mlp_lab.training.weights import load_weights
 
@@ -28,10 +27,9 @@ def export(args: Sequence[str]) -> int:
     print(invocation.summary)
     run, checkpoint = job.origin.run, job.origin.checkpoint
     assert checkpoint is not None
-    load_weights(checkpoint, job.task)
+    content = load_weights(checkpoint, job.task)["mlp_lab"]
     job.data.prepare_data()
     job.data.setup("test")
-    content = read_checkpoint(checkpoint)["mlp_lab"]
     metrics = content["metrics"]
     directory, stem = run.dir if run else checkpoint.parent, checkpoint.stem
     if run is not None and checkpoint.resolve() == run.best_checkpoint.resolve():

@@ -9,7 +9,7 @@ from mlp_lab.callbacks import OverfitCheck, PredictionsFile
 from mlp_lab.callbacks.checkpoints import find_checkpoint_to_test
 from mlp_lab.callbacks.result import collect_results
 from mlp_lab.cli.console import print_table
-from mlp_lab.cli.invocation import Command, read_invocation
+from mlp_lab.cli.invocation import ConfiguredCommand, read_invocation
 from mlp_lab.cli.parser import LabCLI
 from mlp_lab.evaluation.evaluation import classification_report
 from mlp_lab.files.plain_text import as_shown
@@ -107,7 +107,7 @@ def predict(words: Sequence[str]) -> int:
     return 0
 
 
-def _parse(command: Command, words: Sequence[str]) -> Job:
+def _parse(command: ConfiguredCommand, words: Sequence[str]) -> Job:
     invocation = read_invocation(command, words)
     job = LabCLI(command, invocation).job
     if is_first_process():
