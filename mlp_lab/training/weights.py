@@ -5,13 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 
 from mlp_lab import __version__
 from mlp_lab.callbacks import BestCheckpoint, LastCheckpoint
 from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning, first_line
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.tasks import Task
+from mlp_lab.training.job import Job
 
 
 def load_weights(path: Path, task: Task) -> dict[str, Any]:
@@ -31,6 +34,29 @@ def load_weights(path: Path, task: Task) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise ChecksumError(f"{str(path)!r} is damaged: {first_line(error)}.") from error
     return checkpoint
+
+
+def load_checkpoint(path: Path, job: Job, trainer: pl.Trainer) -> None:
+    """Load the weights of a checkpoint, and the states of the user's own callbacks.
+
+    Those that write checkpoints or average weights have nothing to do once a training is over.
+
+    Raises:
+        ConfigError: The weights are of another net.
+        ChecksumError: The file is damaged.
+    """
+    checkpoint = load_weights(path, job.task)
+    states = checkpoint.get("callbacks", {})
+    try:
+        for callback in job.user_callbacks:
+            if not isinstance(callback, Checkpoint | WeightAveraging):
+                callback.on_load_checkpoint(trainer, job.task, checkpoint)
+                if state := states.get(callback.state_key):
+                    callback.load_state_dict(state)
+    except Exception as error:  # damaged, it may confuse a callback in any way
+        raise ChecksumError(
+            f"{str(path)!r} cannot be restored: {type(error).__name__}: {first_line(error)}."
+        ) from error
 
 
 def check_fits(path: Path, task: Task, *, resumes: bool = False) -> int:

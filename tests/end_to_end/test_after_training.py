@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import CommandLine
 from tests.helpers.runs import read_metrics
+from tests.helpers.training import callbacks
 
 pytestmark = pytest.mark.filterwarnings("ignore::mlp_lab.errors.MLPLabWarning")
 
@@ -120,3 +121,16 @@ class TestResults:
     def test_a_read_only_run_still_tests(self, mlp_lab: CommandLine, own_run: Path) -> None:
         own_run.chmod(0o555)
         assert mlp_lab("test", f"--run_dir={own_run}").code == 0
+
+
+def test_a_callback_of_ones_own_has_the_state_of_the_tested_checkpoint(
+    mlp_lab: CommandLine,
+) -> None:
+    counts = [callbacks("tests.helpers.training.CountEpochs"), "--model.optimizer.lr=1e-9"]
+    outcome = mlp_lab("fit", "--data.source=Moons", *counts, "--trainer.max_epochs=3")
+    best = read_metrics(outcome.run_dir)["best_epoch"]
+    assert f"epochs seen: {best}\n" in outcome.out
+    assert best < 3
+    for name, expected in (("best", best), ("last", 3)):
+        tested = mlp_lab("test", f"--run_dir={outcome.run_dir}", f"--ckpt_path={name}")
+        assert f"epochs seen: {expected}\n" in tested.out

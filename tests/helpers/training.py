@@ -115,3 +115,21 @@ def fake_trainer(**attributes: Any) -> Any:
         **{"callback_metrics": {}, "callbacks": [], "loggers": [], "log_every_n_steps": 1},
     }
     return SimpleNamespace(**usual | attributes)
+
+
+class CountEpochs(pl.Callback):
+    """Keeps how many epochs have begun, and prints it at a test."""
+
+    epochs = 0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.epochs += 1
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        print(f"epochs seen: {self.epochs}")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epochs": self.epochs}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.epochs = state_dict["epochs"]

@@ -17,13 +17,12 @@ from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.report import read_summary, write_run_report
 from mlp_lab.runs.results import Results
 from mlp_lab.runs.run import Run, Status
-from mlp_lab.tasks import Task
 from mlp_lab.training.checks import check_training
 from mlp_lab.training.job import Job
 from mlp_lab.training.start import open_run
 from mlp_lab.training.supervision import explain_failures, resume_command, supervise
 from mlp_lab.training.trainer import build_evaluator, build_trainer, result_callbacks
-from mlp_lab.training.weights import load_weights
+from mlp_lab.training.weights import load_checkpoint
 
 
 def fit(words: Sequence[str], *, opened: Callable[[Run], None] | None = None) -> int:
@@ -46,7 +45,7 @@ def fit(words: Sequence[str], *, opened: Callable[[Run], None] | None = None) ->
         with supervise(trainer, run):
             trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
             if not job.is_overfit_check:
-                _load_best(task, trainer, run)
+                _load_best(job, trainer, run)
                 trainer.test(task, datamodule=data, verbose=False)
                 _print_results(job, trainer, run)
             results = _report(trainer, run) if run else None
@@ -60,7 +59,7 @@ def validate(words: Sequence[str]) -> int:
     """Score a checkpoint on validation, and return the exit code."""
     job = _parse("validate", words)
     trainer = build_evaluator(job)
-    _load_origin(job)
+    _load_origin(job, trainer)
     with explain_failures(trainer, job.origin.run):
         (metrics,) = trainer.validate(job.task, datamodule=job.data, verbose=False)
     if is_first_process():
@@ -71,8 +70,8 @@ def validate(words: Sequence[str]) -> int:
 def test(words: Sequence[str]) -> int:
     """Score a checkpoint on the test set, and return the exit code."""
     job = _parse("test", words)
-    _load_origin(job)
-    trainer = build_evaluator(job)  # what it refuses leaves no directory behind
+    trainer = build_evaluator(job)
+    _load_origin(job, trainer)  # what is refused until here leaves no directory behind
     directory = _find_results_dir(job)
     if directory:
         trainer.callbacks += result_callbacks(directory, figures=job.settings.figures)  # type: ignore[attr-defined]  # set by a connector
@@ -93,9 +92,9 @@ def test(words: Sequence[str]) -> int:
 def predict(words: Sequence[str]) -> int:
     """Write what a checkpoint predicts for each sample, and return the exit code."""
     job = _parse("predict", words)
-    _load_origin(job)
     # One table, in the order of the samples.
     trainer = build_evaluator(job, devices=1, num_nodes=1, strategy="auto")
+    _load_origin(job, trainer)
     directory = _find_results_dir(job)
     path = directory / "predictions.csv" if directory else None
     if path:
@@ -115,9 +114,9 @@ def _parse(command: ConfiguredCommand, words: Sequence[str]) -> Job:
     return job
 
 
-def _load_origin(job: Job) -> None:
+def _load_origin(job: Job, trainer: pl.Trainer) -> None:
     assert job.origin.checkpoint is not None
-    load_weights(job.origin.checkpoint, job.task)
+    load_checkpoint(job.origin.checkpoint, job, trainer)
 
 
 def _judge_overfit_check(trainer: pl.Trainer) -> int:
@@ -130,12 +129,12 @@ def _judge_overfit_check(trainer: pl.Trainer) -> int:
     return 0
 
 
-def _load_best(task: Task, trainer: pl.Trainer, run: Run | None) -> None:
+def _load_best(job: Job, trainer: pl.Trainer, run: Run | None) -> None:
     """Load the best checkpoint of a finished training; without one the weights stay."""
     if run:
         run.update_manifest(status="incomplete")
     if best := find_checkpoint_to_test(trainer):
-        load_weights(best, task)
+        load_checkpoint(best, job, trainer)
 
 
 def _print_results(job: Job, trainer: pl.Trainer, run: Run | None) -> None:
