@@ -16,7 +16,7 @@ from mlp_lab.files.plain_text import as_shown
 from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.report import read_summary, write_run_report
 from mlp_lab.runs.results import Results
-from mlp_lab.runs.run import Run, Status
+from mlp_lab.runs.run import Run, Status, read_json
 from mlp_lab.training.checks import check_training
 from mlp_lab.training.job import Job
 from mlp_lab.training.start import open_run
@@ -47,8 +47,7 @@ def fit(words: Sequence[str], *, opened: Callable[[Run], None] | None = None) ->
             if not job.is_overfit_check:
                 _load_best(job, trainer, run)
                 trainer.test(task, datamodule=data, verbose=False)
-                _print_results(job, trainer, run)
-            results = _report(trainer, run) if run else None
+            results = _report(job, trainer, run)
     if run and results:
         results.require_all(resume_command(run))
         print(f"run: {run.dir}")
@@ -137,18 +136,17 @@ def _load_best(job: Job, trainer: pl.Trainer, run: Run | None) -> None:
         load_checkpoint(best, job, trainer)
 
 
-def _print_results(job: Job, trainer: pl.Trainer, run: Run | None) -> None:
-    if run:
-        _print_figures_dir(collect_results(trainer, run.dir))
+def _report(job: Job, trainer: pl.Trainer, run: Run | None) -> Results | None:
+    """Print and write what came out, and note in the run what it has and what it lacks."""
+    if run is None:
+        if is_first_process():
+            print("fast_dev_run: a few batches of training, validation and test went through")
+        return None
+    results = collect_results(trainer, run.dir)
+    if not job.is_overfit_check:
+        _print_figures_dir(results)
         _print_classes(job)
         _print_summary(job, trainer, run)
-    elif is_first_process():
-        print("fast_dev_run: a few batches of training, validation and test went through")
-
-
-def _report(trainer: pl.Trainer, run: Run) -> Results:
-    """Write the report, and note in the run what it has and what it lacks."""
-    results = collect_results(trainer, run.dir)
     _write_report(run, results, "incomplete" if results.missing else "finished")
     results.end(run)
     return results
@@ -190,19 +188,19 @@ def _print_classes(job: Job) -> None:
 
 
 def _print_summary(job: Job, trainer: pl.Trainer, run: Run) -> None:
-    task = job.task
+    task, figures = job.task, read_json(run.metrics_path)
+    times = {key: figures[key] for key in ("seconds", "images_per_second") if key in figures}
     metrics = task.evaluation.metrics if task.evaluation else {}
-    epochs, time = trainer.current_epoch, task.training_time
-    assert time is not None
+    epochs = f"{task.loaded.epochs if task.loaded else 0} of {trainer.current_epoch}"
     rows = {
         **{
             f"test {title}": metrics.get(name, "not measured")
             for name, title in task.metric_names.items()
         },
-        "best epoch": f"{task.loaded.epochs if task.loaded else 0} of {epochs} (by {task.score})",
+        "best epoch": f"{epochs} (by {task.score})",
         "validation": job.data.validation_origin,
-        "seconds": f"{time.seconds:.1f}",
-        "images per second": f"{time.images_per_second:,.0f}",
+        "seconds": f"{times['seconds']:.1f}" if times else "not measured",
+        "images per second": f"{times['images_per_second']:,.0f}" if times else "not measured",
         "parameters": f"{run.read_manifest()['net']['parameters']:,}",
     }
     print_table(f"{run.experiment}, {run.dir.name}", rows)
