@@ -37,6 +37,7 @@ SETTINGS: dict[str, Setting] = {
     "seed_everything": Setting(_TRAINING),
     "experiment": Setting(),
     "runs_dir": Setting(),
+    "threads": Setting(_TRAINING),
     "figures": Setting(),
     "onnx": Setting(),
     "model": Setting(_ALL, names_class=True),

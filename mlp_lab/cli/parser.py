@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 from jsonargparse import set_parsing_settings
+from jsonargparse.typing import PositiveInt
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from torch import nn
 from torch.optim import Optimizer
@@ -54,6 +55,11 @@ _FLAGS: dict[str, tuple[Any, Any, str]] = {
         Path | None,
         None,
         "Directory for the results of test, predict and stats; the file of prepare.",
+    ),
+    "threads": (
+        PositiveInt | None,
+        None,
+        "Number of threads that compute; by default as many as the net is worth.",
     ),
     "figures": (bool, True, "Whether fit and test draw figures."),
     "onnx": (bool, True, "Whether fit exports its best net as ONNX."),

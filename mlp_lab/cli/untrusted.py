@@ -38,6 +38,7 @@ _OTHERS: dict[str, Any] = {
     "seed_everything": bool | int,
     "experiment": str | None,
     "runs_dir": pathlib.Path,
+    "threads": int | None,
     "figures": bool,
     "onnx": bool,
 }

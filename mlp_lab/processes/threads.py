@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,9 +14,20 @@ def count_cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
+@cache
+def max_threads() -> int:
+    """Return how many threads torch takes by itself: a core each, or as OMP_NUM_THREADS says.
+
+    It is asked before any number is set.
+    """
+    import torch  # a sweep counts cores without it
+
+    return torch.get_num_threads()
+
+
 def describe_threads() -> dict[str, int]:
     """Return what the last bits of a sum depend on."""
-    import torch  # a sweep counts cores without it
+    import torch  # as above
 
     return {"threads": torch.get_num_threads(), "cores": count_cores()}
 

@@ -10,7 +10,6 @@ from concurrent.futures.process import BrokenProcessPool
 
 from mlp_lab.errors import WorkerError
 from mlp_lab.processes.signals import Interrupted, end_with_parent, raise_on_signals
-from mlp_lab.processes.threads import count_cores
 from mlp_lab.sweep.grid import Trial
 from mlp_lab.sweep.trials import Fit, Outcome, SweepDir, run_trial
 
@@ -26,17 +25,18 @@ def run_in_processes(
 ) -> Iterator[tuple[Trial, Outcome]]:
     """Yield each trial with its outcome as they come from so many processes.
 
-    The cores are shared out between them. Where this generator is left, they are told to stop.
+    Each computes with as many threads as a fit by itself, for the same numbers. Where this
+    generator is left, they are told to stop.
 
     Raises:
         WorkerError: A process was killed.
     """
     jobs = min(jobs, len(trials))
-    threads = max(1, count_cores() // jobs)
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(os.getpid(),))
     try:
-        with _environment("OMP_NUM_THREADS", str(threads)):  # read when torch is loaded
+        # Read when torch is loaded: a thread that waits leaves its core to the other trainings.
+        with _environment("OMP_WAIT_POLICY", "PASSIVE"):
             futures = {executor.submit(_run, sweep, trial, fit): trial for trial in trials}
         for future in as_completed(futures):
             yield futures[future], future.result()

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 
-import torch
 import yaml
 
 from mlp_lab.data.checks import check_training_classes
@@ -12,8 +11,9 @@ from mlp_lab.files.atomic import find_kept, keep_to, let_go, remove_leftovers, w
 from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.processes.threads import describe_threads
 from mlp_lab.runs.own_runs import remember
-from mlp_lab.runs.resume import refuse_changes, refuse_other_horizon, restore_threads
+from mlp_lab.runs.resume import refuse_changes, refuse_other_horizon
 from mlp_lab.runs.run import Run
+from mlp_lab.training.hardware import choose_precision, choose_threads
 from mlp_lab.training.job import Job
 from mlp_lab.training.weights import check_fits
 
@@ -33,12 +33,14 @@ def open_run(job: Job) -> Iterator[Run | None]:
         ConfigError: A resumed run would become another one, or the run is in use.
         EmptyClassError: A class has no training sample.
     """
+    resumed = job.origin.run if job.origin.resumes else None
+    if resumed:
+        _check_resumable(job)
+    choose_precision(job)
+    choose_threads(job)
     if not is_first_process():
         yield None
         return
-    resumed = job.origin.run if job.origin.resumes else None
-    if resumed:
-        _check_resumable(job, resumed)
     _load_data(job)
     _check_epochs(job)
     if job.trainer.fast_dev_run:
@@ -74,14 +76,12 @@ def _has_not_begun(run: Run) -> bool:
         return False
 
 
-def _check_resumable(job: Job, run: Run) -> None:
-    """Refuse to make another run of one that is resumed; compute with its number of threads."""
+def _check_resumable(job: Job) -> None:
+    """Refuse to make another run of one that is resumed."""
     refuse_changes(job.origin, job.changed_settings("training"), job.flags)
     schedule = job.task.schedule
     if schedule is not None and schedule.has_horizon:
         refuse_other_horizon(job.origin, job.config, type(schedule).__name__)
-    if job.trainer.accelerator == "cpu" or not torch.accelerator.is_available():
-        restore_threads(run)
 
 
 def _load_data(job: Job) -> None:

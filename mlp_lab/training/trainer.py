@@ -21,6 +21,7 @@ from mlp_lab.errors import (
 )
 from mlp_lab.loggers import CSVLogger, TensorBoardEvents, run_loggers
 from mlp_lab.runs.run import Run
+from mlp_lab.training.hardware import choose_threads
 from mlp_lab.training.job import Job
 
 
@@ -58,6 +59,7 @@ def build_evaluator(job: Job, **settings: Any) -> pl.Trainer:
     Raises:
         ConfigError: The settings of the trainer cannot work.
     """
+    choose_threads(job)
     callbacks = _users_callbacks(job, writes=False)
     return _build(job, job.origin.run, callbacks, writes=False, logger=False, **settings)
 

@@ -1,11 +1,9 @@
 """A run that was killed goes on bit by bit, whatever its configuration."""
 
 import itertools
-import json
 import random
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from mlp_lab.callbacks import step_metrics
-from mlp_lab.runs import resume
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.metrics_csv import read_rows
+from mlp_lab.training import hardware
 from tests.conftest import CommandLine
 from tests.helpers.processes import finish, started
 from tests.helpers.runs import read_manifest
@@ -99,33 +97,19 @@ def test_a_row_is_a_step_whenever_it_is_written(
     assert float(rows[2]["train/loss"]) == pytest.approx(losses[6])  # what was left of the epoch
 
 
-@pytest.fixture
-def _two_threads() -> Iterator[None]:
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(1)
-
-
-@pytest.mark.usefixtures("_two_threads")
 def test_a_run_goes_on_with_the_threads_it_began_with(
     mlp_lab: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resume, "count_cores", lambda: 2)
-    run_dir = mlp_lab(*FIT, "--trainer.max_epochs=1").run_dir
+    monkeypatch.setattr(hardware, "max_threads", lambda: 2)
+    run_dir = mlp_lab(*FIT, "--trainer.max_epochs=1", "--threads=2").run_dir
     manifest = read_manifest(run_dir)
-    assert (manifest["threads"], manifest["cores"]) == (2, 2)
-    torch.set_num_threads(1)
+    assert manifest["threads"] == 2
     resumed = mlp_lab("fit", f"--run_dir={run_dir}", "--trainer.max_epochs=2")
-    assert "threads: 2, as the run began\n" in resumed.out
-    assert torch.get_num_threads() == 2
+    assert "on cpu, 2 threads\n" in resumed.out  # where one is enough for the net
+    changed = mlp_lab("fit", f"--run_dir={run_dir}", "--trainer.max_epochs=3", "--threads=1")
+    assert changed.code == 2
+    assert "threads is not what the run began with" in changed.err
     torch.set_num_threads(1)
-    monkeypatch.setattr(resume, "count_cores", lambda: 1)
-    refused = mlp_lab("fit", f"--run_dir={run_dir}", "--trainer.max_epochs=3")
-    assert refused.code == 2
-    assert "began with 2 threads, and here are 1 cores, which would give other" in refused.err
-    del manifest["threads"]  # as version 0.1 wrote it
-    (run_dir / "manifest.json").write_text(json.dumps(manifest))
-    assert mlp_lab("fit", f"--run_dir={run_dir}", "--trainer.max_epochs=3").code == 0
 
 
 # Where training and validation end, what is kept, and how the weights move.

@@ -9,7 +9,6 @@ import yaml
 from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError, EmptyClassError
 from mlp_lab.files.atomic import write_text
-from mlp_lab.runs import resume
 from mlp_lab.runs.run import Run
 from mlp_lab.training import start
 from mlp_lab.training.job import Job
@@ -118,18 +117,6 @@ def test_a_resumed_run_stays_what_it_is(
 def test_what_changes_no_training_may_change(old_run: Run) -> None:
     words = [f"--run_dir={old_run.dir}", "--data.root=elsewhere", "--onnx=false"]
     assert open_and_close(make_job(*words)) == old_run
-
-
-def test_fewer_cores_than_threads_are_refused(
-    old_run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(resume, "count_cores", lambda: 2)
-    old_run.update_manifest(threads=3)
-    job = make_job(f"--run_dir={old_run.dir}")
-    with pytest.raises(ConfigError, match="began with 3 threads, and here are 2 cores, which wou"):
-        open_and_close(job)
-    old_run.update_manifest(threads="many")  # damaged
-    open_and_close(job)
 
 
 def test_a_run_that_is_renamed_is_not_written_to(old_run: Run) -> None:
