@@ -12,21 +12,10 @@ from mlp_lab.plots import plot_confusion
 class ConfusionMatrixPlot(PlotCallback):
     """Plot the confusion matrix of the test, and of a test before training where there was one."""
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Plot the confusion of the untrained net."""
-        self._plot_before(trainer, pl_module)
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Plot it for a run that had no epoch left to train."""
-        self._plot_before(trainer, pl_module)
-
-    def _plot_before(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        scores = getattr(pl_module, "scores", {}).get("test_before")
-        if scores and not self.plot_path("confusion_before").is_file():
-            self._plot(trainer, "confusion_before", scores, "before training")
-
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Plot the confusion of the test."""
+        """Plot both."""
+        if before := getattr(pl_module, "scores", {}).get("test_before"):
+            self._plot(trainer, "confusion_before", before, "before training")
         if evaluation := find_evaluation(pl_module):
             self._plot(trainer, "confusion", evaluation, "")
 

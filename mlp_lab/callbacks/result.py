@@ -8,7 +8,10 @@ from matplotlib.figure import Figure
 
 from mlp_lab.data import LabDataModule
 from mlp_lab.evaluation.evaluation import Evaluation
-from mlp_lab.loggers import log_figure
+from mlp_lab.files.atomic import write_bytes
+from mlp_lab.loggers import run_loggers
+from mlp_lab.plots import to_png
+from mlp_lab.processes.beside import begin_beside
 from mlp_lab.runs.results import Results
 
 
@@ -26,18 +29,35 @@ class ResultCallback(pl.Callback):
 
 
 class PlotCallback(ResultCallback):
-    """Draw figures into ``plots`` below a directory, and for every logger that takes one."""
+    """Draw figures into ``plots`` below a directory, and for every logger that takes one.
+
+    They are drawn beside what else is done after a test, and are there when that ends.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        super().__init__(directory)
+        self._begun: dict[str, Callable[[], bytes]] = {}
 
     def plot(self, trainer: pl.Trainer, name: str, draw: Callable[[], Figure]) -> None:
-        """Draw ``plots/NAME.png``, in the first process alone."""
-        if trainer.is_global_zero:
-            path = self.plot_path(name)
-            with self.results.making(path):
-                log_figure(name, draw(), path.parent, trainer.loggers, trainer.global_step)
+        """Begin to draw ``plots/NAME.png``, in the first process alone.
 
-    def plot_path(self, name: str) -> Path:
-        """Return the file of a figure."""
-        return self.results.directory / "plots" / f"{name}.png"
+        Args:
+            trainer: The trainer.
+            name: Name of the figure.
+            draw: Makes the figure, without a GPU.
+        """
+        if trainer.is_global_zero:
+            self._begun[name] = begin_beside(lambda: to_png(draw()))
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Write the figures that were begun."""
+        for name, png in self._begun.items():
+            path = self.results.directory / "plots" / f"{name}.png"
+            with self.results.making(path):
+                write_bytes(path, png())
+                for logger in run_loggers(trainer.loggers):
+                    logger.log_figure(name, path, trainer.global_step)
+        self._begun.clear()
 
 
 def find_evaluation(pl_module: pl.LightningModule) -> Evaluation | None:

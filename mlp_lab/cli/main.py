@@ -1,7 +1,9 @@
 """The entry point: finds the command, and loads only what that command needs."""
 
 import argparse
+import atexit
 import contextlib
+import gc
 import importlib
 import io
 import os
@@ -103,6 +105,29 @@ def main(args: Sequence[str] | None = None) -> int:
             return 1
         return _report(f"Standard output could not be written: {error.strerror or error}.", 1)
     return code
+
+
+def run() -> int:
+    """Run ``mlp-lab`` as all that this process does.
+
+    Once the work is done the process ends at once: Python would look through everything that torch
+    and Lightning have in memory, to free it, for one to two seconds.
+    """
+    codes: list[int] = []
+    atexit.register(_end, codes)  # the first that is registered is the last that is called
+    codes.append(main())
+    return codes[0]
+
+
+def _end(codes: Sequence[int]) -> None:
+    """End the process with an exit code, if there is one, and with all open files written."""
+    if not codes:  # an error that is shown with its traceback
+        return
+    for thing in gc.get_objects():
+        if issubclass(type(thing), io.IOBase):  # of isinstance an object may say anything
+            with contextlib.suppress(OSError, ValueError):  # closed, or nobody reads it any more
+                thing.flush()
+    os._exit(codes[0])
 
 
 def _run(command: str, words: Sequence[str]) -> int:

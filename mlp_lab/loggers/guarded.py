@@ -1,10 +1,10 @@
 """Any Lightning logger behind the guard, with the calls that Lightning's loggers do not share."""
 
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
@@ -68,11 +68,19 @@ class GuardedLogger(Tracker):
 
     def _log_figure(self, name: str, path: Path, step: int) -> None:
         if isinstance(self.logger, TensorBoardLogger):
-            with Image.open(path) as image:
-                pixels = np.asarray(image)
-            self.logger.experiment.add_image(f"plots/{name}", pixels, step, dataformats="HWC")
+            self._log_png(f"plots/{name}", path.read_bytes(), step)
         elif isinstance(self.logger, WandbLogger):
             self.logger.log_image(f"plots/{name}", [str(path)], step)
+
+    def _log_png(self, tag: str, png: bytes, step: int) -> None:
+        """Log a PNG as it is; ``add_image`` would encode its pixels anew."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        with Image.open(io.BytesIO(png)) as image:
+            width, height, channels = *image.size, len(image.getbands())
+        image_of = {"width": width, "height": height, "colorspace": channels}
+        value = Summary.Value(tag=tag, image=Summary.Image(**image_of, encoded_image_string=png))
+        self.experiment.file_writer.add_summary(Summary(value=[value]), step)
 
     def _log_checkpoint(self, checkpoint: ModelCheckpoint) -> None:
         self.logger.after_save_checkpoint(checkpoint)

@@ -2,7 +2,9 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mlp_lab.files.atomic import write_bytes
@@ -18,6 +20,9 @@ def write_figure(figure: Figure, path: Path) -> None:
 def to_png(figure: Figure) -> bytes:
     """Return a figure as PNG."""
     png = io.BytesIO()
-    # By default matplotlib's version is in the file, and equal figures would be different files.
-    figure.savefig(png, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
+    figure.set_dpi(_DOTS_PER_INCH)
+    # savefig would lay it out, and draw it, twice. By default matplotlib's version is in the file,
+    # and equal figures would be different files.
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(png, metadata={"Software": None})
     return png.getvalue()

@@ -32,6 +32,42 @@ def test_help_and_version_load_nothing_that_takes_time(flag: str) -> None:
     assert not [name for name in loaded if name.startswith("mlp_lab.cli.commands")]
 
 
+LEAVES_FILES_OPEN = """
+import atexit, sys
+from mlp_lab.cli import main
+class Holder: pass
+def work():
+    holder = Holder()
+    holder.itself, holder.file = holder, open("log.txt", "w")
+    holder.file.write("last words")
+    atexit.register(print, "goodbye")
+    {end}
+main.main = work
+sys.exit(main.run())
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "error"),
+    [
+        ("return 0", 0, ""),
+        ("return 3", 3, ""),
+        ("sys.exit(4)", 4, ""),
+        ("raise ValueError('lost')", 1, "ValueError: lost\n"),
+    ],
+)
+def test_the_process_ends_with_its_code_and_all_that_was_said(
+    end: str, code: int, error: str, tmp_path: Path
+) -> None:
+    script = LEAVES_FILES_OPEN.format(end=end)
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (code, "goodbye\n")
+    assert done.stderr.endswith(error)
+    if end.startswith("return"):  # Python itself keeps no promise for the others
+        assert (tmp_path / "log.txt").read_text() == "last words"
+
+
 def test_what_is_printed_may_go_nowhere(
     own_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
