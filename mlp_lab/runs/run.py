@@ -134,10 +134,7 @@ class Run:
         Raises:
             ConfigError: Another process trains it.
         """
-        lock = hold(self.dir)
-        if lock is None:
-            raise ConfigError(f"run_dir {str(self.dir)!r} is in use by another fit.")
-        return lock
+        return hold(self.dir, f"run_dir {str(self.dir)!r} is in use by another fit.")
 
     def discard(self) -> None:
         """Remove the run, and the directories above it that hold nothing else."""
