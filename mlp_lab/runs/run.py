@@ -106,9 +106,10 @@ class Run:
         Raises:
             RunNotFoundError: There is none.
         """
+        runs = [cls(path.parent) for path in sorted(runs_dir.glob("*/version_*/manifest.json"))]
         finished = [
             (str(manifest.get("end")), run)
-            for run in cls.all_below(runs_dir)
+            for run in runs
             if (manifest := run.read_manifest()).get("status") == "finished"
             and run.best_checkpoint.is_file()  # an overfit check has none
         ]
@@ -118,12 +119,6 @@ class Run:
                 "Train one with mlp-lab fit, or give --ckpt_path or --run_dir."
             )
         return max(finished, key=lambda pair: pair[0])[1]
-
-    @classmethod
-    def all_below(cls, runs_dir: Path) -> Iterator["Run"]:
-        """Yield the runs of all experiments, by name."""
-        for manifest in sorted(runs_dir.glob("*/version_*/manifest.json")):
-            yield cls(manifest.parent)
 
     def lock(self) -> BaseFileLock:
         """Keep the run for this process.
