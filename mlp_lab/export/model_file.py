@@ -18,7 +18,7 @@ from mlp_lab.files.atomic import replacing
 from mlp_lab.inference import ModelInfo
 from mlp_lab.inference.backends import PTH_KIND, FloatArray, open_model
 from mlp_lab.nets import InferenceNet
-from mlp_lab.tasks import ClassesTask, Task
+from mlp_lab.tasks import Task
 
 OPSETS = range(18, 24)
 """Versions of ONNX's operators to choose from."""
@@ -134,11 +134,10 @@ def _expected_outputs(task: Task, inputs: Tensor) -> Sequence[FloatArray]:
     if dtype in (torch.bfloat16, torch.float16):
         task.float()  # as the file has it; back again below, which loses nothing
     with torch.inference_mode():
-        outputs = [task.eval()(inputs.to(task.device)).float()]
-        if isinstance(task, ClassesTask):
-            outputs.append(task.probabilities(outputs[0]))
+        outputs = task.eval()(inputs.to(task.device)).float()
+        probabilities = task.probabilities(outputs)
     task.to(dtype).train(was_training)
-    return [output.cpu().numpy() for output in outputs]
+    return [part.cpu().numpy() for part in (outputs, probabilities) if part is not None]
 
 
 @contextlib.contextmanager
