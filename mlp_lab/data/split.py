@@ -19,10 +19,6 @@ def split_parts(
 ) -> tuple[dict[Part, SampleSubset], dict[str, Tensor]]:
     """Hold out the parts that the source lacks, and change the balance of the training classes.
 
-    Args:
-        data: The DataModule, whose settings are followed.
-        parts: The parts that the source has loaded.
-
     Returns:
         The samples of every part, and how many training samples each class had ``(K,)`` after each
         step; regression targets have no classes, and no counts.

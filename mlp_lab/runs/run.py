@@ -38,14 +38,8 @@ class Run:
     ) -> "Run":
         """Make the directory ``runs_dir/experiment/version_<n>`` with the next free number.
 
-        It appears at once with what it holds, which claims it: two runs that start together get two
-        numbers, and a run that is killed at once can still be resumed.
-
-        Args:
-            runs_dir: Directory of all runs.
-            experiment: Name of the experiment.
-            config: What config.yaml shall hold.
-            manifest: What manifest.json shall hold.
+        It appears at once with its config.yaml and manifest.json, which claims it: two runs that
+        start together get two numbers, and a run that is killed at once can still be resumed.
 
         Raises:
             ConfigError: The experiment's name is no plain name, or nothing can be made there.
