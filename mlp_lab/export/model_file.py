@@ -109,7 +109,7 @@ def compare_outputs(
     """Return the largest difference between the outputs of a file and those of the task.
 
     Raises:
-        ExportError: It is above TOLERANCE, or the predicted class of a sample differs.
+        ExportError: It is above TOLERANCE, or shapes or the predicted class of a sample differ.
     """
     if [array.shape for array in found] != [array.shape for array in expected]:
         raise ExportError(f"{name} returns outputs of another shape. Nothing was written.")
