@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 _MOST_NAMES_LISTED = 12
@@ -76,6 +76,20 @@ def first_line(error: BaseException) -> str:
     """
     message = str(error).strip()
     return message.splitlines()[0] if message else type(error).__name__
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, then what it was raised from or while handling, and so on.
+
+    Example:
+        >>> error = ValueError("no good")
+        >>> error.__cause__ = KeyError("x")
+        >>> list(causes(error))
+        [ValueError('no good'), KeyError('x')]
+    """
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 class MLPLabWarning(UserWarning):

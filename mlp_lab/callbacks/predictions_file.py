@@ -81,13 +81,7 @@ def target_columns(outputs: Tensor, targets: Tensor) -> Columns:
 
 
 def write_predictions(path: Path, samples: SampleSubset, columns: Columns) -> None:
-    """Write the table of predictions, whole or not at all.
-
-    Args:
-        path: The file.
-        samples: What was predicted.
-        columns: What was predicted for each, in their order.
-    """
+    """Write a table of what was predicted for samples, in their order, whole or not at all."""
     rows = samples.indices.tolist()
     table: Columns = [("index", rows), *columns]
     if samples.samples.files is not None:

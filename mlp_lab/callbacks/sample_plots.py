@@ -77,7 +77,9 @@ class DecisionSurfacePlot(PlotCallback):
 def _predict(task: ClassesTask, places: NDArray[Any]) -> NDArray[np.floating]:
     with torch.inference_mode():
         inputs = torch.from_numpy(places).to(task.device)
-        return task.probabilities(task.eval()(inputs).float().cpu()).numpy()
+        probabilities = task.probabilities(task.eval()(inputs).float().cpu())
+    assert probabilities is not None
+    return probabilities.numpy()
 
 
 class TargetPlots(PlotCallback):

@@ -2,7 +2,6 @@
 
 import argparse
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from mlp_lab.cli.console import quieten
 from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, ConfiguredCommand, Invocation
 from mlp_lab.cli.parser_errors import explain_parser_error
 from mlp_lab.data import LabDataModule, Source
-from mlp_lab.errors import ConfigError, MLPLabError, explain_out_of_memory
+from mlp_lab.errors import ConfigError, MLPLabError, causes, explain_out_of_memory
 from mlp_lab.nets import Net
 from mlp_lab.tasks import Schedule, Task
 from mlp_lab.training.job import Job
@@ -201,7 +200,7 @@ class LabCLI(LightningCLI):
             self.config_init = self.parser.instantiate_classes(config)
         except ValueError as error:
             named = (
-                e for e in _causes(error) if isinstance(e, MLPLabError) or explain_out_of_memory(e)
+                e for e in causes(error) if isinstance(e, MLPLabError) or explain_out_of_memory(e)
             )
             raise next(named, error) from error
         self.datamodule = self.config_init.data
@@ -227,9 +226,3 @@ class ParsedCLI(LabCLI):
 
     def instantiate_classes(self) -> None:
         """Leave it at the configuration."""
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

@@ -13,9 +13,12 @@ from mlp_lab.data.checks import check_settings
 from mlp_lab.data.image_folder import read_unlabelled
 from mlp_lab.data.sampler import EpochSampler
 from mlp_lab.data.source import PARTS, Batch, Part, Samples, SampleSubset, Source, join_samples
-from mlp_lab.data.split import held_out_fractions, split_parts
+from mlp_lab.data.split import split_parts
 from mlp_lab.data.statistics import channel_mean_std, class_weights, sha256
 from mlp_lab.seeding import generator, global_seed
+
+_DEFAULT_VAL_FRACTION = 0.1
+_DEFAULT_TEST_FRACTION = 0.2
 
 # Keeps what augmentation draws apart from what dropout draws in the same epoch.
 _AUGMENTATION = 1
@@ -128,7 +131,12 @@ class LabDataModule(pl.LightningDataModule):
     @property
     def fractions(self) -> tuple[float, float]:
         """Fractions held out for test and validation, 0 where the source has the part."""
-        return held_out_fractions(self)
+        test = val = 0.0
+        if "test" not in self.source.parts:
+            test = self.test_fraction or _DEFAULT_TEST_FRACTION
+        if "val" not in self.source.parts and self.validate_on == "val":
+            val = self.val_fraction or _DEFAULT_VAL_FRACTION
+        return test, val
 
     def prepare_data(self) -> None:
         """Download what is missing. What was read on the way is kept, so that it is read once."""

@@ -13,28 +13,11 @@ from mlp_lab.seeding import generator
 if TYPE_CHECKING:
     from mlp_lab.data.datamodule import LabDataModule
 
-DEFAULT_VAL_FRACTION = 0.1
-DEFAULT_TEST_FRACTION = 0.2
-
-
-def held_out_fractions(data: "LabDataModule") -> tuple[float, float]:
-    """Return the fractions held out for test and validation, 0 where the source has the part."""
-    test = val = 0.0
-    if "test" not in data.source.parts:
-        test = data.test_fraction or DEFAULT_TEST_FRACTION
-    if "val" not in data.source.parts and data.validate_on == "val":
-        val = data.val_fraction or DEFAULT_VAL_FRACTION
-    return test, val
-
 
 def split_parts(
     data: "LabDataModule", parts: Mapping[Part, Samples]
 ) -> tuple[dict[Part, SampleSubset], dict[str, Tensor]]:
     """Hold out the parts that the source lacks, and change the balance of the training classes.
-
-    Args:
-        data: The DataModule, whose settings are followed.
-        parts: The parts that the source has loaded.
 
     Returns:
         The samples of every part, and how many training samples each class had ``(K,)`` after each

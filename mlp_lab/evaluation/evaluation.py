@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, distributed
+from torch.nn.utils.rnn import pad_sequence
+from torchmetrics.utilities.distributed import gather_all_tensors
 
 from mlp_lab.evaluation.calibration import Calibration, calibrate
 from mlp_lab.evaluation.curves import Curves, precision_recall_curves, roc_curves
@@ -150,15 +152,9 @@ class Gatherer:
         own = self._rows[: self._num]
         if not distributed.is_initialized():
             return own.cpu()
-        num_processes = distributed.get_world_size()
-        num = torch.tensor(len(own), device=own.device)
-        distributed.all_reduce(num)
-        # Each process has every num_processes-th sample, some of them one less.
-        padded = own.new_zeros(-(-int(num) // num_processes), *own.shape[1:])
-        padded[: len(own)] = own
-        rows = [torch.empty_like(padded) for _ in range(num_processes)]
-        distributed.all_gather(rows, padded)
-        return torch.stack(rows, 1).flatten(0, 1)[: int(num)].cpu()
+        # Of P processes each has every P-th sample, the last ones perhaps one less.
+        rows = gather_all_tensors(own)
+        return pad_sequence(rows).flatten(0, 1)[: sum(map(len, rows))].cpu()
 
 
 def classification_report(confusion: Tensor, class_names: Iterable[str]) -> str:

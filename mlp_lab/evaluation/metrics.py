@@ -1,20 +1,7 @@
-"""Accuracy and confusion matrix, and what follows from them, in torch alone."""
+"""The confusion matrix, and precision, recall and F1 from it, in torch alone."""
 
 import torch
 from torch import Tensor
-
-
-def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the share of samples whose largest logit is at their label, a float32 scalar.
-
-    Shape:
-        logits ``(N, K)``; labels ``(N,)`` int64.
-
-    Example:
-        >>> accuracy(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 0]))
-        tensor(0.5000)
-    """
-    return (logits.argmax(1) == labels).float().mean()
 
 
 def confusion_matrix(predicted: Tensor, labels: Tensor, num_classes: int) -> Tensor:

@@ -17,14 +17,7 @@ NUM_CHECKED = 256
 def describe_model(
     task: Task, data: LabDataModule, run: str, metrics: Mapping[str, object]
 ) -> ModelInfo:
-    """Describe a task's trained net.
-
-    Args:
-        task: The task, which holds mean and standard deviation.
-        data: The data it was trained on.
-        run: Experiment and number of the run.
-        metrics: Scores of the model; those on validation and test are kept.
-    """
+    """Describe a task's trained net, with those metrics that are of validation or test."""
     return ModelInfo(
         net=task.net.describe(),
         input_shape=task.input_shape,

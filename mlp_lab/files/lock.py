@@ -7,25 +7,26 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from mlp_lab.errors import WriteError
+from mlp_lab.errors import ConfigError, WriteError
 
 _NAME = ".lock"
 
 
-def hold(directory: Path) -> BaseFileLock | None:
-    """Keep a directory for this process; None where another one has it.
+def hold(directory: Path, in_use: str) -> BaseFileLock:
+    """Keep a directory for this process, or refuse with the message ``in_use``.
 
     Returns:
         A lock to be released; it is free when the process ends, however that comes.
 
     Raises:
+        ConfigError: Another process has it.
         WriteError: The directory cannot be written.
     """
     lock = FileLock(directory / _NAME)
     try:
         lock.acquire(blocking=False)
-    except Timeout:
-        return None
+    except Timeout as error:
+        raise ConfigError(in_use) from error
     except OSError as error:
         raise WriteError(f"{str(directory)!r} could not be written: {error.strerror}.") from error
     return lock

@@ -110,11 +110,7 @@ class Tracker(RunLogger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Record how a training or a test ended; a test after a training logs once more.
-
-        Args:
-            status: Lightning's status: success, or what went wrong.
-        """
+        """Record how a training or a test ended; a test after a training logs once more."""
         self._guard(lambda: self._finalize(status))
 
     @abstractmethod

@@ -23,13 +23,7 @@ _CELL_INCHES = 0.42
 def plot_confusion(
     confusion: NDArray[np.integer], class_names: Sequence[str], title: str
 ) -> Figure:
-    """Draw a confusion matrix: counts, and fractions of each true class.
-
-    Args:
-        confusion: Counts ``(K, K)``, rows true and columns predicted.
-        class_names: Names of the K classes.
-        title: Title of the figure.
-    """
+    """Draw a confusion matrix ``(K, K)``, rows true: counts, and fractions of each true class."""
     num = len(class_names)
     side = float(np.clip(_CELL_INCHES * num + 1.6, 3.6, 9.5))
     figure = Figure(figsize=(2 * side + 0.5, side), layout="constrained")

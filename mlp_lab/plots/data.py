@@ -18,14 +18,7 @@ _BAR_INCHES = 0.18
 def plot_class_bars(
     values: Mapping[str, Sequence[float]], class_names: Sequence[str], unit: str, title: str
 ) -> Figure:
-    """Draw several numbers of each class as bars beside each other.
-
-    Args:
-        values: A number for each class, by name.
-        class_names: Names of the classes, from top to bottom.
-        unit: Name of the x axis.
-        title: Title of the figure.
-    """
+    """Draw several numbers of each class, by their names, as bars beside each other."""
     height = _BAR_INCHES * len(class_names) * len(values) + 1.4
     figure, axes = new_axes(7, min(max(height, 3), 40), xlabel=unit, title=title)
     places = np.arange(len(class_names))
@@ -41,13 +34,7 @@ def plot_class_bars(
 
 
 def plot_points(points: NDArray[np.floating], names: Sequence[str], title: str) -> Figure:
-    """Draw points of the plane in the colour of their class.
-
-    Args:
-        points: Coordinates ``(N, 2)``.
-        names: The class of each.
-        title: Title of the figure.
-    """
+    """Draw points ``(N, 2)`` of the plane, each in the colour of the class that is named for it."""
     figure, axes = new_axes(5, 4.5, xlabel="first feature", ylabel="second feature", title=title)
     labels = np.asarray(names)
     classes = list(dict.fromkeys(names))
@@ -65,14 +52,7 @@ def plot_curve(
     lines: Mapping[str, XY] | None = None,
     dashed: Mapping[str, XY] | None = None,
 ) -> Figure:
-    """Draw y over x: points, lines over them, and dashed lines over those.
-
-    Args:
-        points: x and y ``(N,)``, by name.
-        title: Title of the figure.
-        lines: The same for solid lines, the later ones darker.
-        dashed: The same for what the lines should be.
-    """
+    """Draw y over x by name: points, over them lines, the later ones darker, and dashed ones."""
     figure, axes = new_axes(6, 4.5, xlabel="x", ylabel="y", title=title)
     for name, (x, y) in points.items():
         axes.scatter(x, y, s=8, alpha=0.5, label=name)

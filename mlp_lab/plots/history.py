@@ -22,15 +22,7 @@ def plot_history(
     log: bool = False,
     best: float | None = None,
 ) -> Figure:
-    """Plot values over steps or epochs.
-
-    Args:
-        values: Steps or epochs and the values after them, by name.
-        unit: Name of the x axis: step or epoch.
-        title: Title of the figure.
-        log: Whether the y axis is logarithmic.
-        best: Step or epoch of the best checkpoint.
-    """
+    """Plot values, by name, over steps or epochs, and mark the best; ``log`` is of the y axis."""
     many = len(values) > _MAX_LINES_INSIDE
     figure, axes = new_axes(8 if many else 6, xlabel=unit, title=title)
     names = format_names([*values], _MAX_NAME_LENGTH)

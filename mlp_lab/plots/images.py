@@ -53,12 +53,7 @@ def draw_images(
 
 
 def plot_images(rows: Mapping[str, NDArray[np.generic]], title: str) -> Figure:
-    """Draw images in named rows.
-
-    Args:
-        rows: Images ``(n, C, H, W)`` in 0..255, by the name of their row.
-        title: Title of the figure.
-    """
+    """Draw images ``(n, C, H, W)`` in 0..255, by the name of their row."""
     num_columns = max(len(images) for images in rows.values())
     size = (_IMAGE_INCHES * (num_columns + 1.6), _IMAGE_INCHES * len(rows) + 0.5)
     images = [image for row in rows.values() for image in row]
@@ -76,12 +71,9 @@ def plot_images(rows: Mapping[str, NDArray[np.generic]], title: str) -> Figure:
 def plot_mistakes(
     images: NDArray[np.generic], texts: Sequence[tuple[str, str, float]], title: str
 ) -> Figure:
-    """Draw misclassified images with their true and predicted classes and the confidence.
+    """Draw misclassified images ``(n, C, H, W)`` in 0..255.
 
-    Args:
-        images: Images ``(n, C, H, W)`` in 0..255.
-        texts: True class, predicted class and confidence of each.
-        title: Title of the figure.
+    Above each are its true class, its predicted class and the confidence, as ``texts`` has them.
     """
     columns = min(len(images), _MISTAKES_PER_ROW)
     rows = -(-len(images) // columns)

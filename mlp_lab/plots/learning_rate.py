@@ -11,13 +11,7 @@ from mlp_lab.plots.canvas import choose_colours, new_axes
 def plot_learning_rate_search(
     rates: Sequence[float], losses: Sequence[float], chosen: float | None
 ) -> Figure:
-    """Plot the loss of a training whose learning rate rises at each step, and the rate chosen.
-
-    Args:
-        rates: Learning rate of each step.
-        losses: Smoothed loss after each step.
-        chosen: The rate to be marked; None for none.
-    """
+    """Plot smoothed losses over a learning rate that rises at each step, and the rate chosen."""
     figure, axes = new_axes(
         *(6.4, 4),
         xscale="log",

@@ -27,11 +27,6 @@ def plot_net(input_shape: tuple[int, ...], layers: "Sequence[Layer]", title: str
 
     A circle is a neuron, or a channel of a convolution. Between linear layers a line is as opaque
     as its weight is large, orange where it is negative and violet where it is positive.
-
-    Args:
-        input_shape: Shape of one input.
-        layers: The layers with weights, in order.
-        title: Title of the figure.
     """
     figure, axes = new_axes(min(max(6.0, 2.2 * (len(layers) + 1)), 30), 5.5, title=title)
     axes.set_axis_off()
@@ -96,11 +91,9 @@ def _line_colours(weights: NDArray[np.floating]) -> list[tuple[float, float, flo
 
 
 def plot_filters(weights: NDArray[np.floating], title: str) -> Figure:
-    """Draw the weights of the first neurons as images, each clipped at its own percentiles.
+    """Draw the weights ``(H, C, h, w)`` of the first 64 neurons as images.
 
-    Args:
-        weights: Of each neuron, ``(H, C, h, w)``; those of the first 64 are drawn.
-        title: Title of the figure.
+    Each is clipped at its own percentiles.
     """
     shown = weights[:_MAX_FILTERS]
     columns = min(len(shown), 16)

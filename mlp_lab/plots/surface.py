@@ -23,17 +23,10 @@ def plot_decision_surface(
     probabilities: Callable[[NDArray[np.floating]], NDArray[np.floating]],
     title: str,
 ) -> Figure:
-    """Draw the predictions over the plane, and points in the colour of their class.
+    """Draw the predictions over the plane, and points ``(N, 2)`` in the colour of their class.
 
     Of two classes the probability of the second is drawn, of more the most probable class, paler
-    where it is less probable.
-
-    Args:
-        points: Coordinates ``(N, 2)``.
-        labels: The class of each, ``(N,)``.
-        class_names: Names of the K classes.
-        probabilities: Returns those of all classes ``(M, K)`` at coordinates ``(M, 2)``.
-        title: Title of the figure.
+    where it is less probable. ``probabilities`` takes coordinates ``(M, 2)`` to ``(M, K)``.
     """
     low, high = points.min(0), points.max(0)
     margin = _MARGIN * (high - low)

@@ -118,12 +118,7 @@ def _all_that_end() -> list[signal.Signals]:
 
 
 def end_with_parent(parent: int, signum: int) -> None:
-    """Let a process that was started to help end with the one that started it; on Linux alone.
-
-    Args:
-        parent: Process number of the one that started it.
-        signum: What it gets then.
-    """
+    """Have this process get a signal once its parent, which started it, ends; on Linux alone."""
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signum)

@@ -1,13 +1,10 @@
 """What a command starts from: nothing, a run, or a checkpoint. Imports no torch."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlp_lab.runs.config import flatten
 from mlp_lab.runs.run import Run
-from mlp_lab.settings import Effect, find_setting
 
 
 @dataclass(frozen=True)
@@ -32,12 +29,3 @@ class Origin:
     resumes: bool = False
     trusted: bool = True
     own_modules: dict[str, str] = field(default_factory=dict)
-
-    def changed_settings(self, config: Mapping[str, Any], effect: Effect) -> list[str]:
-        """List the settings that ``config`` has otherwise, and that have an effect."""
-        before, now = flatten(self.config), flatten(config)
-        return [
-            key
-            for key in sorted(before | now)
-            if effect in find_setting(key).changes and before.get(key) != now.get(key)
-        ]

@@ -14,12 +14,7 @@ from mlp_lab.runs.run import Run, read_json
 
 
 def remember(run: Run, own_modules: Mapping[str, str]) -> None:
-    """Note that a run's configuration, as it is now, is this user's own.
-
-    Args:
-        run: The run, with its config.yaml.
-        own_modules: Files of the modules that classes of the user's own were taken from, by name.
-    """
+    """Note that a run's config.yaml, with the files of own modules, is this user's as it is now."""
     modules = {
         name: {"file": file, "sha256": hash_file(Path(file))} for name, file in own_modules.items()
     }

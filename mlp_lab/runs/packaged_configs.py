@@ -17,11 +17,7 @@ def packaged_configs() -> Path:
 
 
 def find_config(typed: str | Path) -> Path:
-    """Return the file that is meant: what is there, else the package's own of that name.
-
-    Args:
-        typed: A path, such as ``configs/base.yaml``.
-    """
+    """Return the file that is meant: what is there, else the package's own of that name."""
     path = Path(typed)
     packaged = packaged_configs().parent / path
     is_packaged = path.parts[:1] == (_FOLDER,) and ".." not in path.parts and packaged.is_file()
@@ -29,11 +25,7 @@ def find_config(typed: str | Path) -> Path:
 
 
 def format_config(path: str | Path) -> str:
-    """Return what a configuration file is called in messages.
-
-    Args:
-        path: What ``find_config`` returned.
-    """
+    """Return what a configuration that ``find_config`` found is called in messages."""
     own = packaged_configs()
     if Path(path).is_relative_to(own):
         return f"{Path(_FOLDER, Path(path).relative_to(own))} (comes with mlp_lab: {path})"

@@ -38,14 +38,8 @@ class Run:
     ) -> "Run":
         """Make the directory ``runs_dir/experiment/version_<n>`` with the next free number.
 
-        It appears at once with what it holds, which claims it: two runs that start together get two
-        numbers, and a run that is killed at once can still be resumed.
-
-        Args:
-            runs_dir: Directory of all runs.
-            experiment: Name of the experiment.
-            config: What config.yaml shall hold.
-            manifest: What manifest.json shall hold.
+        It appears at once with its config.yaml and manifest.json, which claims it: two runs that
+        start together get two numbers, and a run that is killed at once can still be resumed.
 
         Raises:
             ConfigError: The experiment's name is no plain name, or nothing can be made there.
@@ -106,9 +100,10 @@ class Run:
         Raises:
             RunNotFoundError: There is none.
         """
+        runs = [cls(path.parent) for path in sorted(runs_dir.glob("*/version_*/manifest.json"))]
         finished = [
             (str(manifest.get("end")), run)
-            for run in cls.all_below(runs_dir)
+            for run in runs
             if (manifest := run.read_manifest()).get("status") == "finished"
             and run.best_checkpoint.is_file()  # an overfit check has none
         ]
@@ -119,12 +114,6 @@ class Run:
             )
         return max(finished, key=lambda pair: pair[0])[1]
 
-    @classmethod
-    def all_below(cls, runs_dir: Path) -> Iterator["Run"]:
-        """Yield the runs of all experiments, by name."""
-        for manifest in sorted(runs_dir.glob("*/version_*/manifest.json")):
-            yield cls(manifest.parent)
-
     def lock(self) -> BaseFileLock:
         """Keep the run for this process.
 
@@ -134,10 +123,7 @@ class Run:
         Raises:
             ConfigError: Another process trains it.
         """
-        lock = hold(self.dir)
-        if lock is None:
-            raise ConfigError(f"run_dir {str(self.dir)!r} is in use by another fit.")
-        return lock
+        return hold(self.dir, f"run_dir {str(self.dir)!r} is in use by another fit.")
 
     def discard(self) -> None:
         """Remove the run, and the directories above it that hold nothing else."""

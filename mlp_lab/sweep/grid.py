@@ -132,11 +132,7 @@ class Grid:
         }
 
     def continues(self, before: Mapping[str, Any]) -> list[str]:
-        """Return what keeps this grid from going on with an earlier one; it may have more trials.
-
-        Args:
-            before: The earlier one, in plain types.
-        """
+        """Return what keeps this grid from going on with one before; it may have more trials."""
         different = [key for key in ("config", "flags") if self.plain()[key] != before.get(key)]
         values = before.get("set", {})
         if values.keys() != self.values.keys() or any(

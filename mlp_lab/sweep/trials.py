@@ -71,9 +71,7 @@ class SweepDir:
                 f"{str(self.dir)!r} holds something else than a sweep. Give this one a name of its "
                 "own with --experiment."
             )
-        lock = hold(self.dir)
-        if lock is None:
-            raise ConfigError(f"{str(self.dir)!r} is in use by another sweep.")
+        lock = hold(self.dir, f"{str(self.dir)!r} is in use by another sweep.")
         try:
             write_json(path, self.grid.plain())
             yield

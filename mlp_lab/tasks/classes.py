@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from mlp_lab.data import Batch, LabDataModule
+from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError
-from mlp_lab.nets import Head, probabilities
+from mlp_lab.nets import Head
 from mlp_lab.nets.memory import require_memory
 from mlp_lab.tasks.task import Goal, Task
 
@@ -47,10 +47,6 @@ class ClassesTask(Task):
         self.class_weights: Tensor
         self.register_buffer("class_weights", torch.ones(num_classes))
 
-    def probabilities(self, outputs: Tensor) -> Tensor:
-        """Return the probability of each class, ``(N, K)``, from the net's outputs."""
-        return probabilities(outputs, self.head)
-
     def take_statistics(self, data: LabDataModule) -> None:
         """Copy the class weights too.
 
@@ -75,9 +71,3 @@ class ClassesTask(Task):
             "loss": totals["loss"] / confusion.sum(),
             "acc": confusion.trace() / confusion.sum(),
         }
-
-    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the probability of each class, ``(N, K)``."""
-        inputs, _ = batch
-        with torch.autocast(self.device.type, enabled=False):  # as in test_step
-            return self.probabilities(self(inputs))

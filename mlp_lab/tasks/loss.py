@@ -27,11 +27,7 @@ _TRAINING_ONLY: dict[str, Any] = {
 
 
 def make_loss(factory: LossFactory, **settings: Any) -> nn.Module:
-    """Build a loss whose buffers stay out of checkpoints.
-
-    Args:
-        factory: Class of the loss and its arguments.
-        settings: More arguments, from the task.
+    """Build a loss, with more arguments from the task, whose buffers stay out of checkpoints.
 
     Raises:
         ConfigError: The loss does not accept its arguments, or holds tensors of its own.

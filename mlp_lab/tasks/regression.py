@@ -6,9 +6,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from mlp_lab.data import Batch
 from mlp_lab.errors import ConfigError
-from mlp_lab.nets import MLP, Head, NetFactory
+from mlp_lab.nets import MLP, NetFactory
 from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
@@ -38,7 +37,6 @@ class RegressionTask(Task):
         "r2": "R²",
     }
     overfit_goals: ClassVar[Mapping[str, Goal]] = {"r2": ("at least", 0.95)}
-    head: ClassVar[Head] = "none"
 
     def __init__(
         self,
@@ -106,10 +104,3 @@ class RegressionTask(Task):
             "mae": (totals["absolute"] / num).mean().float(),
             "r2": r2.mean().float(),
         }
-
-    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the predictions, ``(N, T)``."""
-        inputs, _ = batch
-        with torch.autocast(self.device.type, enabled=False):  # as in test_step
-            outputs: Tensor = self(inputs)
-        return outputs

@@ -42,9 +42,9 @@ class ScoringModule(MultiStepModule, ABC):
     def batch_totals(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return sums over a batch that add up over batches and processes."""
 
+    @abstractmethod
     def probabilities(self, outputs: Tensor) -> Tensor | None:
         """Return the probability of each class, ``(N, K)``; None where there are no classes."""
-        return None
 
     @abstractmethod
     def metrics_of(self, totals: dict[str, Tensor]) -> dict[str, Tensor]:

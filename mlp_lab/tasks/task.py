@@ -15,7 +15,7 @@ from mlp_lab.data import Batch, LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.evaluation.evaluation import TrainingTime
 from mlp_lab.files.plain_types import describe
-from mlp_lab.nets import Head, NetFactory, normalise, trains_on_one_sample
+from mlp_lab.nets import Head, NetFactory, normalise, probabilities, trains_on_one_sample
 from mlp_lab.tasks.loss import LossFactory, describe_loss, make_loss, make_scoring_loss
 from mlp_lab.tasks.optimizer import (
     Decayed,
@@ -71,7 +71,7 @@ class Task(ScoringModule, ABC):
         score_mode: Whether the score is best at its ``max`` or ``min``.
         metric_names: What ``metrics_of`` gives, and what a reader calls it.
         overfit_goals: What the metrics of a batch must reach for it to be learnt by heart.
-        head: How the net's outputs become probabilities.
+        head: How the net's outputs become probabilities; ``none`` where they are targets.
         loss: The training loss, weighted and smoothed as configured.
         scoring_loss: The same without weights and smoothing, for validation and test.
         training_time: How long it was trained; None where nobody measured it.
@@ -81,7 +81,7 @@ class Task(ScoringModule, ABC):
     score_mode: ClassVar[Literal["min", "max"]]
     metric_names: ClassVar[Mapping[str, str]]
     overfit_goals: ClassVar[Mapping[str, Goal]]
-    head: ClassVar[Head]
+    head: ClassVar[Head] = "none"
 
     def __init__(
         self,
@@ -149,6 +149,18 @@ class Task(ScoringModule, ABC):
         """Return the outputs of the net for raw inputs, ``(N, *input_shape)`` to ``(N, K)``."""
         outputs: Tensor = self.net(self.normalise(inputs))
         return outputs
+
+    def probabilities(self, outputs: Tensor) -> Tensor | None:
+        """Return the probability of each class, ``(N, K)``; None where targets are predicted."""
+        return None if self.head == "none" else probabilities(outputs, self.head)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the probability of each class, ``(N, K)``, or the predicted targets ``(N, T)``."""
+        inputs, _ = batch
+        with torch.autocast(self.device.type, enabled=False):  # as in test_step
+            outputs: Tensor = self(inputs)
+            probabilities = self.probabilities(outputs)
+        return outputs if probabilities is None else probabilities
 
     def setup(self, stage: str) -> None:
         """Take over what the data know, before training; a checkpoint brings it along otherwise."""

@@ -7,8 +7,9 @@ from typing import Any
 import lightning.pytorch as pl
 
 from mlp_lab.data import LabDataModule
+from mlp_lab.runs.config import flatten
 from mlp_lab.runs.origin import Origin
-from mlp_lab.settings import Effect
+from mlp_lab.settings import Effect, find_setting
 from mlp_lab.tasks import Task
 
 
@@ -56,5 +57,11 @@ class Job:
 
     def changed_settings(self, effect: Effect) -> list[str]:
         """List the settings that are not those of the origin, and that have an effect."""
-        is_typed = bool(self.configs or self.flags)
-        return self.origin.changed_settings(self.config, effect) if is_typed else []
+        if not (self.configs or self.flags):
+            return []  # a default may have changed between versions
+        before, now = flatten(self.origin.config), flatten(self.config)
+        return [
+            key
+            for key in sorted(before | now)
+            if effect in find_setting(key).changes and before.get(key) != now.get(key)
+        ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from mlp_lab.errors import ConfigError, WorkerError, WriteError
+from mlp_lab.errors import ConfigError, WorkerError, WriteError, causes
 from mlp_lab.files.atomic import find_kept
 from mlp_lab.loggers import run_loggers
 from mlp_lab.processes.signals import Interrupted
@@ -30,7 +30,8 @@ def supervise(trainer: pl.Trainer, run: Run | None) -> Iterator[None]:
         with explain_failures(trainer, run):
             yield
     except BaseException as error:
-        stop = _find_interruption(error)
+        # A file that was half written may have failed in its own way when it was interrupted.
+        stop = next((cause for cause in causes(error) if isinstance(cause, Interrupted)), None)
         if run and stop:
             with contextlib.suppress(WriteError):
                 Run(find_kept(run.dir)).end("interrupted")
@@ -80,10 +81,3 @@ def _find_killer(trainer: pl.Trainer) -> str | None:
             if (code := process.wait(_SECONDS_TO_END)) < 0:
                 return signal.Signals(-code).name
     return None
-
-
-def _find_interruption(error: BaseException | None) -> Interrupted | None:
-    """Return the interruption that an error comes from: a file half written may fail otherwise."""
-    while error is not None and not isinstance(error, Interrupted):
-        error = error.__cause__ or error.__context__
-    return error

@@ -168,6 +168,21 @@ def test_defaults_hold_out_a_tenth_and_a_fifth(fake_root: Path) -> None:
     assert sizes == [1258, 180, 359]
 
 
+@pytest.mark.parametrize(
+    ("source", "settings", "expected"),
+    [
+        (Moons(), {}, (0.2, 0.1)),
+        (Moons(), {"test_fraction": 0.3, "val_fraction": 0.4}, (0.3, 0.4)),
+        (Moons(), {"validate_on": "test"}, (0.2, 0.0)),
+        (KMNIST(), {}, (0.0, 0.1)),  # it has a test part
+    ],
+)
+def test_fractions_by_default_and_by_setting(
+    source: Source, settings: dict[str, Any], expected: tuple[float, float]
+) -> None:
+    assert LabDataModule(source, **settings).fractions == expected
+
+
 def test_fractions_are_of_the_whole(fake_root: Path) -> None:
     data = make(Digits(), fake_root, test_fraction=0.2, val_fraction=0.2)
     sizes = [len(data.subsets[part]) for part in PARTS]

@@ -8,7 +8,6 @@ from mlp_lab.data import LabDataModule, Line, Part, Samples, Source
 from mlp_lab.data.split import (
     balance_classes,
     class_counts_by_step,
-    held_out_fractions,
     split_parts,
     stratified_split,
     thin_classes,
@@ -93,27 +92,6 @@ def split(source: Source, **settings: Any) -> LabDataModule:
     data = LabDataModule(source, **settings)
     data.setup("validate")
     return data
-
-
-@pytest.mark.parametrize(
-    ("source", "settings", "expected"),
-    [
-        (Counted(1, 1), {}, (0.2, 0.1)),
-        (Counted(1, 1), {"test_fraction": 0.3, "val_fraction": 0.4}, (0.3, 0.4)),
-        (Counted(1, 1), {"validate_on": "test"}, (0.2, 0.0)),
-    ],
-)
-def test_fractions_by_default_and_by_setting(
-    source: Source, settings: dict[str, Any], expected: tuple[float, float]
-) -> None:
-    data = LabDataModule(source, **settings)
-    assert held_out_fractions(data) == data.fractions == expected
-
-
-def test_a_part_that_the_source_has_is_not_held_out() -> None:
-    source = Counted(1, 1)
-    source.parts = frozenset({"train", "test"})
-    assert LabDataModule(source).fractions == (0.0, 0.1)
 
 
 def test_parts_share_all_samples_and_fractions_are_of_the_whole() -> None:

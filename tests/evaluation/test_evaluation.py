@@ -87,3 +87,11 @@ def test_batches_are_gathered_in_their_order() -> None:
     for batch in torch.split(rows, [4, 1, 5]):
         gatherer.add(batch)
     assert torch.equal(gatherer.of_all_processes(), rows)
+
+
+def test_processes_have_every_other_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = torch.arange(33.0).view(11, 3)
+    module = "mlp_lab.evaluation.evaluation"
+    monkeypatch.setattr(f"{module}.distributed.is_initialized", lambda: True)
+    monkeypatch.setattr(f"{module}.gather_all_tensors", lambda _: [rows[n::3] for n in range(3)])
+    assert torch.equal(Gatherer().of_all_processes(), rows)

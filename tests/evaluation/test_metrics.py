@@ -3,7 +3,7 @@ import torch
 from sklearn import metrics as sklearn_metrics
 from torchmetrics.functional import classification as torchmetrics_metrics
 
-from mlp_lab.evaluation.metrics import accuracy, confusion_matrix, precision_recall_f1
+from mlp_lab.evaluation.metrics import confusion_matrix, precision_recall_f1
 
 
 @pytest.fixture
@@ -15,12 +15,6 @@ def answers() -> tuple[torch.Tensor, torch.Tensor]:
     logits[torch.arange(500), labels] += 1.5
     logits[:, 2] = -9
     return logits, labels
-
-
-def test_accuracy_agrees_with_scikit_learn(answers: tuple[torch.Tensor, torch.Tensor]) -> None:
-    logits, labels = answers
-    expected = sklearn_metrics.accuracy_score(labels, logits.argmax(1))
-    assert accuracy(logits, labels).item() == pytest.approx(expected)
 
 
 def test_confusion_matrix_agrees_with_scikit_learn_and_torchmetrics(

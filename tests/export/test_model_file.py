@@ -10,12 +10,16 @@ import pytest
 import torch
 
 from mlp_lab.errors import ConfigError, ExportError
-from mlp_lab.export.model_file import write_model
+from mlp_lab.export.model_file import _expected_outputs, compare_outputs, write_model
 from mlp_lab.export.model_info import describe_model, samples_to_check
 from mlp_lab.inference import Predictor
 from mlp_lab.nets import MLP
 from tests.conftest import CommandLine
 from tests.export.conftest import CASES, make
+
+LOGITS = np.array([[1.0, -3.0], [0.0, 0.5]], np.float32)
+PROBABILITIES = np.array([[0.9, 0.1], [0.500008, 0.499992]], np.float32)
+EXPECTED = (LOGITS, PROBABILITIES)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -102,6 +106,59 @@ def test_an_export_that_differs_is_refused(
     with pytest.raises(ExportError, match=r"by up to 0\.\d+, where 1e-05 is allowed"):
         write_model(task, info, samples_to_check(data), tmp_path / f"model.{kind}")
     assert not list(tmp_path.iterdir())
+
+
+def test_equal_outputs_differ_by_nothing() -> None:
+    assert compare_outputs("m.onnx", EXPECTED, EXPECTED) == 0
+
+
+def test_a_difference_is_relative_to_the_largest_output() -> None:
+    found = LOGITS.copy()
+    found[1, 0] = 2.4e-5
+    assert compare_outputs("m.onnx", (found, PROBABILITIES), EXPECTED) == pytest.approx(0.8e-5)
+    found[1, 0] = 3.6e-5
+    with pytest.raises(
+        ExportError,
+        match=r"^m\.onnx differs from the net by up to 1\.2e-05, where 1e-05 is allowed\. "
+        r"Nothing was written\.$",
+    ):
+        compare_outputs("m.onnx", (found, PROBABILITIES), EXPECTED)
+
+
+def test_outputs_that_are_not_numbers_are_refused() -> None:
+    with pytest.raises(ExportError, match="by up to nan"):
+        compare_outputs("m.onnx", (LOGITS * np.nan, PROBABILITIES), EXPECTED)
+
+
+@pytest.mark.parametrize("found", [(LOGITS,), (LOGITS[:1], PROBABILITIES[:1])])
+def test_outputs_of_another_shape_are_refused(found: tuple[np.ndarray, ...]) -> None:
+    with pytest.raises(ExportError, match=r"^m\.onnx returns outputs of another shape\."):
+        compare_outputs("m.onnx", found, EXPECTED)
+
+
+def test_another_class_is_refused() -> None:
+    found = PROBABILITIES.copy()
+    found[1] = 0.499999, 0.500001  # each differs by less than the tolerance
+    with pytest.raises(ExportError, match=r"^m\.onnx predicts another class than the net\."):
+        compare_outputs("m.onnx", (LOGITS, found), EXPECTED)
+
+
+def test_a_tie_may_fall_either_way() -> None:
+    expected, found = np.array([[0.500001, 0.499999]]), np.array([[0.499999, 0.500001]])
+    assert compare_outputs("m", (LOGITS[:1], found), (LOGITS[:1], expected)) < 1e-5
+
+
+def test_the_comparison_leaves_the_task_as_it_was() -> None:
+    task, data = make("mlp")
+    task.to(torch.bfloat16).train()
+    before = {name: tensor.clone() for name, tensor in task.state_dict().items()}
+    samples = data.subsets["train"][torch.arange(5)][0]
+    together, alone = (_expected_outputs(task, inputs) for inputs in (samples, samples[:1]))
+    assert compare_outputs("m", [array[:1] for array in together], alone) < 1e-5
+    assert task.training
+    for name, tensor in task.state_dict().items():
+        assert tensor.dtype == before[name].dtype, name
+        assert torch.equal(tensor, before[name]), name
 
 
 def test_a_net_that_onnx_lacks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

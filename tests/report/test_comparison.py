@@ -7,8 +7,8 @@ import pytest
 import yaml
 from scipy import stats
 
-from mlp_lab.report import compare, read_summary
-from mlp_lab.report.comparison import Comparison
+from mlp_lab.report.comparison import Comparison, compare
+from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.spread import Spread
 from tests.report.helpers import write_run
 

@@ -1,8 +1,8 @@
 import json
 from pathlib import Path
 
-from mlp_lab.report import read_summary
 from mlp_lab.report.config_diff import differing_keys, effective_settings, last_part
+from mlp_lab.report.run_files import read_summary
 from tests.report.helpers import write_run
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.report import compare, read_summary, write_comparison_report, write_run_report
-from mlp_lab.report.pages import _mean_history
+from mlp_lab.report.comparison import compare
+from mlp_lab.report.pages import _mean_history, write_comparison_report, write_run_report
+from mlp_lab.report.run_files import read_summary
 from tests.conftest import CommandLine
 from tests.helpers.slow import some_slow
 from tests.report.helpers import write_run

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.report import find_runs, read_summary
+from mlp_lab.report.run_files import find_runs, read_summary
 from tests.report.helpers import write_run
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.report import read_summary
+from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.run_summary import is_number
 from tests.report.helpers import write_run
 

@@ -301,8 +301,7 @@ def test_a_grid_may_grow_but_not_change(mlp_lab: CommandLine, tmp_path: Path) ->
 def test_one_sweep_at_a_time(mlp_lab: CommandLine, tmp_path: Path) -> None:
     words = ["sweep", *MOONS, "--experiment=lab"]
     assert mlp_lab(*words).code == 0
-    lock = hold(tmp_path / "runs" / "lab")
-    assert lock is not None
+    lock = hold(tmp_path / "runs" / "lab", "in use")
     outcome = mlp_lab(*words)
     lock.release()
     assert (outcome.code, outcome.err) == (

@@ -38,8 +38,10 @@ def test_loss_is_that_of_two_logits() -> None:
 def test_probabilities_are_of_both_classes_and_never_lost() -> None:
     task = BinaryTask((2,), 2)
     two = torch.cat([torch.zeros_like(LOGITS), LOGITS], 1)
-    assert torch.allclose(task.probabilities(LOGITS), two.softmax(1))
-    assert task.probabilities(torch.tensor([[60.0]]))[0, 0] > 0
+    probabilities = task.probabilities(torch.cat([LOGITS, torch.tensor([[60.0]])]))
+    assert probabilities is not None
+    assert torch.allclose(probabilities[:-1], two.softmax(1))
+    assert probabilities[-1, 0] > 0
 
 
 def test_pos_weight_counts_the_second_class_more_often() -> None:

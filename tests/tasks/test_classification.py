@@ -96,6 +96,18 @@ def test_step_returns_detached_metrics_on_the_device() -> None:
     assert metrics["train/acc"].item() == pytest.approx(right.item())
 
 
+def test_accuracy_agrees_with_scikit_learn() -> None:
+    _, labels = random_batch()
+    logits = torch.randn(30, 10, generator=torch.Generator().manual_seed(0))
+    logits[::2] += 5 * F.one_hot(labels[::2], 10)
+    expected = accuracy_score(labels, logits.argmax(1))
+    assert 0.4 < expected < 1
+    for given in (labels, 0.4 + 0.6 * F.one_hot(labels, 10)):  # plain and mixed
+        accuracy = make_task().step_metrics(logits, given)["acc"]
+        assert accuracy.dtype == torch.float32
+        assert accuracy.item() == pytest.approx(expected)
+
+
 def test_evaluation_weighs_a_small_last_batch_by_its_size(digits: LabDataModule) -> None:
     task = make_task()
     trainer = make_trainer(max_epochs=1)

@@ -56,6 +56,13 @@ def test_steps_are_measured_like_epochs() -> None:
     assert set(metrics) == {"train/loss", "train/mae", "train/rmse", "train/r2"}
 
 
+def test_predictions_are_the_outputs() -> None:
+    task = RegressionTask((3,), 2).eval()
+    inputs, targets = torch.randn(9, 3), torch.randn(9, 2)
+    assert torch.equal(task.predict_step((inputs, targets), 0), task(inputs))
+    assert task.probabilities(targets) is None
+
+
 def test_classes_are_refused() -> None:
     with pytest.raises(ConfigError, match="Use --model ClassificationTask"):
         RegressionTask((2,), 0)

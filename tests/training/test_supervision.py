@@ -76,6 +76,14 @@ def test_an_interruption_says_how_to_go_on(
     assert resume_command(run) == command
 
 
+def test_what_fails_since_it_was_interrupted_is_an_interruption(trainer: Any, run: Run) -> None:
+    half_written = OSError("no")
+    half_written.__context__ = Interrupted(signal.SIGINT)
+    with pytest.raises(Interrupted):
+        end_with(trainer, run, half_written)
+    assert run.read_manifest()["status"] == "interrupted"
+
+
 def test_a_renamed_run_gets_its_status_under_its_new_name(trainer: Any, run: Run) -> None:
     moved = Run(run.dir.rename(run.dir.with_name("moved")))
     with pytest.raises(ValueError, match="no"):

@@ -14,7 +14,8 @@ from mlp_lab.cli.parser import LabCLI
 from mlp_lab.evaluation.evaluation import classification_report
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.processes.ranks import is_first_process
-from mlp_lab.report import read_summary, write_run_report
+from mlp_lab.report.pages import write_run_report
+from mlp_lab.report.run_files import read_summary
 from mlp_lab.runs.results import Results
 from mlp_lab.runs.run import Run, Status, read_json
 from mlp_lab.training.checks import check_training
