@@ -67,7 +67,7 @@ SETTINGS: dict[str, Setting] = {
     "trainer.enable_progress_bar": Setting(),
     "trainer.fast_dev_run": Setting(_ALL, neutral=(None, False, 0)),
     "trainer.gradient_clip_algorithm": Setting(_ALL),
-    "trainer.gradient_clip_val": Setting(_ALL, neutral=(None, 0, 0.0)),
+    "trainer.gradient_clip_val": Setting(_ALL),
     "trainer.limit_predict_batches": Setting(_ALL),
     "trainer.limit_test_batches": Setting(_ALL),
     "trainer.limit_train_batches": Setting(_ALL, neutral=(None, 1.0)),

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from mlp_lab import __version__
 from mlp_lab.cli.invocation import find_run_to_resume
@@ -23,6 +24,9 @@ from mlp_lab.runs.packaged_configs import check_configs
 from mlp_lab.runs.results import is_complete
 
 USAGE_ERROR = 2
+
+# For _load; libraries report what is still frozen at the end as leaked.
+atexit.register(gc.unfreeze)
 
 
 @dataclass(frozen=True)
@@ -136,9 +140,24 @@ def _run(command: str, words: Sequence[str]) -> int:
         print(f"run: {run.dir}")
         return 0
     raise_on_signals()
-    module = importlib.import_module(f"mlp_lab.cli.commands.{COMMANDS[command].module}")
-    code: int = getattr(module, command)(words)
+    code: int = getattr(_load(f"mlp_lab.cli.commands.{COMMANDS[command].module}"), command)(words)
     return code
+
+
+def _load(name: str) -> ModuleType:
+    """Import a module, and have no garbage looked for in all that comes with it, now or later.
+
+    A million objects come with torch and Lightning, and each look through them takes a quarter of a
+    second.
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    gc.disable()
+    try:
+        return importlib.import_module(name)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _prepare_streams() -> None:

@@ -1,12 +1,11 @@
 """Everything that a test leaves: outputs and labels, and what follows from them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, distributed
 from torch.nn.utils.rnn import pad_sequence
@@ -158,21 +157,30 @@ class Gatherer:
 
 
 def classification_report(confusion: Tensor, class_names: Iterable[str]) -> str:
-    """Return scikit-learn's report of precision, recall and F1 of each class, as text.
+    """Return precision, recall and F1 of each class as text, laid out as scikit-learn's.
+
+    Loading scikit-learn for it would take longer than everything else that is printed.
 
     Shape:
         confusion ``(K, K)`` counts, rows true and columns predicted.
     """
-    from sklearn import metrics  # takes its time to load
+    scores, support = torch.stack(precision_recall_f1(confusion), 1), confusion.sum(1)
+    total = int(support.sum())
+    weighted = support.double() / total @ scores
+    names = [as_shown(name) for name in class_names]
+    width = max(map(len, [*names, "weighted avg"]))
 
-    true, predicted = np.indices(confusion.shape)
-    counts = confusion.flatten().numpy()
-    report: str = metrics.classification_report(
-        true.ravel().repeat(counts),
-        predicted.ravel().repeat(counts),
-        labels=range(len(confusion)),
-        target_names=[as_shown(name) for name in class_names],
-        digits=4,
-        zero_division=0.0,
-    )
-    return report
+    def line(name: str, values: Sequence[float], samples: int) -> str:
+        columns = "".join(f" {value:>9.4f}" for value in values)
+        return f"{name:>{width}} {columns:>30} {samples:>9}"
+
+    lines = [
+        f"{'':{width}}  precision    recall  f1-score   support",
+        "",
+        *map(line, names, scores.tolist(), support.tolist()),
+        "",
+        line("accuracy", [int(confusion.trace()) / total], total),
+        line("macro avg", scores.mean(0).tolist(), total),
+        line("weighted avg", weighted.tolist(), total),
+    ]
+    return "\n".join(lines) + "\n"

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from mlp_lab.processes.signals import end_with_parent
 
 _PATIENCE_SECONDS = 60.0
-_NICENESS = 5  # what this process does meanwhile comes first
+_NICENESS = 19  # what this process does meanwhile comes first
 
 
 def begin_beside(work: Callable[[], bytes]) -> Callable[[], bytes]:

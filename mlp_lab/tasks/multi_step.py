@@ -19,6 +19,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from mlp_lab.data import Batch
@@ -39,7 +40,16 @@ _BATCH_HOOKS = ("on_train_batch_start", "on_train_batch_end", "on_before_zero_gr
 
 
 class MultiStepModule(pl.LightningModule, ABC):
-    """Take a training step for a batch, or one for each of a list of batches."""
+    """Take a training step for a batch, or one for each of a list of batches.
+
+    Attributes:
+        clipping: Arguments of ``configure_gradient_clipping`` for the steps of a list, where the
+            gradients are clipped. Of single steps the Trainer knows them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clipping: dict[str, Any] = {}
 
     @abstractmethod
     def compute_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -73,6 +83,11 @@ class MultiStepModule(pl.LightningModule, ABC):
         for scheduler in self.find_schedulers():
             scheduler.step()
         return {"lr": rate, **metrics}
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Clip gradients, which Lightning does in automatic optimisation alone, at this place."""
+        if self.clipping and not self.automatic_optimization:
+            self.configure_gradient_clipping(optimizer, **self.clipping)
 
     def find_schedulers(self) -> list[LambdaLR]:
         """Return what the schedule was made into; a callback may have put its own in its place."""

@@ -222,7 +222,9 @@ class Task(ScoringModule, ABC):
         """Return the optimiser over all trainable parameters, and what changes its rate."""
         trainer = self.trainer
         # The gradient scaler of fp16 cannot clip what a fused optimiser unscales by itself.
-        may_fuse = not (trainer.precision == "16-mixed" and trainer.gradient_clip_val)
+        may_fuse = not (
+            trainer.precision == "16-mixed" and (trainer.gradient_clip_val or self.clipping)
+        )
         optimizer = make_optimizer(
             self.optimizer,
             self.net.parameters(),

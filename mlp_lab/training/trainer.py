@@ -39,7 +39,13 @@ def build_trainer(job: Job, run: Run | None) -> pl.Trainer:
     writes = not settings.fast_dev_run
     callbacks = [*_users_callbacks(job, writes=writes), *_training_callbacks(job, run)]
     loggers = _make_loggers(settings.logger, run)
-    trainer = _build(job, run, callbacks, writes=writes, logger=loggers)
+    clipping: dict[str, Any] = {}
+    if settings.gradient_clip_val and job.data.steps_per_execution != 1:
+        # Lightning would refuse to clip where the task takes its steps by itself.
+        names = ("gradient_clip_val", "gradient_clip_algorithm")
+        job.task.clipping = {name: settings[name] for name in names}
+        clipping["gradient_clip_val"] = None
+    trainer = _build(job, run, callbacks, writes=writes, logger=loggers, **clipping)
     _explain_damage(trainer)
     if settings.overfit_batches:
         trainer.limit_val_batches = 0

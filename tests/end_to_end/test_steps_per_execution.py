@@ -38,6 +38,12 @@ SETTINGS: dict[str, list[str]] = {
     "plateau": ["--model.schedule=Plateau", "--model.schedule.patience=0"],
     "momentum": ["--model.optimizer=SGD", "--model.optimizer.momentum=0.9"],
     "weighted": ["--data.class_weights=balanced", "--model.label_smoothing=0.1"],
+    "clipped by norm": ["--trainer.gradient_clip_val=0.05", "--model.optimizer=SGD"],
+    "clipped by value": [
+        "--trainer.gradient_clip_val=0.01",
+        "--trainer.gradient_clip_algorithm=value",
+        "--model.optimizer=SGD",
+    ],
     "mixed precision": ["--trainer.precision=bf16-mixed"],
 }
 
@@ -52,7 +58,8 @@ def assert_same_but_for_executions(first: Path, second: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", some_slow(SETTINGS, ["plain", "drawn", "plateau", "mixed precision"])
+    "setting",
+    some_slow(SETTINGS, ["plain", "drawn", "plateau", "clipped by norm", "mixed precision"]),
 )
 def test_numbers_are_the_same_bit_by_bit(mlp_lab: CommandLine, setting: str) -> None:
     runs = []
@@ -167,7 +174,6 @@ def test_the_guard_finds_what_reads_a_number() -> None:
 
 
 SINGLE_STEPS = {
-    "--trainer.gradient_clip_val=1.0": "trainer.gradient_clip_val 1.0",
     "--trainer.accumulate_grad_batches=2": "trainer.accumulate_grad_batches 2",
     "--trainer.max_steps=10": "trainer.max_steps 10",
     "--trainer.limit_train_batches=4": "trainer.limit_train_batches 4",

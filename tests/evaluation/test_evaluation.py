@@ -27,6 +27,15 @@ def test_report_is_scikit_learns_digit_for_digit() -> None:
     assert classification_report(confusion_matrix(predicted, labels, 4), names) == expected
 
 
+def test_so_it_is_where_classes_are_missing_and_names_are_long() -> None:
+    labels, predicted = torch.tensor([0, 0, 1, 1, 4]), torch.tensor([0, 1, 1, 3, 4])
+    names = ["a name that is longer than any average", "b", "never seen", "never true", "e"]
+    expected = metrics.classification_report(
+        labels, predicted, labels=range(5), target_names=names, digits=4, zero_division=0.0
+    )
+    assert classification_report(confusion_matrix(predicted, labels, 5), names) == expected
+
+
 def evaluate(task: pl.LightningModule, data: LabDataModule, **settings: Any) -> Evaluation:
     trainer = pl.Trainer(
         logger=False,

@@ -46,7 +46,7 @@ def test_neutral_values_allow_several(key: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        *(("accumulate_grad_batches", 2), ("fast_dev_run", 1), ("gradient_clip_val", 1.0)),
+        *(("accumulate_grad_batches", 2), ("fast_dev_run", 1)),
         *(("limit_train_batches", 1), ("limit_val_batches", 1), ("limit_val_batches", 0.5)),
         *(("max_steps", 10), ("min_steps", 0), ("overfit_batches", 1), ("val_check_interval", 1)),
     ],
