@@ -48,7 +48,7 @@ test-lowest: .venv-tools/.installed ## run the quick tests with the oldest packa
 check: setup .venv-tools/.installed ## what CI checks: the pre-commit hooks, and the lock in step
 	$(BIN)/pre-commit run --all-files
 	$(POETRY) check --lock
-	@for group in "" dev build tools; do \
+	@for group in "" dev bench build tools; do \
 		$(POETRY) export $${group:+--only $$group} | diff "requirements$${group:+-$$group}.txt" -; done
 
 format: setup ## format the code and mend what ruff can
@@ -69,7 +69,8 @@ image: ## build the image mlp-lab with docker, podman or buildah, whichever is t
 		echo "make image needs docker, podman or buildah on the path." >&2; exit 1; fi
 	$(BUILDER) build --tag mlp-lab .
 
-bench: setup ## time the baseline against what one would write instead (15 minutes)
+bench: setup ## time the baseline against what one would write instead (half an hour)
+	$(BIN)/pip install --quiet --requirement requirements-bench.txt
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/data_bench.py
 

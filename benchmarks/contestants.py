@@ -1,7 +1,7 @@
-"""The contestants of bench.py, each timing its own epochs in a process of its own.
+"""What bench.py compares the project with, each timing its own epochs in a process of its own.
 
-``python contestants.py NAME DATA_ROOT NUM_EPOCHS`` prints the seconds of every epoch but the first
-as one JSON object: ``train`` for the training part, ``whole`` for all of it where that is more.
+``python benchmarks/contestants.py NAME DATA_ROOT NUM_EPOCHS`` prints the seconds of every epoch but
+the first as one JSON object: ``train`` for the training part, ``whole`` for all of it where that is more.
 """
 
 import json
@@ -9,12 +9,14 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from itertools import pairwise
 from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
+from clocks import EpochClock
 from lightning.pytorch.loggers import CSVLogger
 from sklearn.neural_network import MLPClassifier
 from torch import Tensor, nn
@@ -24,13 +26,6 @@ from torchvision.datasets import MNIST
 from torchvision.transforms import Compose, Normalize, ToTensor
 
 from mlp_lab import data as lab_data
-from mlp_lab.cli.invocation import read_invocation
-from mlp_lab.cli.parser import LabCLI
-from mlp_lab.training.checks import check_training
-from mlp_lab.training.start import open_run
-from mlp_lab.training.trainer import build_trainer
-
-BASE_CONFIG = Path(__file__).parents[1] / "configs" / "base.yaml"
 
 # What base.yaml says, for those that do not read it.
 BATCH_SIZE = 128
@@ -40,78 +35,6 @@ LEARNING_RATE = 0.001
 MEAN, STD = 0.1307, 0.3081
 
 Seconds = dict[str, list[float]]
-
-
-class EpochClock(pl.Callback):
-    """Note when epochs start, and when their training part ends.
-
-    It belongs first among the callbacks: then what the others do at an epoch's start counts, and
-    so does what they do before validation, whose epoch starts after every ``on_validation_start``.
-    """
-
-    def __init__(self) -> None:
-        self._starts: list[float] = []
-        self._stops: list[float] = []
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note the start of an epoch, and with it the end of the one before."""
-        self._starts.append(time.perf_counter())
-
-    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note the end of the training part."""
-        self._stops.append(time.perf_counter())
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note the end of the training part, where there was no validation."""
-        if len(self._stops) < len(self._starts):
-            self._stops.append(time.perf_counter())
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note the end of the last epoch."""
-        self._starts.append(time.perf_counter())
-
-    @property
-    def train_seconds(self) -> list[float]:
-        """Seconds of the training part of each epoch."""
-        return [stop - start for start, stop in zip(self._starts, self._stops, strict=False)]
-
-    @property
-    def whole_seconds(self) -> list[float]:
-        """Seconds of each epoch with its validation and checkpoints."""
-        return [end - start for start, end in zip(self._starts, self._starts[1:], strict=False)]
-
-
-def time_ours(data_root: Path, num_epochs: int, **settings: str) -> Seconds:
-    """Time ``mlp-lab fit --config configs/base.yaml`` on MNIST, with everything it does by default.
-
-    Validation is on the test set, so that all 60,000 training images train, as they do elsewhere.
-    """
-    with tempfile.TemporaryDirectory() as runs_dir:
-        words = {
-            "config": str(BASE_CONFIG),
-            "data.source": "mlp_lab.data.MNIST",
-            "data.root": str(data_root),
-            "data.download": "false",
-            "data.validate_on": "test",
-            "trainer.max_epochs": str(num_epochs),
-            "trainer.accelerator": "cpu",
-            "runs_dir": runs_dir,
-            **settings,
-        }
-        arguments = [f"--{key}={value}" for key, value in words.items()]
-        job = LabCLI("fit", read_invocation("fit", arguments)).job
-        clock = EpochClock()
-        check_training(job)
-        with open_run(job) as run:
-            trainer = build_trainer(job, run)
-            trainer.callbacks.insert(0, clock)  # type: ignore[attr-defined]  # set by a connector
-            trainer.fit(job.task, datamodule=job.data)
-    return {"train": clock.train_seconds, "whole": clock.whole_seconds}
-
-
-def time_single_steps(data_root: Path, num_epochs: int) -> Seconds:
-    """Time the same with Lightning's automatic optimisation, one step at a time."""
-    return time_ours(data_root, num_epochs, **{"data.steps_per_execution": "1"})
 
 
 class StockModule(pl.LightningModule):
@@ -153,28 +76,42 @@ def time_stock(data_root: Path, num_epochs: int) -> Seconds:
             enable_progress_bar=False,
         )
         trainer.fit(StockModule(), loader)
-    return {"train": clock.train_seconds}
+    return {"train": clock.seconds["train"]}
 
 
-def time_hand_written(data_root: Path, num_epochs: int) -> Seconds:
+def time_hand_written(
+    data_root: Path,
+    num_epochs: int,
+    *,
+    hidden_dims: Sequence[int] = (200,),
+    batch_size: int = BATCH_SIZE,
+    max_norm: float | None = None,
+) -> Seconds:
     """Time a bare loop over bytes in memory, which logs nothing: about as fast as PyTorch goes."""
     # Lightning sets this at import; each step of Adam then looks for a GPU the slower way.
     os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
     dataset = MNIST(data_root)
     images, labels = dataset.data, dataset.targets
-    net = make_net()
+    net = make_net(hidden_dims)
     optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE, fused=True)
     seconds = []
     for _ in range(num_epochs):
         start = time.perf_counter()
-        for picked in torch.split(torch.randperm(len(labels)), BATCH_SIZE):
+        for picked in torch.split(torch.randperm(len(labels)), batch_size):
             inputs = images[picked].float().div_(255).sub_(MEAN).div_(STD)
             loss = F.cross_entropy(net(inputs), labels[picked])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
+            if max_norm is not None:
+                nn.utils.clip_grad_norm_(net.parameters(), max_norm)
             optimizer.step()
         seconds.append(time.perf_counter() - start)
     return {"train": seconds}
+
+
+def time_hand_clipped(data_root: Path, num_epochs: int) -> Seconds:
+    """Time the same with clipped gradients."""
+    return time_hand_written(data_root, num_epochs, max_norm=1.0)
 
 
 def time_scikit_learn(data_root: Path, num_epochs: int, dtype: str = "float64") -> Seconds:
@@ -223,15 +160,17 @@ def time_loading(data_root: Path, num_epochs: int) -> Seconds:
     return seconds
 
 
-def make_net() -> nn.Module:
-    """Make the net of base.yaml."""
-    return nn.Sequential(nn.Flatten(), nn.Linear(784, 200), nn.ReLU(), nn.Linear(200, 10))
+def make_net(hidden_dims: Sequence[int] = (200,)) -> nn.Module:
+    """Make the net of base.yaml, or one of other widths."""
+    layers: list[nn.Module] = [nn.Flatten()]
+    for num_in, num_out in pairwise((784, *hidden_dims)):
+        layers += [nn.Linear(num_in, num_out), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear((784, *hidden_dims)[-1], 10))
 
 
 CONTESTANTS: dict[str, Callable[[Path, int], Seconds]] = {
-    "ours": time_ours,
-    "single_steps": time_single_steps,
     "hand_written": time_hand_written,
+    "hand_clipped": time_hand_clipped,
     "scikit_learn": time_scikit_learn,
     "scikit_learn_float32": time_scikit_learn_float32,
     "stock": time_stock,

@@ -6,7 +6,7 @@ Lightning then counts lists where it would count batches, and calls its hooks on
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import lightning.pytorch as pl
@@ -17,6 +17,8 @@ from lightning.pytorch.callbacks import (
     Timer,
 )
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor
 from torch.optim import Optimizer
@@ -36,6 +38,7 @@ _NEED_SINGLE_STEPS = (
     GradientAccumulationScheduler,
     LearningRateFinder,
 )
+_BACKWARD_HOOKS = ("on_before_backward", "on_after_backward")
 _BATCH_HOOKS = ("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad")
 
 
@@ -62,7 +65,8 @@ class MultiStepModule(pl.LightningModule, ABC):
             ``steps``: for each step its metrics and learning rate; and of a single one its loss.
         """
         if isinstance(batch, list):
-            return {"steps": [self._optimise(one) for one in batch]}
+            backward = Tensor.backward if self._goes_backward_plainly() else self.manual_backward
+            return {"steps": [self._optimise(one, backward) for one in batch]}
         rate = self._learning_rate()
         loss, metrics = self.compute_loss(batch)
         return {"loss": loss, "steps": [{"lr": rate, **metrics}]}
@@ -71,14 +75,29 @@ class MultiStepModule(pl.LightningModule, ABC):
         rate: float = self.trainer.optimizers[0].param_groups[0]["lr"]
         return rate
 
-    def _optimise(self, batch: Batch) -> dict[str, Any]:
+    def _goes_backward_plainly(self) -> bool:
+        """Whether Lightning would do nothing but call ``loss.backward()``, hooks included."""
+        trainer = self.trainer
+        is_plain = type(trainer.strategy) is SingleDeviceStrategy and not any(
+            is_overridden(name, trainer.precision_plugin, Precision)
+            for name in ("pre_backward", "backward", "post_backward")
+        )
+        listeners = (self, pl.LightningModule), *((c, pl.Callback) for c in trainer.callbacks)  # type: ignore[attr-defined]  # set by a connector
+        return is_plain and not any(
+            is_overridden(name, listener, kind)
+            for listener, kind in listeners
+            for name in ("backward", *_BACKWARD_HOOKS)
+            if hasattr(kind, name)
+        )
+
+    def _optimise(self, batch: Batch, backward: Callable[[Tensor], None]) -> dict[str, Any]:
         """Do for a batch what Lightning does in automatic optimisation, with the same numbers."""
         optimizer = self.optimizers()
         assert isinstance(optimizer, LightningOptimizer)
         rate = self._learning_rate()
         optimizer.zero_grad()
         loss, metrics = self.compute_loss(batch)
-        self.manual_backward(loss)
+        backward(loss)
         optimizer.step()
         for scheduler in self.find_schedulers():
             scheduler.step()

@@ -10,6 +10,7 @@ import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from mlp_lab import callbacks as lab
 from mlp_lab.errors import (
@@ -23,6 +24,15 @@ from mlp_lab.loggers import CSVLogger, TensorBoardEvents, run_loggers
 from mlp_lab.runs.run import Run
 from mlp_lab.training.hardware import choose_threads
 from mlp_lab.training.job import Job
+
+_BATCH_HOOKS = (
+    *(
+        f"on_{part}_batch_{end}"
+        for part in ("train", "validation", "test")
+        for end in ("start", "end")
+    ),
+    *("on_before_zero_grad", "on_before_backward", "on_after_backward", "on_before_optimizer_step"),
+)
 
 
 def build_trainer(job: Job, run: Run | None) -> pl.Trainer:
@@ -115,10 +125,22 @@ def _build(
         trainer = pl.Trainer(**given)
     except (MisconfigurationException, ValueError, TypeError) as error:
         raise ConfigError(f"The settings of trainer cannot work: {error}") from error
+    _drop_idle_hooks(trainer)
     if trainer.strategy.root_device.type == "cpu":
         # Lightning sets it at import; Adam then looks for a GPU driver at each step, 30 us.
         os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
     return trainer
+
+
+def _drop_idle_hooks(trainer: pl.Trainer) -> None:
+    """Spare what Lightning does around a callback's hook at each batch where the hook does nothing.
+
+    It passes over a hook that cannot be called.
+    """
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
+        for hook in _BATCH_HOOKS:
+            if not is_overridden(hook, callback, pl.Callback):
+                setattr(callback, hook, None)
 
 
 def _users_callbacks(job: Job, *, writes: bool) -> list[pl.Callback]:
