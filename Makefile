@@ -69,10 +69,11 @@ image: ## build the image mlp-lab with docker, podman or buildah, whichever is t
 		echo "make image needs docker, podman or buildah on the path." >&2; exit 1; fi
 	$(BUILDER) build --tag mlp-lab .
 
-bench: setup ## time the baseline against what one would write instead (half an hour)
+bench: setup ## time the baseline against what one would write instead (40 minutes)
 	$(BIN)/pip install --quiet --requirement requirements-bench.txt
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/data_bench.py
+	$(BIN)/python benchmarks/growth.py
 
 experiments: setup ## run every recipe over three seeds and write docs/experiments.md (it says how long)
 	$(BIN)/python benchmarks/experiments.py

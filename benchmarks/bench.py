@@ -224,10 +224,10 @@ def has_full_mnist(data_root: Path) -> bool:
     return True
 
 
-def write_random_mnist(data_root: Path) -> None:
-    """Write random bytes in the form and size of MNIST."""
+def write_random_mnist(data_root: Path, **num_samples: int) -> None:
+    """Write random bytes in the form of MNIST, and in its size unless another one is given."""
     generator = random.Random(0)
-    for part, count in NUM_SAMPLES.items():
+    for part, count in (NUM_SAMPLES | num_samples).items():
         images_path, labels_path = idx_paths(data_root, part)
         images_path.parent.mkdir(parents=True, exist_ok=True)
         # The idx header: a magic number (8 = bytes, then the number of dimensions), and the shape.

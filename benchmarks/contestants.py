@@ -1,7 +1,7 @@
 """What bench.py compares the project with, each timing its own epochs in a process of its own.
 
-``python benchmarks/contestants.py NAME DATA_ROOT NUM_EPOCHS`` prints the seconds of every epoch but
-the first as one JSON object: ``train`` for the training part, ``whole`` for all of it where that is more.
+``python benchmarks/contestants.py NAME DATA_ROOT NUM_EPOCHS [SETTINGS]`` prints the seconds of every
+epoch but the first as one JSON object; SETTINGS is another one, of further arguments.
 """
 
 import json
@@ -168,7 +168,7 @@ def make_net(hidden_dims: Sequence[int] = (200,)) -> nn.Module:
     return nn.Sequential(*layers, nn.Linear((784, *hidden_dims)[-1], 10))
 
 
-CONTESTANTS: dict[str, Callable[[Path, int], Seconds]] = {
+CONTESTANTS: dict[str, Callable[..., Seconds]] = {
     "hand_written": time_hand_written,
     "hand_clipped": time_hand_clipped,
     "scikit_learn": time_scikit_learn,
@@ -180,9 +180,10 @@ CONTESTANTS: dict[str, Callable[[Path, int], Seconds]] = {
 
 def main() -> None:
     """Run one contestant."""
-    name, data_root, num_epochs = sys.argv[1:]
+    name, data_root, num_epochs, *settings = sys.argv[1:]
+    keywords = json.loads(settings[0]) if settings else {}
     with redirect_stdout(sys.stderr):
-        seconds = CONTESTANTS[name](Path(data_root), int(num_epochs))
+        seconds = CONTESTANTS[name](Path(data_root), int(num_epochs), **keywords)
     print(json.dumps({part: values[1:] for part, values in seconds.items()}))
 
 
