@@ -6,16 +6,10 @@ Lightning then counts lists where it would count batches, and calls its hooks on
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import (
-    BatchSizeFinder,
-    GradientAccumulationScheduler,
-    LearningRateFinder,
-    Timer,
-)
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.plugins.precision import Precision
 from lightning.pytorch.strategies import SingleDeviceStrategy
@@ -26,20 +20,8 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from mlp_lab.data import Batch
 from mlp_lab.errors import ConfigError
-from mlp_lab.settings import SETTINGS
 
-# What Lightning does for each batch it is handed is then shared by sixteen steps, see
-# docs/performance.md; the bar still moves for a net whose step takes a tenth of a second.
-STEPS_AT_ONCE = 16
-
-# Callbacks that want each batch, or Lightning's own way of optimising, without it being seen below.
-_NEED_SINGLE_STEPS = (
-    BatchSizeFinder,
-    GradientAccumulationScheduler,
-    LearningRateFinder,
-)
 _BACKWARD_HOOKS = ("on_before_backward", "on_after_backward")
-_BATCH_HOOKS = ("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad")
 
 
 class MultiStepModule(pl.LightningModule, ABC):
@@ -133,52 +115,3 @@ class MultiStepModule(pl.LightningModule, ABC):
         steps_per_epoch: int = trainer.datamodule.steps_per_epoch  # type: ignore[attr-defined]  # set by a connector
         assert trainer.max_epochs is not None
         return steps_per_epoch, steps_per_epoch * trainer.max_epochs
-
-
-def find_steps_per_execution(
-    configured: int | None,
-    trainer: Any,
-    callbacks: Iterable[pl.Callback],
-    *,
-    needs_closure: bool,
-) -> int:
-    """Decide how many steps run as one.
-
-    Args:
-        configured: What ``data.steps_per_execution`` says; None for as many as are useful.
-        trainer: The settings of the trainer.
-        callbacks: The user's own callbacks.
-        needs_closure: Whether a step of the optimiser evaluates the loss several times.
-
-    Raises:
-        ConfigError: More than one is configured, and something does not allow it.
-    """
-    if configured == 1:
-        return 1
-    obstacles = [*_obstacles(trainer, callbacks)]
-    if needs_closure:
-        obstacles.append("model.optimizer, whose step evaluates the loss several times,")
-    if configured is None:
-        return 1 if obstacles else STEPS_AT_ONCE
-    if obstacles:
-        raise ConfigError(
-            f"data.steps_per_execution is {configured}, which {obstacles[0]} does not allow: "
-            "it needs every single step. Leave one of the two out."
-        )
-    return configured
-
-
-def _obstacles(trainer: Any, callbacks: Iterable[pl.Callback]) -> Iterator[str]:
-    """Name the settings that need one step at a time."""
-    for key, neutral in [(key, s.neutral) for key, s in SETTINGS.items() if s.neutral]:
-        value = trainer[key.removeprefix("trainer.")]
-        # 1 is one batch where 1.0 is all of them.
-        if not any(type(value) is type(other) and value == other for other in neutral):
-            yield f"{key} {value}"
-    for callback in callbacks:
-        # Timer only looks at the clock, and may do so less often.
-        watches = not isinstance(callback, Timer) and any(
-            is_overridden(hook, callback, pl.Callback) for hook in _BATCH_HOOKS
-        )
-        if watches or isinstance(callback, _NEED_SINGLE_STEPS):
-            yield f"the callback {type(callback).__name__}"

@@ -1,21 +1,32 @@
 """What cannot go together in a training, found out before it begins."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import (
+    BatchSizeFinder,
     EarlyStopping,
     GradientAccumulationScheduler,
+    LearningRateFinder,
     ModelCheckpoint,
     StochasticWeightAveraging,
+    Timer,
     WeightAveraging,
 )
+from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from mlp_lab.errors import ConfigError, did_you_mean
+from mlp_lab.settings import SETTINGS
 from mlp_lab.tasks import Task
-from mlp_lab.tasks.multi_step import find_steps_per_execution
 from mlp_lab.training.job import Job
+
+# What Lightning does for each batch it is handed is then shared by sixteen steps, see
+# docs/performance.md; the bar still moves for a net whose step takes a tenth of a second.
+STEPS_AT_ONCE = 16
+
+# Callbacks that want each batch, or Lightning's own way of optimising, without it being seen below.
+_NEED_SINGLE_STEPS = (BatchSizeFinder, GradientAccumulationScheduler, LearningRateFinder)
+_STEP_HOOKS = ("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad")
 
 
 def check_training(job: Job) -> None:
@@ -24,18 +35,51 @@ def check_training(job: Job) -> None:
     Raises:
         ConfigError: Two settings cannot go together.
     """
-    trainer, task, callbacks = job.trainer, job.task, job.user_callbacks
-    _check_contradictions(trainer, task, callbacks)
-    steps = find_steps_per_execution(
-        job.data.steps_per_execution,
-        trainer,
-        callbacks,
-        needs_closure=task.optimizer_needs_closure,
-    )
+    _check_contradictions(job)
+    steps = find_steps_per_execution(job)
     job.data.steps_per_execution = job.config["data"]["steps_per_execution"] = steps
 
 
-def _check_contradictions(trainer: Any, task: Task, callbacks: Sequence[pl.Callback]) -> None:
+def find_steps_per_execution(job: Job) -> int:
+    """Decide how many steps run as one: what is configured, or as many as are useful.
+
+    Raises:
+        ConfigError: More than one is configured, and something does not allow it.
+    """
+    configured = job.data.steps_per_execution
+    if configured == 1:
+        return 1
+    obstacle = next(_need_single_steps(job), None)
+    if configured is None:
+        return 1 if obstacle else STEPS_AT_ONCE
+    if obstacle:
+        raise ConfigError(
+            f"data.steps_per_execution is {configured}, which {obstacle} does not allow: "
+            "it needs every single step. Leave one of the two out."
+        )
+    return configured
+
+
+def _need_single_steps(job: Job) -> Iterator[str]:
+    """Name what needs one step at a time."""
+    for key, neutral in [(key, s.neutral) for key, s in SETTINGS.items() if s.neutral]:
+        value = job.trainer[key.removeprefix("trainer.")]
+        # 1 is one batch where 1.0 is all of them.
+        if not any(type(value) is type(other) and value == other for other in neutral):
+            yield f"{key} {value}"
+    for callback in job.user_callbacks:
+        # Timer only looks at the clock, and may do so less often.
+        watches = not isinstance(callback, Timer) and any(
+            is_overridden(hook, callback, pl.Callback) for hook in _STEP_HOOKS
+        )
+        if watches or isinstance(callback, _NEED_SINGLE_STEPS):
+            yield f"the callback {type(callback).__name__}"
+    if job.task.optimizer_needs_closure:
+        yield "model.optimizer, whose step evaluates the loss several times,"
+
+
+def _check_contradictions(job: Job) -> None:
+    trainer, task, callbacks = job.trainer, job.task, job.user_callbacks
     followers = [c for c in callbacks if isinstance(c, EarlyStopping | ModelCheckpoint)]
     for callback in followers:
         _check_monitor(callback, task)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from operator import methodcaller
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning.pytorch as pl
 import pytest
@@ -14,7 +14,7 @@ import yaml
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mlp_lab.runs.metrics_csv import read_rows
-from mlp_lab.tasks.multi_step import STEPS_AT_ONCE
+from mlp_lab.training.checks import STEPS_AT_ONCE
 from tests.conftest import CommandLine
 from tests.helpers.runs import read_metrics
 from tests.helpers.slow import some_slow
@@ -110,6 +110,36 @@ class EachEpoch(pl.Callback):
 
     def on_train_epoch_end(self, *args: Any) -> None:
         return
+
+
+class BackwardHooks(pl.Callback):
+    """Counts what goes on around each backward pass, and doubles the gradients."""
+
+    counts: ClassVar[list[int]] = [0, 0, 0]
+
+    def on_before_backward(self, *_: Any) -> None:
+        self.counts[0] += 1
+
+    def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.counts[1] += 1
+        for parameter in pl_module.parameters():
+            if parameter.grad is not None:
+                parameter.grad *= 2
+
+    def on_before_optimizer_step(self, *_: Any) -> None:
+        self.counts[2] += 1
+
+
+def test_hooks_of_the_backward_pass_are_called_at_each_step(mlp_lab: CommandLine) -> None:
+    words = [f"--trainer.callbacks={__name__}.BackwardHooks", "--model.optimizer=SGD"]
+    runs = []
+    for steps in (1, 7):
+        BackwardHooks.counts[:] = [0, 0, 0]
+        runs.append(mlp_lab(*FIT, *words, f"--data.steps_per_execution={steps}").run_dir)
+        assert BackwardHooks.counts == [3 * STEPS] * 3
+    assert_same_but_for_executions(*runs)
+    without = mlp_lab(*FIT, words[1]).run_dir
+    assert (without / "metrics.csv").read_bytes() != (runs[0] / "metrics.csv").read_bytes()
 
 
 class NoReading(pl.Callback):

@@ -1,98 +1,49 @@
-"""How many steps run as one, and what stands against more than one."""
+"""Lightning's way around a backward pass is left out only where nobody would notice."""
 
 from typing import Any
 
 import lightning.pytorch as pl
 import pytest
-import torch
-from lightning.pytorch.callbacks import GradientAccumulationScheduler, Timer
+from torch import Tensor
 
-from mlp_lab.callbacks import LearningRateSearch, SWAWeightAveraging
-from mlp_lab.errors import ConfigError
-from mlp_lab.settings import SETTINGS
 from mlp_lab.tasks import ClassificationTask
-from mlp_lab.tasks.multi_step import STEPS_AT_ONCE, find_steps_per_execution
-
-TASK = ClassificationTask((2,), 2)
-NEUTRAL = {
-    key.removeprefix("trainer."): setting.neutral
-    for key, setting in SETTINGS.items()
-    if setting.neutral
-}
 
 
-def find_steps(
-    wanted: int | None,
-    *callbacks: pl.Callback,
-    task: ClassificationTask = TASK,
-    **trainer: Any,
-) -> int:
-    settings = {key: values[0] for key, values in NEUTRAL.items()}
-    return find_steps_per_execution(
-        wanted, settings | trainer, callbacks, needs_closure=task.optimizer_needs_closure
+class HearsBefore(pl.Callback):
+    def on_before_backward(self, *_: Any) -> None: ...
+
+
+class HearsAfter(pl.Callback):
+    def on_after_backward(self, *_: Any) -> None: ...
+
+
+class OwnBackward(ClassificationTask):
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
+
+
+class OwnHook(ClassificationTask):
+    def on_after_backward(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("expected", "kind", "settings"),
+    [
+        (True, ClassificationTask, {}),
+        (True, ClassificationTask, {"callbacks": [pl.Callback()]}),
+        (False, ClassificationTask, {"callbacks": [pl.Callback(), HearsBefore()]}),
+        (False, ClassificationTask, {"callbacks": [HearsAfter()]}),
+        (False, ClassificationTask, {"precision": "bf16-mixed"}),
+        (False, ClassificationTask, {"strategy": "ddp"}),
+        (False, OwnBackward, {}),
+        (False, OwnHook, {}),
+    ],
+)
+def test_who_hears_of_a_backward_pass(
+    expected: bool, kind: type[ClassificationTask], settings: dict[str, Any]
+) -> None:
+    task = kind((2,), 2)
+    task.trainer = pl.Trainer(
+        accelerator="cpu", logger=False, enable_checkpointing=False, max_epochs=1, **settings
     )
-
-
-def test_as_many_as_are_useful_or_as_are_wanted() -> None:
-    assert find_steps(None) == STEPS_AT_ONCE == 16
-    assert [find_steps(wanted) for wanted in (1, 4)] == [1, 4]
-
-
-@pytest.mark.parametrize(("key", "value"), [(k, v) for k, vs in NEUTRAL.items() for v in vs])
-def test_neutral_values_allow_several(key: str, value: Any) -> None:
-    assert find_steps(None, **{key: value}) == STEPS_AT_ONCE
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        *(("accumulate_grad_batches", 2), ("fast_dev_run", 1)),
-        *(("limit_train_batches", 1), ("limit_val_batches", 1), ("limit_val_batches", 0.5)),
-        *(("max_steps", 10), ("min_steps", 0), ("overfit_batches", 1), ("val_check_interval", 1)),
-    ],
-)
-def test_any_other_value_needs_single_steps(key: str, value: Any) -> None:
-    """1 is one batch where 1.0 is all of them."""
-    assert find_steps(None, **{key: value}) == 1
-    assert find_steps(1, **{key: value}) == 1
-    with pytest.raises(ConfigError, match=f"which trainer.{key} {value} does not allow: it needs"):
-        find_steps(4, **{key: value})
-
-
-class EachBatch(pl.Callback):
-    def on_train_batch_start(self, *_: Any) -> None: ...
-
-
-class Inherited(EachBatch):
-    pass
-
-
-@pytest.mark.parametrize(
-    "callback",
-    [
-        *(EachBatch(), Inherited(), LearningRateSearch(), SWAWeightAveraging()),
-        GradientAccumulationScheduler({0: 2}),
-    ],
-    ids=lambda callback: type(callback).__name__,
-)
-def test_a_callback_that_wants_each_batch_gets_it(callback: pl.Callback) -> None:
-    assert find_steps(None, callback) == 1
-    name = type(callback).__name__
-    with pytest.raises(ConfigError, match=f"is 4, which the callback {name} does not allow"):
-        find_steps(4, callback)
-
-
-class EachEpoch(pl.Callback):
-    def on_train_epoch_end(self, *_: Any) -> None: ...
-
-
-@pytest.mark.parametrize("callback", [EachEpoch(), Timer(), pl.Callback()])
-def test_others_do_not(callback: pl.Callback) -> None:
-    assert find_steps(4, callback) == 4
-
-
-def test_an_optimiser_that_evaluates_the_loss_itself_takes_single_steps() -> None:
-    task = ClassificationTask((2,), 2, optimizer=torch.optim.LBFGS)
-    assert find_steps(None, task=task) == 1
-    with pytest.raises(ConfigError, match=r"model.optimizer, whose step evaluates the loss sev"):
-        find_steps(2, task=task)
+    assert task._goes_backward_plainly() is expected

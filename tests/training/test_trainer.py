@@ -4,7 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import DeviceStatsMonitor, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from mlp_lab import callbacks as lab
@@ -38,6 +38,16 @@ def test_what_others_wait_for_comes_first(run: Run) -> None:
     wanted = {lab.EpochSeed, lab.Stopwatch, lab.RunRecord, lab.CheckpointStates, lab.MetricsFile}
     assert wanted | {lab.OnnxExport, lab.TrainingPlots, lab.UntrainedScores} <= {*kinds}
     assert len(kinds) == len({*kinds})
+
+
+def test_hooks_of_a_batch_that_do_nothing_are_taken_away(run: Run) -> None:
+    job = make_job(*MOONS, callbacks(DeviceStatsMonitor={}))
+    found = {type(c): c for c in build_trainer(job, run).callbacks}  # type: ignore[attr-defined]
+    for kind in (DeviceStatsMonitor, lab.StepMetrics, lab.BestCheckpoint):
+        assert callable(found[kind].on_train_batch_end)
+    for kind in (lab.MetricsFile, lab.RunRecord, lab.OnnxExport):
+        assert found[kind].on_train_batch_end is None
+    assert all(callable(callback.on_train_epoch_end) for callback in found.values())
 
 
 def test_everything_is_written_into_the_run(run: Run) -> None:
