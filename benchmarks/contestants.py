@@ -1,7 +1,7 @@
 """What bench.py compares the project with, each timing its own epochs in a process of its own.
 
-``python benchmarks/contestants.py NAME DATA_ROOT NUM_EPOCHS [SETTINGS]`` prints the seconds of every
-epoch but the first as one JSON object; SETTINGS is another one, of further arguments.
+``python benchmarks/contestants.py NAME DATA_ROOT NUM_EPOCHS [SETTINGS]`` prints the seconds of
+every epoch but the first as one JSON object; SETTINGS is another one, of further arguments.
 """
 
 import json

@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/growth.py
 
-Ours stands beside the hand-written loop, on random bytes in the form of MNIST; both take turns, each
-in a fresh process.
+Ours stands beside the hand-written loop, on random bytes in the form of MNIST; both take turns,
+each in a fresh process.
 """
 
 import json
@@ -56,7 +56,8 @@ def main() -> None:
             for value in values:
                 both = time_both(replace(Work(), **{name: value}), Path(temporary_dir))
                 seconds[name].append(both)
-                print(f"{name} {value:,}: ours {both[0]:.3f} s, by hand {both[1]:.3f} s", flush=True)
+                ours, by_hand = both
+                print(f"{name} {value:,}: ours {ours:.3f} s, by hand {by_hand:.3f} s", flush=True)
     write_figure(draw(seconds), HERE.parent / "docs" / "figures" / "growth.png")
 
 

@@ -51,6 +51,17 @@ class PlotCallback(ResultCallback):
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Write the figures that were begun."""
+        self._write_begun(trainer)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Write them where something else fails; who interrupts does not wait for them."""
+        if isinstance(exception, Exception):
+            self._write_begun(trainer)
+        self._begun.clear()
+
+    def _write_begun(self, trainer: pl.Trainer) -> None:
         for name, png in self._begun.items():
             path = self.results.directory / "plots" / f"{name}.png"
             with self.results.making(path):

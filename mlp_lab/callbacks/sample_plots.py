@@ -63,15 +63,15 @@ class DecisionSurfacePlot(PlotCallback):
         if data.input_shape == (2,):
             test = data.subsets["test"]
             points, labels = test[torch.arange(min(len(test), _MAX_POINTS))]
-            draw = partial(
-                plot_decision_surface,
+            # Here and now, since the net may be on a GPU, and torch's threads are not beside.
+            figure = plot_decision_surface(
                 points.numpy(),
                 labels.numpy(),
                 evaluation.class_names,
                 partial(_predict, pl_module),
                 "Decision surface",
             )
-            self.plot(trainer, "surface", draw)
+            self.plot(trainer, "surface", lambda: figure)
 
 
 def _predict(task: ClassesTask, places: NDArray[Any]) -> NDArray[np.floating]:

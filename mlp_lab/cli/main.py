@@ -6,6 +6,7 @@ import contextlib
 import gc
 import importlib
 import io
+import logging
 import os
 import signal
 import sys
@@ -127,7 +128,9 @@ def _end(codes: Sequence[int]) -> None:
     """End the process with an exit code, if there is one, and with all open files written."""
     if not codes:  # an error that is shown with its traceback
         return
-    for thing in gc.get_objects():
+    logging.shutdown()
+    # What is frozen was there before the user's own modules; to look through it takes a second.
+    for thing in [sys.stdout, sys.stderr, *gc.get_objects()]:
         if issubclass(type(thing), io.IOBase):  # of isinstance an object may say anything
             with contextlib.suppress(OSError, ValueError):  # closed, or nobody reads it any more
                 thing.flush()

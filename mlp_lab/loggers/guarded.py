@@ -68,11 +68,11 @@ class GuardedLogger(Tracker):
 
     def _log_figure(self, name: str, path: Path, step: int) -> None:
         if isinstance(self.logger, TensorBoardLogger):
-            self._log_png(f"plots/{name}", path.read_bytes(), step)
+            self._log_png(self.logger.experiment, f"plots/{name}", path.read_bytes(), step)
         elif isinstance(self.logger, WandbLogger):
             self.logger.log_image(f"plots/{name}", [str(path)], step)
 
-    def _log_png(self, tag: str, png: bytes, step: int) -> None:
+    def _log_png(self, writer: Any, tag: str, png: bytes, step: int) -> None:
         """Log a PNG as it is; ``add_image`` would encode its pixels anew."""
         from tensorboard.compat.proto.summary_pb2 import Summary
 
@@ -80,7 +80,7 @@ class GuardedLogger(Tracker):
             width, height, channels = *image.size, len(image.getbands())
         image_of = {"width": width, "height": height, "colorspace": channels}
         value = Summary.Value(tag=tag, image=Summary.Image(**image_of, encoded_image_string=png))
-        self.experiment.file_writer.add_summary(Summary(value=[value]), step)
+        writer._get_file_writer().add_summary(Summary(value=[value]), step)
 
     def _log_checkpoint(self, checkpoint: ModelCheckpoint) -> None:
         self.logger.after_save_checkpoint(checkpoint)

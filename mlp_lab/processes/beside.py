@@ -27,18 +27,22 @@ def begin_beside(work: Callable[[], bytes]) -> Callable[[], bytes]:
     if sys.platform != "linux":
         return work
     context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(work, sender, os.getpid()), daemon=True)
-    with sender, warnings.catch_warnings():
-        # Newer Pythons warn of forking beside threads; this process uses none of them.
-        warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
-        process.start()
+    try:
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_work, args=(work, sender, os.getpid()), daemon=True)
+        with sender, warnings.catch_warnings():
+            # Newer Pythons warn of forking beside threads; this process uses none of them.
+            warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
+            process.start()
+    except (OSError, AssertionError):  # no room for it, or this one may have no children
+        return work
 
     def result() -> bytes:
         with receiver, contextlib.suppress(EOFError, OSError):  # it has ended without a result
             if receiver.poll(_PATIENCE_SECONDS):
-                return receiver.recv_bytes()
+                return receiver.recv_bytes()  # how long it takes to end is its own affair
         process.kill()
+        process.join()
         return work()
 
     return result

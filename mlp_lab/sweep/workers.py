@@ -1,4 +1,4 @@
-"""Trials one after the other in this process, or in several that share the cores."""
+"""Trials one after the other in this process, or in several at once."""
 
 import contextlib
 import multiprocessing

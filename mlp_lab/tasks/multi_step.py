@@ -68,7 +68,7 @@ class MultiStepModule(pl.LightningModule, ABC):
         return is_plain and not any(
             is_overridden(name, listener, kind)
             for listener, kind in listeners
-            for name in ("backward", *_BACKWARD_HOOKS)
+            for name in ("backward", "manual_backward", *_BACKWARD_HOOKS)
             if hasattr(kind, name)
         )
 

@@ -18,6 +18,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from mlp_lab.errors import ConfigError, did_you_mean
 from mlp_lab.settings import SETTINGS
 from mlp_lab.tasks import Task
+from mlp_lab.tasks.multi_step import MultiStepModule
 from mlp_lab.training.job import Job
 
 # What Lightning does for each batch it is handed is then shared by sixteen steps, see
@@ -26,6 +27,7 @@ STEPS_AT_ONCE = 16
 
 # Callbacks that want each batch, or Lightning's own way of optimising, without it being seen below.
 _NEED_SINGLE_STEPS = (BatchSizeFinder, GradientAccumulationScheduler, LearningRateFinder)
+_CLIPS_IN = "on_before_optimizer_step"
 _STEP_HOOKS = ("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad")
 
 
@@ -74,6 +76,10 @@ def _need_single_steps(job: Job) -> Iterator[str]:
         )
         if watches or isinstance(callback, _NEED_SINGLE_STEPS):
             yield f"the callback {type(callback).__name__}"
+    task = type(job.task)
+    if job.trainer["gradient_clip_val"] and is_overridden(_CLIPS_IN, job.task, MultiStepModule):
+        # It may leave out the one it stands in place of.
+        yield f"trainer.gradient_clip_val with {task.__name__}.{_CLIPS_IN}"
     if job.task.optimizer_needs_closure:
         yield "model.optimizer, whose step evaluates the loss several times,"
 

@@ -10,12 +10,13 @@ import torch
 from lightning.pytorch.accelerators import CPUAccelerator
 
 from mlp_lab.errors import ConfigError, MLPLabWarning
-from mlp_lab.nets import measure_net
+from mlp_lab.nets import measure_net, trace_layers
 from mlp_lab.processes.ranks import is_first_process
-from mlp_lab.processes.threads import max_threads
+from mlp_lab.processes.threads import count_cores, max_threads
+from mlp_lab.runs.run import Run
 from mlp_lab.training.job import Job
 
-# With fewer a step is no quicker for a second thread, and several times slower beside other work:
+# With fewer a second thread gains little, and beside other work a step takes several times as long:
 # docs/performance.md has what was measured.
 CONNECTIONS_PER_THREAD = 8_000_000
 
@@ -47,57 +48,65 @@ def choose_precision(job: Job) -> None:
         )
 
 
-def choose_threads(job: Job) -> None:
+def choose_threads(job: Job, run: Run | None) -> None:
     """Compute with as many threads as are set, or as a run began with, or as a net is worth.
+
+    Args:
+        job: What is trained or evaluated.
+        run: The run that goes on or is evaluated.
 
     Raises:
         ConfigError: A run is resumed where there are fewer cores than it had threads.
     """
-    threads = job.config["threads"] or _threads_of_run(job)
-    most = _max_threads(job)
+    threads = job.config["threads"] or _threads_of_run(run)
+    shared = _share_of_threads(job)
+    most = max(shared, count_cores())
     if threads is None:
-        threads = _worthwhile_threads(job, most)
-    elif threads > most and _device_type(job) == "cpu":
-        if job.origin.resumes:
-            assert job.origin.run is not None
+        threads = _worthwhile_threads(job, shared)
+    elif threads > most:
+        if job.origin.resumes and run:
             raise ConfigError(
-                f"{str(job.origin.run.dir)!r} began with {threads} threads, and here are {most} at "
-                "most, which would give other numbers. Go on where there are as many cores, or "
-                "begin a new run."
+                f"{str(run.dir)!r} began with {threads} threads, and here are {most} cores, which "
+                "would give other numbers. Go on where there are as many, or begin a new run."
             )
-        warnings.warn(
-            f"threads is {threads}, and here are {most} at most: with those the last bits of the "
-            "numbers may be others.",
-            MLPLabWarning,
-            stacklevel=2,
-        )
+        if run is None:
+            warnings.warn(
+                f"threads is {threads}, and here are {most} cores: with as many threads the last "
+                "bits of the numbers may be others.",
+                MLPLabWarning,
+                stacklevel=2,
+            )
         threads = most
     torch.set_num_threads(threads)
     job.config["threads"] = threads
 
 
-def _threads_of_run(job: Job) -> int | None:
+def _threads_of_run(run: Run | None) -> int | None:
     """Return what a run began with whose configuration does not say it, as version 0.1 wrote it."""
-    if job.origin.run is None:
-        return None
-    threads = job.origin.run.read_manifest().get("threads")
+    threads = run.read_manifest().get("threads") if run else None
     return threads if isinstance(threads, int) and threads > 0 else None
 
 
 def _worthwhile_threads(job: Job, most: int) -> int:
-    """Return how many threads a step's arithmetic is worth; on a GPU they only prepare data."""
-    if _device_type(job) != "cpu":
+    """Return how many threads a step's arithmetic is worth; on a GPU they only prepare data.
+
+    All of them, where most weights are in layers whose connections cannot be counted.
+    """
+    size = measure_net(job.task.net)
+    counted = sum(layer.weight.numel() for layer in trace_layers(job.task.net))
+    if _device_type(job) != "cpu" or 2 * counted < size.parameters:
         return most
-    work = measure_net(job.task.net).connections * job.data.batch_size
-    return min(max(1, work // CONNECTIONS_PER_THREAD), most)
+    return min(max(1, size.connections * job.data.batch_size // CONNECTIONS_PER_THREAD), most)
 
 
-def _max_threads(job: Job) -> int:
+def _share_of_threads(job: Job) -> int:
     """Return how many threads there are for this process; several of one training share them."""
     if _device_type(job) != "cpu" or "LOCAL_RANK" in os.environ:  # a launcher has shared them out
         return max_threads()
-    devices = job.trainer.devices
-    processes = 1 if devices == "auto" else CPUAccelerator.parse_devices(devices)
+    try:
+        processes = CPUAccelerator.parse_devices(job.trainer.devices)
+    except TypeError:  # "auto" is one; the Trainer refuses what cannot work
+        processes = 1
     if processes == 1:
         return max_threads()
     most = max(1, max_threads() // processes)

@@ -37,7 +37,7 @@ def open_run(job: Job) -> Iterator[Run | None]:
     if resumed:
         _check_resumable(job)
     choose_precision(job)
-    choose_threads(job)
+    choose_threads(job, resumed)
     if not is_first_process():
         yield None
         return

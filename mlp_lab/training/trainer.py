@@ -10,7 +10,6 @@ import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import Logger
-from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from mlp_lab import callbacks as lab
 from mlp_lab.errors import (
@@ -75,7 +74,7 @@ def build_evaluator(job: Job, **settings: Any) -> pl.Trainer:
     Raises:
         ConfigError: The settings of the trainer cannot work.
     """
-    choose_threads(job)
+    choose_threads(job, job.origin.run)
     callbacks = _users_callbacks(job, writes=False)
     return _build(job, job.origin.run, callbacks, writes=False, logger=False, **settings)
 
@@ -139,7 +138,8 @@ def _drop_idle_hooks(trainer: pl.Trainer) -> None:
     """
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
         for hook in _BATCH_HOOKS:
-            if not is_overridden(hook, callback, pl.Callback):
+            is_idle = getattr(type(callback), hook) is getattr(pl.Callback, hook)
+            if is_idle and hook not in vars(callback):
                 setattr(callback, hook, None)
 
 

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,18 @@ def test_the_process_ends_with_its_code_and_all_that_was_said(
     assert done.stderr.endswith(error)
     if end.startswith("return"):  # Python itself keeps no promise for the others
         assert (tmp_path / "log.txt").read_text() == "last words"
+
+
+@pytest.mark.parametrize("words", [["report", "nowhere"], ["fit", "--config=nowhere.yaml"]])
+def test_nothing_that_was_printed_is_lost_in_a_file(words: list[str], tmp_path: Path) -> None:
+    script = "from mlp_lab.cli import main; print('first words'); main.run()"
+    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    with (tmp_path / "out.txt").open("w") as out:
+        command = [sys.executable, "-c", script, *words]
+        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, env=buffered)
+    assert done.returncode == 2
+    assert b"mlp-lab: error: " in done.stderr
+    assert (tmp_path / "out.txt").read_text() == "first words\n"
 
 
 def test_what_is_printed_may_go_nowhere(

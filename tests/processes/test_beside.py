@@ -56,6 +56,14 @@ def test_what_takes_too_long_is_done_here(monkeypatch: pytest.MonkeyPatch) -> No
     assert begin_beside(work)() == b"done"
 
 
+def test_where_no_process_can_be_started_it_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise OSError("Resource temporarily unavailable")
+
+    monkeypatch.setattr("os.fork", refuse)
+    assert begin_beside(lambda: b"done")() == b"done"
+
+
 def test_without_fork_it_is_done_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "win32")
     done: list[int] = []

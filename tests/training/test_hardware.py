@@ -28,9 +28,14 @@ def _directory_and_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 @pytest.fixture(autouse=True)
 def _four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hardware, "max_threads", lambda: 4)
+    give_cores(monkeypatch, 4)
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
+
+def give_cores(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    monkeypatch.setattr(hardware, "max_threads", lambda: number)
+    monkeypatch.setattr(hardware, "count_cores", lambda: number)
 
 
 def give_cpu(monkeypatch: pytest.MonkeyPatch, capabilities: Mapping[str, bool]) -> None:
@@ -56,18 +61,18 @@ class TestThreads:
         job = make_job(
             *DIGITS, f"--model.net.hidden_dims=[{hidden}]", f"--data.batch_size={batch_size}"
         )
-        choose_threads(job)
+        choose_threads(job, None)
         assert torch.get_num_threads() == job.config["threads"] == expected
 
     def test_what_is_set_counts(self) -> None:
         job = make_job(*DIGITS, "--threads=3")
-        choose_threads(job)
+        choose_threads(job, None)
         assert torch.get_num_threads() == job.config["threads"] == 3
 
     def test_more_than_there_are_is_a_warning(self) -> None:
         job = make_job(*DIGITS, "--threads=9")
-        with pytest.warns(MLPLabWarning, match="threads is 9, and here are 4 at most"):
-            choose_threads(job)
+        with pytest.warns(MLPLabWarning, match="threads is 9, and here are 4 cores"):
+            choose_threads(job, None)
         assert torch.get_num_threads() == job.config["threads"] == 4
 
     @pytest.mark.parametrize("number", ["0", "-1", "1.5", "many"])
@@ -94,24 +99,52 @@ class TestThreads:
 
     def test_fewer_cores_than_a_run_had_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         run = self._run_of_version_0_1({"threads": 3})
-        monkeypatch.setattr(hardware, "max_threads", lambda: 2)
+        give_cores(monkeypatch, 2)
         with (
-            pytest.raises(ConfigError, match="began with 3 threads, and here are 2 at most, which"),
+            pytest.raises(ConfigError, match="began with 3 threads, and here are 2 cores, which"),
             open_run(make_job(f"--run_dir={run.dir}")),
         ):
             pass
+
+    def test_an_evaluation_takes_as_many_as_there_are(
+        self, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+    ) -> None:
+        run = self._run_of_version_0_1({"threads": 3})
+        give_cores(monkeypatch, 2)
+        job = make_job(*DIGITS)
+        choose_threads(job, run)
+        assert torch.get_num_threads() == 2
+        assert not [warning for warning in recwarn if warning.category is MLPLabWarning]
+
+    def test_a_run_goes_on_where_torch_would_take_fewer(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = self._run_of_version_0_1({"threads": 3})
+        monkeypatch.setattr(hardware, "max_threads", lambda: 1)  # OMP_NUM_THREADS, or hyper-threads
+        with open_run(make_job(f"--run_dir={run.dir}")):
+            assert torch.get_num_threads() == 3
+
+    def test_a_net_that_cannot_be_counted_gets_all_of_them(self) -> None:
+        job = make_job(*DIGITS)
+        job.task.net.recurrent = torch.nn.LSTM(64, 200)
+        choose_threads(job, None)
+        assert job.config["threads"] == 4
+
+    @pytest.mark.parametrize("devices", ["0", "-1"])
+    def test_devices_that_cannot_work_are_left_to_the_trainer(self, devices: str) -> None:
+        choose_threads(make_job(*DIGITS, f"--trainer.devices={devices}"), None)
 
     def test_processes_of_one_training_share_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
         large = [*DIGITS, "--model.net.hidden_dims=[40000]", "--trainer.devices=2"]
         monkeypatch.setenv("OMP_NUM_THREADS", "")  # put back to nothing after the test
         job = make_job(*large)
-        choose_threads(job)
+        choose_threads(job, None)
         assert job.config["threads"] == 2
         assert os.environ["OMP_NUM_THREADS"] == "2"  # what the other process finds
-        monkeypatch.setattr(hardware, "max_threads", lambda: 2)
+        give_cores(monkeypatch, 2)
         monkeypatch.setenv("LOCAL_RANK", "1")
         other = make_job(*large)
-        choose_threads(other)
+        choose_threads(other, None)
         assert other.config["threads"] == 2
 
     def test_beside_a_gpu_all_of_them_prepare_its_data(
@@ -121,7 +154,7 @@ class TestThreads:
             torch.accelerator, "current_accelerator", lambda **_: torch.device("cuda")
         )
         job = make_job("--data.source=Digits")
-        choose_threads(job)
+        choose_threads(job, None)
         assert job.config["threads"] == 4
 
     def _run_of_version_0_1(self, manifest: dict[str, object]) -> Run:

@@ -30,7 +30,11 @@ def find_steps(
 ) -> int:
     job: Any = SimpleNamespace(
         data=SimpleNamespace(steps_per_execution=wanted),
-        trainer={key: values[0] for key, values in NEUTRAL.items()} | trainer,
+        trainer={
+            "gradient_clip_val": None,
+            **{key: values[0] for key, values in NEUTRAL.items()},
+            **trainer,
+        },
         user_callbacks=callbacks,
         task=task,
     )
@@ -84,6 +88,18 @@ def test_a_callback_that_wants_each_batch_gets_it(callback: pl.Callback) -> None
     name = type(callback).__name__
     with pytest.raises(ConfigError, match=f"is 4, which the callback {name} does not allow"):
         find_steps(4, callback)
+
+
+class OwnHook(ClassificationTask):
+    def on_before_optimizer_step(self, *_: Any) -> None: ...
+
+
+def test_a_task_that_may_leave_out_clipping_takes_single_steps() -> None:
+    task = OwnHook((2,), 2)
+    assert find_steps(None, task=task) == STEPS_AT_ONCE
+    assert find_steps(None, task=task, gradient_clip_val=1.0) == 1
+    with pytest.raises(ConfigError, match=r"clip_val with OwnHook.on_before_optimizer_step does"):
+        find_steps(4, task=task, gradient_clip_val=1.0)
 
 
 class EachEpoch(pl.Callback):

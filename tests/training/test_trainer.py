@@ -43,10 +43,10 @@ def test_what_others_wait_for_comes_first(run: Run) -> None:
 def test_hooks_of_a_batch_that_do_nothing_are_taken_away(run: Run) -> None:
     job = make_job(*MOONS, callbacks(DeviceStatsMonitor={}))
     found = {type(c): c for c in build_trainer(job, run).callbacks}  # type: ignore[attr-defined]
-    for kind in (DeviceStatsMonitor, lab.StepMetrics, lab.BestCheckpoint):
-        assert callable(found[kind].on_train_batch_end)
-    for kind in (lab.MetricsFile, lab.RunRecord, lab.OnnxExport):
-        assert found[kind].on_train_batch_end is None
+    uses: list[type] = [DeviceStatsMonitor, lab.StepMetrics, lab.BestCheckpoint]
+    assert all(callable(found[kind].on_train_batch_end) for kind in uses)
+    uses_not: list[type] = [lab.MetricsFile, lab.RunRecord, lab.OnnxExport]
+    assert all(found[kind].on_train_batch_end is None for kind in uses_not)
     assert all(callable(callback.on_train_epoch_end) for callback in found.values())
 
 

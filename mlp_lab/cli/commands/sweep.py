@@ -73,7 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--grid", type=Path, metavar="FILE", help="YAML with config, set, seeds and flags"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="processes, which share the cores")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that train at once")
     parser.add_argument("--experiment", help="name of the sweep; by default the file's")
     parser.add_argument("--runs_dir", type=Path, default=DEFAULT_RUNS_DIR, help="of all runs")
     parser.add_argument("--yes", action="store_true", help=f"begin more than {MAX_UNASKED} trials")
