@@ -1,5 +1,6 @@
 """The one table of setting names: what each one changes, and what it may hold. Imports no torch."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,6 +86,11 @@ SETTINGS: dict[str, Setting] = {
     "trainer.val_check_interval": Setting(_COMPARISON, neutral=(None, 1.0)),
 }
 """By dotted key, without ``init_args``; a key that is not there is as the nearest one above it."""
+
+
+def is_typed(flags: Iterable[str], key: str) -> bool:
+    """Whether one of the flags that were typed sets ``key``."""
+    return any(word.split("=")[0] == f"--{key}" for word in flags)
 
 
 def find_setting(key: str) -> Setting:

@@ -18,6 +18,7 @@ from mlp_lab.runs.own_classes import import_own_classes, typed_settings
 from mlp_lab.runs.own_runs import own_modules_of
 from mlp_lab.runs.packaged_configs import find_config, format_config
 from mlp_lab.runs.run import Run
+from mlp_lab.settings import is_typed
 
 DEFAULT_RUNS_DIR = Path("runs")
 
@@ -57,7 +58,7 @@ class Invocation:
 
     def is_typed(self, key: str) -> bool:
         """Whether a flag sets ``key``."""
-        return any(word.split("=")[0] == f"--{key}" for word in self.flags)
+        return is_typed(self.flags, key)
 
 
 def read_words(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:

@@ -14,6 +14,7 @@ from mlp_lab.nets import measure_net, trace_layers
 from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.processes.threads import count_cores, max_threads
 from mlp_lab.runs.run import Run
+from mlp_lab.settings import is_typed
 from mlp_lab.training.job import Job
 
 # With fewer a second thread gains little, and beside other work a step takes several times as long:
@@ -32,7 +33,7 @@ def choose_precision(job: Job) -> None:
     asked = job.trainer.precision
     if asked not in _BFLOAT16 or _has_bfloat16(job):
         return
-    if job.is_typed("trainer.precision") or job.origin.resumes:
+    if is_typed(job.flags, "trainer.precision") or job.origin.resumes:
         warnings.warn(
             f"trainer.precision is {asked}, and this {_device_type(job)} has no bfloat16 "
             "instructions: it takes many times as long as --trainer.precision 32-true.",
@@ -92,9 +93,11 @@ def _worthwhile_threads(job: Job, most: int) -> int:
 
     All of them, where most weights are in layers whose connections cannot be counted.
     """
+    if _device_type(job) != "cpu":
+        return most
     size = measure_net(job.task.net)
     counted = sum(layer.weight.numel() for layer in trace_layers(job.task.net))
-    if _device_type(job) != "cpu" or 2 * counted < size.parameters:
+    if 2 * counted < size.parameters:
         return most
     return min(max(1, size.connections * job.data.batch_size // CONNECTIONS_PER_THREAD), most)
 

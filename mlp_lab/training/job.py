@@ -45,10 +45,6 @@ class Job:
         """Whether a few batches are learnt by heart, and nothing is tested."""
         return bool(self.trainer.overfit_batches) and not self.trainer.fast_dev_run
 
-    def is_typed(self, key: str) -> bool:
-        """Whether a flag sets ``key``."""
-        return any(word.split("=")[0] == f"--{key}" for word in self.flags)
-
     @property
     def user_callbacks(self) -> list[pl.Callback]:
         """The callbacks that the configuration asks for."""
