@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from bench import NUM_CORES, epochs_of, fit_command, run, use_cores, write_random_mnist
+from bench import NUM_CORES, epochs_of, fit_command, run, use_cores
 from matplotlib.figure import Figure
+from mnist_files import write_random_mnist
 
 from mlp_lab.plots import write_figure
 

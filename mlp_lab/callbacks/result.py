@@ -1,6 +1,7 @@
 """What the callbacks share that write the results of a training or a test."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -11,7 +12,7 @@ from mlp_lab.evaluation.evaluation import Evaluation
 from mlp_lab.files.atomic import write_bytes
 from mlp_lab.loggers import run_loggers
 from mlp_lab.plots import to_png
-from mlp_lab.processes.beside import begin_beside
+from mlp_lab.processes.beside import Beside
 from mlp_lab.runs.results import Results
 
 
@@ -36,7 +37,7 @@ class PlotCallback(ResultCallback):
 
     def __init__(self, directory: str | Path) -> None:
         super().__init__(directory)
-        self._begun: dict[str, Callable[[], bytes]] = {}
+        self._begun: dict[str, Beside] = {}
 
     def plot(self, trainer: pl.Trainer, name: str, draw: Callable[[], Figure]) -> None:
         """Begin to draw ``plots/NAME.png``, in the first process alone.
@@ -44,10 +45,10 @@ class PlotCallback(ResultCallback):
         Args:
             trainer: The trainer.
             name: Name of the figure.
-            draw: Makes the figure, without a GPU.
+            draw: Makes the figure. What can be pickled and needs no GPU is drawn beside.
         """
         if trainer.is_global_zero:
-            self._begun[name] = begin_beside(lambda: to_png(draw()))
+            self._begun[name] = Beside(partial(_draw_png, draw))
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Write the figures that were begun."""
@@ -59,16 +60,22 @@ class PlotCallback(ResultCallback):
         """Write them where something else fails; who interrupts does not wait for them."""
         if isinstance(exception, Exception):
             self._write_begun(trainer)
+        for png in self._begun.values():
+            png.cancel()
         self._begun.clear()
 
     def _write_begun(self, trainer: pl.Trainer) -> None:
         for name, png in self._begun.items():
             path = self.results.directory / "plots" / f"{name}.png"
             with self.results.making(path):
-                write_bytes(path, png())
+                write_bytes(path, png.result())
                 for logger in run_loggers(trainer.loggers):
                     logger.log_figure(name, path, trainer.global_step)
         self._begun.clear()
+
+
+def _draw_png(draw: Callable[[], Figure]) -> bytes:
+    return to_png(draw())
 
 
 def find_evaluation(pl_module: pl.LightningModule) -> Evaluation | None:

@@ -63,7 +63,7 @@ class DecisionSurfacePlot(PlotCallback):
         if data.input_shape == (2,):
             test = data.subsets["test"]
             points, labels = test[torch.arange(min(len(test), _MAX_POINTS))]
-            # Here and now, since the net may be on a GPU, and torch's threads are not beside.
+            # Here and now, since the net may be on a GPU.
             figure = plot_decision_surface(
                 points.numpy(),
                 labels.numpy(),

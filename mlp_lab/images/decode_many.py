@@ -21,7 +21,7 @@ from PIL import Image
 
 from mlp_lab.errors import ChecksumError, WorkerError
 from mlp_lab.images.decode import decode_image, refusing_bombs
-from mlp_lab.processes.signals import end_with_parent
+from mlp_lab.processes.signals import begin_helper
 
 # Handed to a worker together: one at a time, handing over would take longer than decoding.
 _FILES_AT_ONCE = 256
@@ -164,12 +164,10 @@ def _start_workers(work: _Work) -> ProcessPoolExecutor | ThreadPoolExecutor:
 
 
 def _begin_process(work: _Work, parent: int) -> None:
-    """Set the work of this process, leave Ctrl-C to the parent, and end with it."""
+    """Set the work of this process."""
     global _work
     _work = work
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    end_with_parent(parent, signal.SIGKILL)
+    begin_helper(parent, signal.SIGKILL)
 
 
 _work: _Work | None = None

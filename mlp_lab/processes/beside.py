@@ -1,57 +1,90 @@
-"""Work in a process beside this one, whose result is asked for later. Imports no torch."""
+"""Work in one process beside this one, whose result is fetched later. Imports no torch."""
 
-import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import warnings
+import weakref
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 
-from mlp_lab.processes.signals import end_with_parent
+from mlp_lab.processes.signals import begin_helper
 
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 60
 _NICENESS = 19  # what this process does meanwhile comes first
 
+_known: weakref.ref[ProcessPoolExecutor] | None = None
+"""The process, which ends when nobody waits for a result any longer."""
 
-def begin_beside(work: Callable[[], bytes]) -> Callable[[], bytes]:
-    """Begin work in a process of its own, where one can be forked.
 
-    It inherits all that ``work`` refers to. A GPU cannot be used there.
+class Beside:
+    """Work that a process beside this one does, one after the other, where one can be forked.
 
-    Returns:
-        What waits for the result. Where the process has none for whatever reason, the work is done
-        then, in this process; so what it raises is raised there.
+    Args:
+        work: What can be pickled and needs no GPU; else it is done in this process. What it refers
+            to is taken as it is now, and may change afterwards.
     """
-    if sys.platform != "linux":
-        return work
-    context = multiprocessing.get_context("fork")
-    try:
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(work, sender, os.getpid()), daemon=True)
-        with sender, warnings.catch_warnings():
-            # Newer Pythons warn of forking beside threads; this process uses none of them.
-            warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
-            process.start()
-    except (OSError, AssertionError):  # no room for it, or this one may have no children
-        return work
 
-    def result() -> bytes:
-        with receiver, contextlib.suppress(EOFError, OSError):  # it has ended without a result
-            if receiver.poll(_PATIENCE_SECONDS):
-                return receiver.recv_bytes()  # how long it takes to end is its own affair
-        process.kill()
-        process.join()
-        return work()
+    def __init__(self, work: Callable[[], bytes]) -> None:
+        self._work = work
+        self._future: Future[bytes] | None = None
+        try:
+            # At once: the pool would do it in a thread, and torch's tensors would become shared.
+            self._work = partial(_unpack_and_do, pickle.dumps(work))
+        except (pickle.PicklingError, AttributeError, TypeError):
+            return
+        if sys.platform != "linux":
+            return
+        self._process = _find_process()
+        try:
+            self._future = self._process.submit(_do, self._work)
+        except (OSError, AssertionError, BrokenProcessPool):
+            return  # no room for it, or this process may have no children, or it has been killed
 
-    return result
+    def result(self) -> bytes:
+        """Wait for the result.
+
+        Where the process has none for whatever reason, the work is done now, in this process; so
+        what it raises is raised here.
+        """
+        if self._future is None or self._future.exception() is not None:
+            return self._work()
+        return self._future.result()
+
+    def cancel(self) -> None:
+        """Leave the work undone, unless it has begun."""
+        if self._future is not None:
+            self._future.cancel()
 
 
-def _work(work: Callable[[], bytes], sender: Connection, parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's, which ends this process too
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    end_with_parent(parent, signal.SIGKILL)
+def _unpack_and_do(packed: bytes) -> bytes:
+    work: Callable[[], bytes] = pickle.loads(packed)
+    return work()
+
+
+def _find_process() -> ProcessPoolExecutor:
+    global _known
+    process = _known() if _known else None
+    if process is None:
+        # Newer Pythons warn of forking beside threads; this process uses none of them.
+        warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
+        context = multiprocessing.get_context("fork")  # torch and matplotlib are inherited
+        process = ProcessPoolExecutor(1, context, _begin, (os.getpid(),))
+        _known = weakref.ref(process)
+    return process
+
+
+def _begin(parent: int) -> None:
+    begin_helper(parent, signal.SIGKILL)
     os.nice(_NICENESS)
-    with contextlib.suppress(Exception):  # done again by the parent, which reports it
-        sender.send_bytes(work())
+
+
+def _do(work: Callable[[], bytes]) -> bytes:
+    signal.alarm(_PATIENCE_SECONDS)  # ends this process, if a lock was held when it was forked
+    result = work()
+    signal.alarm(0)
+    return result

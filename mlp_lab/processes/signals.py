@@ -117,8 +117,19 @@ def _all_that_end() -> list[signal.Signals]:
     return signums
 
 
-def end_with_parent(parent: int, signum: int) -> None:
-    """Have this process get a signal once its parent, which started it, ends; on Linux alone."""
+def begin_helper(parent: int, signum: int) -> None:
+    """Prepare a process that another one has started to work for it.
+
+    Ctrl-C and a closed terminal reach both, and are left to the parent.
+
+    Args:
+        parent: The process that it works for.
+        signum: The signal that it gets when that one ends; on Linux alone.
+    """
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signum)

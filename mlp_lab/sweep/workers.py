@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
 from mlp_lab.errors import WorkerError
-from mlp_lab.processes.signals import Interrupted, end_with_parent, raise_on_signals
+from mlp_lab.processes.signals import Interrupted, begin_helper, raise_on_signals
 from mlp_lab.sweep.grid import Trial
 from mlp_lab.sweep.trials import Fit, Outcome, SweepDir, run_trial
 
@@ -33,7 +33,7 @@ def run_in_processes(
     """
     jobs = min(jobs, len(trials))
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(os.getpid(),))
+    executor = ProcessPoolExecutor(jobs, context, begin_helper, (os.getpid(), signal.SIGTERM))
     try:
         # Read when torch is loaded: a thread that waits leaves its core to the other trainings.
         with _environment("OMP_WAIT_POLICY", "PASSIVE"):
@@ -63,14 +63,6 @@ def _environment(name: str, value: str) -> Iterator[None]:
     finally:
         if before is None:
             del os.environ[name]
-
-
-def _begin(parent: int) -> None:
-    """Prepare a process for its trials."""
-    for name in ("SIGINT", "SIGHUP"):  # they reach all; the parent passes them on
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    end_with_parent(parent, signal.SIGTERM)
 
 
 def _run(sweep: SweepDir, trial: Trial, fit: Fit) -> Outcome:

@@ -41,10 +41,10 @@ except Interrupted:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
 def test_a_helper_whose_parent_is_gone_ends_at_once() -> None:
-    code = "import os, signal; from mlp_lab.processes.signals import end_with_parent;"
-    done = run_code(f"{code} end_with_parent(os.getppid(), signal.SIGTERM); print(1)")
+    code = "import os, signal; from mlp_lab.processes.signals import begin_helper;"
+    done = run_code(f"{code} begin_helper(os.getppid(), signal.SIGTERM); print(1)")
     assert (done.returncode, done.stdout) == (0, "1\n")
-    done = run_code(f"{code} end_with_parent(-1, signal.SIGTERM); print(1)")
+    done = run_code(f"{code} begin_helper(-1, signal.SIGTERM); print(1)")
     assert (done.returncode, done.stdout) == (1, "")
 
 
