@@ -11,8 +11,8 @@ POETRY := .venv-tools/bin/poetry
 UV := .venv-tools/bin/uv
 BUILDER ?= $(firstword $(foreach tool,docker podman buildah,$(shell command -v $(tool))))
 
-.PHONY: help setup quickstart test test-slow test-package test-lowest test-gpu check format lock image \
-	bench experiments clean
+.PHONY: help setup quickstart test test-slow test-package test-lowest test-gpu docs check format lock \
+	image bench experiments gallery clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,10 @@ test-package: setup ## build the wheel and run its tests in environments of thei
 
 test-gpu: setup ## run what needs a CUDA device
 	$(BIN)/python -m pytest -m gpu
+
+docs: setup ## build the documentation site into build/docs, and run what its pages print
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --fresh-env --quiet docs build/docs
+	$(BIN)/python -m pytest -n 2 -m docs
 
 # The lower bounds of pyproject.toml, resolved by uv, in an environment of their own. What old packages
 # find deprecated in newer ones is not ours to mend.
@@ -61,7 +65,7 @@ format: setup ## format the code and mend what ruff can
 
 lock: .venv-tools/.installed ## pin the packages anew after a change in pyproject.toml
 	$(POETRY) lock
-	@for group in "" dev build tools; do \
+	@for group in "" dev bench build tools; do \
 		$(POETRY) export $${group:+--only $$group} --output "requirements$${group:+-$$group}.txt"; done
 
 image: ## build the image mlp-lab with docker, podman or buildah, whichever is there
@@ -77,6 +81,9 @@ bench: setup ## time the baseline against what one would write instead (40 minut
 
 experiments: setup ## run every recipe over three seeds and write docs/experiments.md (it says how long)
 	$(BIN)/python benchmarks/experiments.py
+
+gallery: setup ## train what the README shows, and draw it anew in light and dark (needs Chromium)
+	$(BIN)/python benchmarks/gallery.py
 
 clean: ## remove what make has made, but no data and no runs
 	rm -rf .venv .venv-tools .venv-lowest .venv*.log .mypy_cache .pytest_cache .ruff_cache

@@ -18,7 +18,7 @@ def count_cores() -> int:
 def max_threads() -> int:
     """Return how many threads torch takes by itself: a core each, or as OMP_NUM_THREADS says.
 
-    It is asked before any number is set.
+    Call it before any number is set.
     """
     import torch  # a sweep counts cores without it
 

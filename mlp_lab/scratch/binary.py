@@ -1,7 +1,7 @@
 """Classify two classes with one hidden layer of sigmoids; only the gradients come from autograd.
 
 Parameters, sigmoid, log loss and the update are written out. Two of them differ from the
-textbook:
+textbook::
 
     sigmoid   1 / (1 + exp(-z)) overflows for z far below 0. exp(-|z|) never does, and gives both
               sides: 1 / (1 + e) above 0, and e / (1 + e) below.

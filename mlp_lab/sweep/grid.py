@@ -48,18 +48,18 @@ class Trial:
     def key(self) -> str:
         """What its files are called: the same trial in a larger grid has the same key."""
         point = dict(sorted(self.point.items()))  # whatever the order of the flags
-        told = re.sub(r"[^\w.=-]+", "_", Trial(point, self.seed).label)[:_LONGEST_NAME]
+        name = re.sub(r"[^\w.=-]+", "_", Trial(point, self.seed).label)[:_LONGEST_NAME]
         digest = hashlib.sha256(json.dumps([point, self.seed]).encode()).hexdigest()
-        return f"{told}-{digest[:_DIGEST]}"
+        return f"{name}-{digest[:_DIGEST]}"
 
     @property
     def label(self) -> str:
         """What it is called on the console."""
-        told = [
+        settings = [
             Path(value).stem if key == CONFIG else f"{key.rpartition('.')[2]} {value}"
             for key, value in self.point.items()
         ]
-        return "  ".join([*told, f"seed {self.seed}"])
+        return "  ".join([*settings, f"seed {self.seed}"])
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,10 @@ class MultiStepModule(pl.LightningModule, ABC):
         """
         if isinstance(batch, list):
             backward = Tensor.backward if self._goes_backward_plainly() else self.manual_backward
-            return {"steps": [self._optimise(one, backward) for one in batch]}
+            steps = [self._optimise(one, backward) for one in batch]
+            # What Lightning logs everything at; it counts one for the list behind this.
+            self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.trainer.global_step - 1
+            return {"steps": steps}
         rate = self._learning_rate()
         loss, metrics = self.compute_loss(batch)
         return {"loss": loss, "steps": [{"lr": rate, **metrics}]}
@@ -94,12 +97,6 @@ class MultiStepModule(pl.LightningModule, ABC):
         """Return what the schedule was made into; a callback may have put its own in its place."""
         schedulers = [config.scheduler for config in self.trainer.lr_scheduler_configs]
         return [s for s in schedulers if isinstance(s, LambdaLR)]
-
-    def log_counters(self) -> None:
-        """Log epoch and step of what else is logged now; Lightning would count lists of batches."""
-        if not self.automatic_optimization:
-            counters = {"epoch": self.trainer.current_epoch, "step": self.trainer.global_step - 1}
-            self.log_dict({key: float(value) for key, value in counters.items()})
 
     def count_steps(self) -> tuple[int, int]:
         """Return the number of training steps of an epoch, and of the whole training."""

@@ -81,7 +81,6 @@ class ScoringModule(MultiStepModule, ABC):
         metrics = self._log_totals("val")
         if self.trainer.state.fn == "fit":
             self.observe_score(float(metrics[self.score.removeprefix("val/")]))
-        self.log_counters()
 
     def on_test_epoch_end(self) -> None:
         """Log the metrics of all test samples, and leave the evaluation."""

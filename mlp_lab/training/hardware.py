@@ -30,12 +30,12 @@ def choose_precision(job: Job) -> None:
     Without instructions of its own for it a processor takes many times as long. What is typed, and
     what a resumed run began with, is obeyed with a warning.
     """
-    asked = job.trainer.precision
-    if asked not in _BFLOAT16 or _has_bfloat16(job):
+    configured = job.trainer.precision
+    if configured not in _BFLOAT16 or _has_bfloat16(job):
         return
     if is_typed(job.flags, "trainer.precision") or job.origin.resumes:
         warnings.warn(
-            f"trainer.precision is {asked}, and this {_device_type(job)} has no bfloat16 "
+            f"trainer.precision is {configured}, and this {_device_type(job)} has no bfloat16 "
             "instructions: it takes many times as long as --trainer.precision 32-true.",
             MLPLabWarning,
             stacklevel=2,
@@ -45,7 +45,7 @@ def choose_precision(job: Job) -> None:
     if is_first_process():
         print(
             f"precision: 32-true, since this {_device_type(job)} has no bfloat16 instructions; "
-            f"for {asked} all the same, type --trainer.precision"
+            f"for {configured} all the same, type --trainer.precision"
         )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.documents import ROOT, printed_files, python_files
+from tests.helpers.documents import ROOT, own_classes
 
 pytestmark = pytest.mark.package
 
@@ -127,12 +127,12 @@ def test_a_new_project_trains(environment: Environment, tmp_path: Path) -> None:
     assert output == "mlp-lab: error: 'my_lab' is there and not empty; name a new directory.\n"
 
 
-def test_the_readmes_own_classes_work_as_printed(environment: Environment, tmp_path: Path) -> None:
+def test_the_guides_own_classes_work_as_printed(environment: Environment, tmp_path: Path) -> None:
     lab, elsewhere = tmp_path / "lab", tmp_path / "elsewhere"
-    files = python_files() | printed_files("yaml")
-    assert [*files] == [
+    files = own_classes()
+    assert {*files} == {
         *("my_net.py", "my_source.py", "my_callback.py", "my_augmentation.py", "mine.yaml")
-    ]
+    }
     for directory in (lab, elsewhere):
         directory.mkdir()
     for name, text in files.items():

@@ -70,6 +70,25 @@ def test_numbers_are_the_same_bit_by_bit(mlp_lab: CommandLine, setting: str) -> 
     assert_same_but_for_executions(*runs)
 
 
+class LogsEachEpoch(pl.Callback):
+    """Log a number of one's own, as any callback may."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log it."""
+        pl_module.log("mine", 1.0)
+
+
+@pytest.mark.parametrize("steps", [1, 7])
+def test_what_a_callback_logs_stands_at_its_step(mlp_lab: CommandLine, steps: int) -> None:
+    words = [
+        f"--trainer.callbacks+={__name__}.LogsEachEpoch",
+        f"--data.steps_per_execution={steps}",
+    ]
+    rows = read_rows(mlp_lab(*FIT, *words).run_dir / "metrics.csv")
+    for name in ("mine", "val/loss"):
+        assert [int(row["step"]) for row in rows if row.get(name)] == [STEPS, 2 * STEPS, 3 * STEPS]
+
+
 @pytest.mark.parametrize("setting", some_slow(["drawn", "schedule by step", "plateau"], ["drawn"]))
 def test_a_stopped_run_goes_on_bit_by_bit(mlp_lab: CommandLine, setting: str) -> None:
     words = [*FIT, *SETTINGS[setting], "--data.steps_per_execution=7"]

@@ -1,18 +1,20 @@
-"""What the README prints, as files."""
+"""What the documents print, as files."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-def printed_files(language: str) -> dict[str, str]:
-    """Return the blocks of a language that begin with a comment with a file's name."""
-    blocks = re.findall(rf"```{language}\n(# (\S+)\n.*?)```", README, re.DOTALL)
-    return {name: text for text, name in blocks}
+def blocks(document: Path, language: str) -> list[str]:
+    """Return a document's blocks of a language."""
+    return [text for lang, text in BLOCK.findall(document.read_text("utf-8")) if lang == language]
 
 
-def python_files() -> dict[str, str]:
-    """Return the README's own net, source, callback and augmentation."""
-    return printed_files("python")
+def own_classes() -> dict[str, str]:
+    """Return the net, source, augmentation and callback of the how-to guides, and their config."""
+    pages = sorted((ROOT / "docs" / "how_to").glob("own_*.md"))
+    texts = (t for page in pages for lang in ("python", "yaml") for t in blocks(page, lang))
+    named = ((re.match(r"# (my_\w+\.py|mine\.yaml)\n", text), text) for text in texts)
+    return {name[1]: text for name, text in named if name}

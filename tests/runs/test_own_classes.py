@@ -14,7 +14,7 @@ from mlp_lab.runs.own_classes import class_names, import_own_classes
 from mlp_lab.runs.own_runs import _record_of
 from mlp_lab.runs.run import Run
 from tests.conftest import CommandLine
-from tests.helpers.documents import python_files
+from tests.helpers.documents import own_classes
 from tests.helpers.runs import read_manifest
 
 CONFIG = "model: {class_path: mlp_lab.tasks.ClassificationTask, init_args: {net: my_net.Waves}}\n"
@@ -32,9 +32,9 @@ def _forget_modules() -> Iterator[None]:
 
 
 def write_lab(directory: Path, config: str = CONFIG) -> Path:
-    """Write the README's net and a configuration that names it, and return the configuration."""
+    """Write the guide's net and a configuration that names it, and return the configuration."""
     directory.mkdir(exist_ok=True)
-    (directory / "my_net.py").write_text(python_files()["my_net.py"])
+    (directory / "my_net.py").write_text(own_classes()["my_net.py"])
     (directory / "mine.yaml").write_text(config)
     return directory / "mine.yaml"
 

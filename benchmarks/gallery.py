@@ -1,0 +1,94 @@
+"""Train what the README shows, and draw it in light and dark.
+
+    .venv/bin/python benchmarks/gallery.py --data-root data
+
+The two pages are screenshots by a headless Chromium.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+FIGURES = ROOT / "docs" / "figures"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+WIDTH, HEIGHT = 1200, 900  # of a page's picture
+SHOWN_WIDTH = 900
+
+# What `hue-rotate(180deg)` of CSS multiplies colours with.
+HALF_TURN = np.array([[-0.574, 1.430, 0.144], [0.426, 0.430, 0.144], [0.426, 1.430, -0.856]])
+
+
+def main() -> None:
+    """Train, draw and take pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data-root", type=Path, default=Path("data"), help="holds KMNIST/raw")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        runs = Path(directory) / "runs"
+        data = [f"--data.root={arguments.data_root.absolute()}"]
+        fit(runs, "moons_binary")
+        for name in ("kmnist_base", "kmnist_wide", "kmnist_augmented"):
+            words = ["--seeds=0,1,2", f"--experiment={name}", f"--runs_dir={runs}"]
+            call("sweep", f"--config=configs/recipe/{name}.yaml", *words, *data)
+        fit(runs, "kmnist_base", *data)
+        call("report", str(runs))
+        moons, kmnist = runs / "moons_binary" / "version_0", runs / "kmnist_base" / "version_3"
+        in_light_and_dark(moons / "plots" / "surface.png", "surface")
+        in_light_and_dark(kmnist / "plots" / "confusion.png", "confusion")
+        take_pictures(kmnist / "report.html", "report")
+        take_pictures(runs / "report.html", "comparison")
+        shutil.copy(kmnist / "plots" / "weights.png", FIGURES / "gallery_weights.png")
+
+
+def fit(runs: Path, recipe: str, *words: str) -> None:
+    """Fit a recipe."""
+    call("fit", f"--config=configs/recipe/{recipe}.yaml", f"--runs_dir={runs}", *words)
+
+
+def call(*words: str) -> None:
+    """Run mlp-lab."""
+    subprocess.run([sys.executable, "-m", "mlp_lab", *words], check=True, cwd=ROOT)
+
+
+def in_light_and_dark(figure: Path, name: str) -> None:
+    """Copy a figure, and the same as a page in dark mode shows it."""
+    image = Image.open(figure).convert("RGB")
+    pixels = np.asarray(image) / 255
+    dark = np.clip((1 - pixels) @ HALF_TURN.T, 0, 1)
+    image.save(FIGURES / f"gallery_{name}_light.png", optimize=True)
+    turned = Image.fromarray((dark * 255).round().astype(np.uint8))
+    turned.save(FIGURES / f"gallery_{name}_dark.png", optimize=True)
+
+
+def take_pictures(page: Path, name: str) -> None:
+    """Take a picture of the top of a page, in light and dark."""
+    for number, mode in enumerate(("dark", "light")):
+        path = FIGURES / f"gallery_{name}_{mode}.png"
+        scheme = f"--blink-settings=preferredColorScheme={number}"
+        window = f"--window-size={WIDTH},{HEIGHT}"
+        browse(scheme, window, "--hide-scrollbars", f"--screenshot={path}", page.as_uri())
+        image = Image.open(path).convert("RGB")
+        image.thumbnail((SHOWN_WIDTH, SHOWN_WIDTH))
+        image.quantize(128).save(path, optimize=True)
+
+
+def browse(*words: str) -> None:
+    """Run Chromium without a window."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        sys.exit(f"Pictures of pages need one of {', '.join(BROWSERS)} on the path.")
+    command: Sequence[str] = [browser, "--headless", "--no-sandbox", *words]
+    subprocess.run(command, check=True, env=os.environ, capture_output=True)
+
+
+if __name__ == "__main__":
+    main()

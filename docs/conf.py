@@ -1,0 +1,38 @@
+"""The documentation site: `make docs`."""
+
+import sys
+from pathlib import Path
+
+from mlp_lab import __version__
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "mlp_lab"
+author = "the authors of mlp_lab"
+release = version = __version__
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "lab_reference",
+]
+
+html_theme = "furo"
+html_title = f"mlp_lab {release}"
+html_show_sourcelink = False
+html_show_copyright = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+autodoc_class_signature = "separated"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_custom_sections = ["Shape"]
+napoleon_use_rtype = False
