@@ -65,7 +65,7 @@ class LabSettings(SphinxDirective):
             "data": [a for a in actions if a.dest.startswith("data.")],
             "trainer": [a for a in actions if a.dest.startswith("trainer.")],
         }
-        text = [f"## {title}\n\n{_table(actions)}" for title, actions in parts.items()]
+        text = [f"## {title}\n\n{_list(actions)}" for title, actions in parts.items()]
         for key, (base, module) in CLASSES.items():
             text.append(f"## Classes of {key}\n")
             text += [_describe_class(key, kind) for kind in _concrete(base, module)]
@@ -82,34 +82,31 @@ def _help(name: str) -> str:
 def _settings(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
     for action in parser._actions:
         is_help = action.dest.endswith(".help") or action.dest in OF_A_COMMAND
-        if not is_help and action.help is not argparse.SUPPRESS:
+        # A part of a configuration, such as data, is given a file and has no default.
+        if not is_help and argparse.SUPPRESS not in (action.help, action.default):
             yield action
 
 
-def _table(actions: Iterable[argparse.Action]) -> str:
-    lines = ["| setting | type | default | effect |", "|---|---|---|---|"]
-    for action in actions:
-        type_ = getattr(action, "_typehint", None) or action.type or bool
-        cells = (
-            f"`{action.dest}`",
-            f"`{_name(type_)}`",
-            f"`{_plain(action.default)}`",
-            " ".join((action.help or "").split()),
-        )
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)
+def _list(actions: Iterable[argparse.Action]) -> str:
+    return "\n\n".join(
+        f"`{action.dest}`\n: {_name(getattr(action, '_typehint', None) or action.type or bool)}, "
+        f"by default {_plain(action.default)}. {' '.join((action.help or '').split())}"
+        for action in actions
+    )
 
 
 def _name(type_: Any) -> str:
     text = inspect.formatannotation(type_)
-    for prefix in ("typing.", "collections.abc.", "pathlib.", "jsonargparse.typing."):
+    for prefix in ("typing.", "collections.abc.", "pathlib.", "jsonargparse."):
         text = text.replace(prefix, "")
-    return text
+    return f"`{text}`"
 
 
-def _plain(default: object) -> object:
-    plain = getattr(default, "as_dict", None)
-    return plain() if plain else default
+def _plain(default: Any) -> str:
+    plain = default.as_dict() if hasattr(default, "as_dict") else default
+    if isinstance(plain, dict) and "class_path" in plain:
+        plain = plain["class_path"]
+    return f"`{plain}`"
 
 
 def _concrete(base: type, module: Any) -> list[type]:
@@ -126,7 +123,7 @@ def _describe_class(key: str, kind: type) -> str:
     parser.add_class_arguments(kind, key, skip={*GIVEN.get(key, ())}, fail_untyped=False)
     actions = [action for action in _settings(parser) if "." in action.dest[len(key) :]]
     summary = (inspect.getdoc(kind) or "").partition("\n")[0]
-    return f"### {kind.__name__}\n\n{summary}\n\n" + (_table(actions) if actions else "")
+    return f"### {kind.__name__}\n\n{summary}\n\n" + (_list(actions) if actions else "")
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
