@@ -28,7 +28,7 @@ def plot_class_bars(
     The axis begins at 0 and ends at ``end``, by default just beyond the longest bar.
     """
     height = _BAR_INCHES * len(class_names) * len(values) + 1.4
-    figure, axes = new_axes(7, min(max(height, 3), 40), xlabel=unit, title=title)
+    figure, axes = new_axes(7, min(max(height, 4.2), 40), xlabel=unit, title=title)
     places = np.arange(len(class_names))
     thickness = 0.8 / len(values)
     colours = choose_colours(len(values))

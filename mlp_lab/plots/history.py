@@ -9,9 +9,9 @@ from mlp_lab.plots.canvas import MAX_COLOURS, format_names, new_axes
 from mlp_lab.runs.metrics_csv import History
 
 _MAX_NAME_LENGTH = 60
-_LETTERS_PER_ROW = 70  # of the legend, the samples of its lines counted
-_SAMPLE_LENGTH = 8  # of a line in the legend, in letters
-_ROW_INCHES = 0.21
+_LETTERS_PER_ROW = 80  # of the legend
+_SAMPLE_LETTERS = 9  # that a line in the legend takes beside its name
+_ROW_INCHES = 0.18
 _STYLES = ("-", "--", ":", "-.")  # one after the other, where colours repeat
 
 
@@ -29,8 +29,9 @@ def plot_history(
     """
     names = format_names([*values], _MAX_NAME_LENGTH)
     names += ["best checkpoint"] * (best is not None)
-    longest = max(map(len, names), default=0)
-    columns = max(1, min(_LETTERS_PER_ROW // (longest + _SAMPLE_LENGTH), len(names)))
+    letters = [len(name) + _SAMPLE_LETTERS for name in names]
+    fits_one_row = sum(letters) <= _LETTERS_PER_ROW
+    columns = len(names) if fits_one_row else max(1, _LETTERS_PER_ROW // max(letters))
     rows = -(-len(names) // columns)
     figure, axes = new_axes(6, 4 + _ROW_INCHES * (rows - 1), xlabel=unit, title=title)
     lines = [
@@ -47,5 +48,5 @@ def plot_history(
     if log:
         axes.set_yscale("log")
     # Lines are given apart from their names, since matplotlib leaves out names that begin with _.
-    figure.legend(lines, names, loc="outside lower center", ncols=columns)
+    figure.legend(lines, names, loc="outside lower center", ncols=columns, fontsize=8)
     return figure

@@ -89,15 +89,15 @@ def write_comparison_report(
 
 
 def _metrics_by_part(summary: RunSummary) -> dict[str, dict[str, float]]:
-    """Return the metrics, and the value of each for the parts of the data."""
-    table: dict[str, dict[str, float]] = {}
+    """Return the metrics, the one that chose the epoch first, and their values for each part."""
+    table: dict[str, dict[str, float]] = {summary.metric: {}}
     before = summary.metrics.get("test_before")
     flat = {f"test_before/{k}": v for k, v in before.items()} if isinstance(before, dict) else {}
     for key, value in (flat | summary.metrics).items():
         part, _, name = key.partition("/")
         if part in _PARTS and is_number(value):
             table.setdefault(name, {})[part] = float(value)
-    return table
+    return {name: values for name, values in table.items() if values}
 
 
 def _shown_settings(summary: RunSummary) -> dict[str, str]:
