@@ -55,6 +55,10 @@ def test_each_figure_is_in_the_page_once_and_opens_large_without_a_script(tmp_pa
     assert text.count("data:image/png;base64,") == len(SIZES)
     page = Page(text)
     assert "script" not in page.tags
+    assert (
+        "figure.drawing img { filter: invert(1) hue-rotate(180deg); mix-blend-mode: screen; }"
+        in text
+    )
     opened = [entry["id"] for entry in page.attributes if "popover" in entry]
     assert opened == [e["popovertarget"] for e in page.attributes if "popovertarget" in e]
     assert len({*opened}) == len(SIZES)
