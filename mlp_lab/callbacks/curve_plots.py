@@ -48,5 +48,7 @@ class ClassScoresPlot(PlotCallback):
                 title: [scores[key] for scores in classes.values()]
                 for key, title in (("precision", "precision"), ("recall", "recall"), ("f1", "F1"))
             }
-            draw = partial(plot_class_bars, bars, [*classes], "score", "Scores of each class")
+            draw = partial(
+                plot_class_bars, bars, [*classes], "score", "Scores of each class", end=1.0
+            )
             self.plot(trainer, "class_scores", draw)

@@ -3,7 +3,7 @@
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,11 +69,14 @@ class Layer:
         kind: Name of its class, such as Linear.
         output_shape: Shape of its output for one input: ``(D,)``, or ``(C, H, W)``.
         weight: Its weights, one row for each neuron or channel.
+        sources: What its input is computed from with no other layer between: 0 for the net's input,
+            1 for the first layer and so on; without what autograd does not record.
     """
 
     kind: str
     output_shape: tuple[int, ...]
     weight: Tensor
+    sources: tuple[int, ...]
 
 
 def trace_layers(net: Net) -> list[Layer]:
@@ -85,26 +88,48 @@ def trace_layers(net: Net) -> list[Layer]:
         [(5,), (3,)]
     """
     layers: list[Layer] = []
+    places: dict[object, int] = {}  # of the nodes in autograd's graph, as Layer.sources has them
 
-    def record(module: nn.Module, _inputs: object, outputs: Tensor) -> None:
+    def record(module: nn.Module, args: Any, kwargs: dict[str, Any], outputs: Tensor) -> Tensor:
         weight = module.weight
         assert isinstance(weight, Tensor)
-        layers.append(Layer(type(module).__name__, tuple(outputs.shape[1:]), weight.detach()))
+        sources = _find_sources([*args, *kwargs.values()], places)
+        shape = tuple(outputs.shape[1:])
+        layers.append(Layer(type(module).__name__, shape, weight.detach(), sources))
+        return mark(outputs)
+
+    def mark(tensor: Tensor) -> Tensor:
+        marked = tensor.clone()  # what is changed in place later has a node of its own
+        places[marked.grad_fn] = len(layers)
+        return marked
 
     handles = [
-        module.register_forward_hook(record)
+        module.register_forward_hook(record, with_kwargs=True)
         for module in net.modules()
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d)
     ]
     was_training = net.training
     try:
-        with torch.inference_mode():
-            net.eval()(_one_input(net))
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            net.eval().forward(mark(_one_input(net).requires_grad_()))  # not compiled anew
     finally:
         net.train(was_training)
         for handle in handles:
             handle.remove()
     return layers
+
+
+def _find_sources(inputs: Sequence[object], places: Mapping[object, int]) -> tuple[int, ...]:
+    """Return the places from which autograd's graph leads to some inputs directly."""
+    nodes = [value.grad_fn for value in inputs if isinstance(value, Tensor)]
+    seen = set()
+    while nodes:
+        node = nodes.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            if node not in places:
+                nodes += [before for before, _ in node.next_functions]
+    return tuple(sorted(places[node] for node in seen if node in places))
 
 
 def trains_on_one_sample(net: Net) -> bool:

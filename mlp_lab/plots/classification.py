@@ -44,7 +44,7 @@ def _draw_matrix(
     number_format: str,
     top: float,
 ) -> None:
-    image = axes.imshow(values, cmap="cividis", vmin=0, vmax=top)
+    image = axes.imshow(values, cmap="Blues", vmin=0, vmax=top)
     axes.set(title=title, xlabel="predicted class", ylabel="true class")
     num = len(class_names)
     if num <= _MAX_TICKED:
@@ -63,7 +63,7 @@ def _draw_matrix(
             ha="center",
             va="center",
             fontsize=8,
-            color="black" if value > 0.6 * top else "white",
+            color="white" if value > 0.7 * top else "black",
             in_layout=False,  # it stays in its cell; measuring hundreds of them takes long
         )
 

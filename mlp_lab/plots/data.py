@@ -16,11 +16,19 @@ _BAR_INCHES = 0.18
 
 
 def plot_class_bars(
-    values: Mapping[str, Sequence[float]], class_names: Sequence[str], unit: str, title: str
+    values: Mapping[str, Sequence[float]],
+    class_names: Sequence[str],
+    unit: str,
+    title: str,
+    *,
+    end: float | None = None,
 ) -> Figure:
-    """Draw several numbers of each class, by their names, as bars beside each other."""
+    """Draw several numbers of each class, by their names, as bars beside each other.
+
+    The axis begins at 0 and ends at ``end``, by default just beyond the longest bar.
+    """
     height = _BAR_INCHES * len(class_names) * len(values) + 1.4
-    figure, axes = new_axes(7, min(max(height, 3), 40), xlabel=unit, title=title)
+    figure, axes = new_axes(7, min(max(height, 4.2), 40), xlabel=unit, title=title)
     places = np.arange(len(class_names))
     thickness = 0.8 / len(values)
     colours = choose_colours(len(values))
@@ -29,6 +37,7 @@ def plot_class_bars(
     axes.set_yticks(places + 0.4 - thickness / 2, format_names(class_names))
     axes.invert_yaxis()
     axes.margins(y=0.01)
+    axes.set_xlim(0, end)
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 

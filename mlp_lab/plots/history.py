@@ -1,7 +1,6 @@
 """Metrics over the steps or epochs of a training."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -10,7 +9,9 @@ from mlp_lab.plots.canvas import MAX_COLOURS, format_names, new_axes
 from mlp_lab.runs.metrics_csv import History
 
 _MAX_NAME_LENGTH = 60
-_MAX_LINES_INSIDE = 6  # lines that leave room for their legend
+_LETTERS_PER_ROW = 80  # of the legend
+_SAMPLE_LETTERS = 9  # that a line in the legend takes beside its name
+_ROW_INCHES = 0.18
 _STYLES = ("-", "--", ":", "-.")  # one after the other, where colours repeat
 
 
@@ -22,10 +23,17 @@ def plot_history(
     log: bool = False,
     best: float | None = None,
 ) -> Figure:
-    """Plot values, by name, over steps or epochs, and mark the best; ``log`` is of the y axis."""
-    many = len(values) > _MAX_LINES_INSIDE
-    figure, axes = new_axes(8 if many else 6, xlabel=unit, title=title)
+    """Plot values, by name, over steps or epochs, and mark the best; ``log`` is of the y axis.
+
+    The legend is below the axes, where it covers no curve.
+    """
     names = format_names([*values], _MAX_NAME_LENGTH)
+    names += ["best checkpoint"] * (best is not None)
+    letters = [len(name) + _SAMPLE_LETTERS for name in names]
+    fits_one_row = sum(letters) <= _LETTERS_PER_ROW
+    columns = len(names) if fits_one_row else max(1, _LETTERS_PER_ROW // max(letters))
+    rows = -(-len(names) // columns)
+    figure, axes = new_axes(6, 4 + _ROW_INCHES * (rows - 1), xlabel=unit, title=title)
     lines = [
         line
         for number, (x, y) in enumerate(values.values())
@@ -36,12 +44,9 @@ def plot_history(
     ]
     if best is not None:
         lines.append(axes.axvline(best, color="grey", linestyle="--"))
-        names.append("best checkpoint")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if log:
         axes.set_yscale("log")
-    # Many lines would be covered by it. Lines are given apart from their names, since matplotlib
-    # leaves out names that begin with _.
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if many else {}
-    axes.legend(lines, names, **place)
+    # Lines are given apart from their names, since matplotlib leaves out names that begin with _.
+    figure.legend(lines, names, loc="outside lower center", ncols=columns, fontsize=8)
     return figure

@@ -14,6 +14,7 @@ _MISTAKES_PER_ROW = 8
 _MAX_PREDICTED_LENGTH = 12  # letters of a class after "predicted as", above an image
 _GAP = 0.08  # between images that are 1 wide
 _TEXT_HEIGHT = 0.4  # of three lines above such an image
+_INK = "#7b7b7b"  # as far from white as from the ground of a dark page
 
 
 def draw_images(
@@ -25,6 +26,8 @@ def draw_images(
 ) -> tuple[Figure, Axes, list[tuple[float, float]]]:
     """Draw images in one pair of axes: a pair for each would take most of the time of a run.
 
+    The ground is transparent and the ink grey, for pages of any colour.
+
     Args:
         images: Images ``(C, H, W)`` of one shape, grey or in colour, in 0..255.
         places: The row and the column of each.
@@ -35,8 +38,8 @@ def draw_images(
     Returns:
         The figure, its axes, and the upper left corner of each image in them, y growing downwards.
     """
-    figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(title)
+    figure = Figure(figsize=size, layout="constrained", facecolor="none")
+    figure.suptitle(title, color=_INK)
     axes = figure.add_subplot()
     axes.set_axis_off()
     height = images[0].shape[1] / images[0].shape[2]
@@ -64,7 +67,9 @@ def plot_images(rows: Mapping[str, NDArray[np.generic]], title: str) -> Figure:
     _, height, width = images[0].shape
     first = [corner for corner, (_, column) in zip(corners, places, strict=True) if column == 0]
     for name, (x, y) in zip(format_names(list(rows)), first, strict=True):
-        axes.text(x - 0.15, y + height / width / 2, name, ha="right", va="center", fontsize=9)
+        axes.text(
+            x - 0.15, y + height / width / 2, name, ha="right", va="center", fontsize=9, color=_INK
+        )
     return figure
 
 
@@ -84,5 +89,12 @@ def plot_mistakes(
     names = zip(format_names(true), format_names(predicted, _MAX_PREDICTED_LENGTH), strict=True)
     for (x, y), (one, other), confidence in zip(corners, names, confidences, strict=True):
         text = f"{one}\npredicted as {other}\n{confidence:.3f}"
-        axes.text(x + 0.5, y - 0.03, text, ha="center", va="bottom", fontsize=7, in_layout=False)
+        axes.text(
+            *(x + 0.5, y - 0.03, text),
+            ha="center",
+            va="bottom",
+            fontsize=7,
+            color=_INK,
+            in_layout=False,
+        )
     return figure

@@ -19,6 +19,9 @@ if TYPE_CHECKING:  # figures of finished runs are drawn without torch
 _MAX_NEURONS = 12  # drawn of a layer
 _MAX_FILTERS = 64
 _PERCENTILES = (1, 99)
+_TOP = 0.5  # above the neurons of a layer
+_ARC_HEIGHT = 0.08  # above that, for each layer that is passed over
+_MAX_ARC_HEIGHT = 0.4
 _NEGATIVE, _POSITIVE = "#b35806", "#542788"
 
 
@@ -26,7 +29,8 @@ def plot_net(input_shape: tuple[int, ...], layers: "Sequence[Layer]", title: str
     """Draw the neurons of each layer, and the connections between those that are drawn.
 
     A circle is a neuron, or a channel of a convolution. Between linear layers a line is as opaque
-    as its weight is large, orange where it is negative and violet where it is positive.
+    as its weight is large, orange where it is negative and violet where it is positive. An arc
+    stands for all connections from a layer, or the input, past others to one further on.
     """
     figure, axes = new_axes(min(max(6.0, 2.2 * (len(layers) + 1)), 30), 5.5, title=title)
     axes.set_axis_off()
@@ -34,7 +38,11 @@ def plot_net(input_shape: tuple[int, ...], layers: "Sequence[Layer]", title: str
     shapes = [input_shape, *(layer.output_shape for layer in layers)]
     sizes = [_num_units(shape, layer) for shape, layer in zip(shapes, [*layers, None], strict=True)]
     units = [_shown_units(size) for size in sizes]
+    arcs = []
     for column, layer in enumerate(layers, start=1):
+        arcs += [_arc(source, column) for source in layer.sources if source < column - 1]
+        if column - 1 not in layer.sources:
+            continue
         before, after = units[column - 1], units[column]
         weights = np.full((len(after), len(before)), np.nan)
         if layer.weight.shape == (sizes[column], sizes[column - 1]):
@@ -47,6 +55,10 @@ def plot_net(input_shape: tuple[int, ...], layers: "Sequence[Layer]", title: str
         axes.add_collection(
             LineCollection(ends, colors=_line_colours(weights.ravel()), linewidths=0.9, zorder=1)
         )
+    highest = _TOP
+    if arcs:
+        axes.add_collection(LineCollection(arcs, colors="grey", linewidths=1.5))
+        highest = max(float(arc[:, 1].max()) for arc in arcs)
     for column, (kind, shape, size, shown) in enumerate(
         zip(kinds, shapes, sizes, units, strict=True)
     ):
@@ -58,7 +70,7 @@ def plot_net(input_shape: tuple[int, ...], layers: "Sequence[Layer]", title: str
             axes.text(column, 0, "⋮", ha="center", va="center", fontsize=18, zorder=4)
         text = f"{kind}\n{' x '.join(f'{n:,}' for n in shape)}"
         axes.text(column, -0.56, text, ha="center", va="top", fontsize=9)
-    axes.set(xlim=(-0.6, len(layers) + 0.6), ylim=(-0.75, 0.55))
+    axes.set(xlim=(-0.6, len(layers) + 0.6), ylim=(-0.75, highest + 0.05))
     return figure
 
 
@@ -77,6 +89,14 @@ def _shown_units(num: int) -> dict[int, float]:
         slots[half:-half] = [None]  # a gap, drawn as dots
     heights = np.linspace(0.45, -0.45, len(slots)).tolist() if len(slots) > 1 else [0.0]
     return {unit: y for unit, y in zip(slots, heights, strict=True) if unit is not None}
+
+
+def _arc(start: int, end: int) -> NDArray[np.floating]:
+    """Return points ``(n, 2)`` from one layer to another, over those between them."""
+    angles = np.linspace(np.pi, 0, 50)
+    radius = (end - start) / 2
+    height = min(_ARC_HEIGHT * (end - start - 1), _MAX_ARC_HEIGHT)
+    return np.stack([start + radius * (1 + np.cos(angles)), _TOP + height * np.sin(angles)], 1)
 
 
 def _line_colours(weights: NDArray[np.floating]) -> list[tuple[float, float, float, float]]:

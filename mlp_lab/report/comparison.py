@@ -93,6 +93,16 @@ class Comparison:
         """The score's key without its part."""
         return self.score.partition("/")[2]
 
+    @property
+    def num_runs(self) -> int:
+        """How many runs there are, without those that repeat another."""
+        return sum(len(setting.distinct_summaries) for setting in self.settings)
+
+    @property
+    def has_single_seeds(self) -> bool:
+        """Whether the numbers of a setting come from one seed."""
+        return any(len(setting.distinct_summaries) == 1 for setting in self.settings)
+
     @cached_property
     def pairs(self) -> list[Pair]:
         """Every setting against the best, as far as they share seeds and test samples."""

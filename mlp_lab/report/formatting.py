@@ -5,6 +5,7 @@ from typing import Any
 from mlp_lab.report.spread import Spread
 
 _PERCENT = ("acc", "precision", "recall", "f1", "f1_macro", "ece")
+_DURATIONS = ((3600.0, " h"), (60.0, " min"), (1.0, " s"))
 _METRIC_NAMES = {
     "acc": "accuracy",
     "f1": "F1",
@@ -31,17 +32,15 @@ def format_metric(key: str) -> str:
 
 
 def format_number(value: float | None, key: str) -> str:
-    """Format the value of a metric: fractions in percent, anything else with four digits.
+    """Format the value of a metric: fractions in percent, durations in a unit that suits them.
 
     Example:
         >>> format_number(0.97875, "test/acc"), format_number(0.0712345, "loss")
         ('97.88 %', '0.07123')
-        >>> format_number(None, "loss")
-        ''
+        >>> format_number(75.43, "seconds"), format_number(None, "loss")
+        ('75.4 s', '')
     """
-    if value is None:
-        return ""
-    return f"{100 * value:.2f} %" if _is_percent(key) else f"{value:.4g}"
+    return "" if value is None else format_spread(Spread(value, None, 1), key)
 
 
 def format_spread(spread: Spread | None, key: str) -> str:
@@ -51,15 +50,21 @@ def format_spread(spread: Spread | None, key: str) -> str:
         >>> format_spread(Spread(0.9, 0.01, 3), "acc"), format_spread(Spread(0.25, None, 1), "loss")
         ('90.00 ± 1.00 %', '0.25')
     """
-    if spread is None or spread.deviation is None:
-        return format_number(spread.mean if spread else None, key)
-    if _is_percent(key):
-        return f"{100 * spread.mean:.2f} ± {100 * spread.deviation:.2f} %"
-    return f"{spread.mean:.4g} ± {spread.deviation:.2g}"
-
-
-def _is_percent(key: str) -> bool:
-    return key.rpartition("/")[2] in _PERCENT
+    if spread is None:
+        return ""
+    name = key.rpartition("/")[2]
+    scale, unit, digits, digits_of_deviation = 1.0, "", ".4g", ".2g"
+    if name in _PERCENT:
+        scale, unit, digits, digits_of_deviation = 100.0, " %", ".2f", ".2f"
+    elif name == "seconds":
+        size, unit = next((d for d in _DURATIONS if spread.mean >= 2 * d[0]), _DURATIONS[-1])
+        scale, digits = 1 / size, ".3g"
+    elif name == "samples":
+        digits = ",.0f"
+    text = f"{scale * spread.mean:{digits}}"
+    if spread.deviation is not None:
+        text += f" ± {scale * spread.deviation:{digits_of_deviation}}"
+    return text + unit
 
 
 def format_value(value: Any) -> str:

@@ -1,60 +1,36 @@
 """Reports of one run or of many as HTML, Markdown and CSV."""
 
-import base64
 import csv
+import html
 import io
 import os
+import re
 import shlex
-import struct
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from mlp_lab import __version__
 from mlp_lab.files.atomic import write_text
 from mlp_lab.files.plain_text import as_cell
-from mlp_lab.plots import plot_history, to_png
-from mlp_lab.report.comparison import Comparison, Setting
+from mlp_lab.report.comparison import Comparison
+from mlp_lab.report.figures import draw_comparison_figures, embed_run_figures
 from mlp_lab.report.formatting import format_metric, format_number, format_spread, format_value
 from mlp_lab.report.run_summary import RunSummary, is_number
-from mlp_lab.runs.metrics_csv import History
 
-_BROAD = 1.7  # width by height
-_TALL = 1.5  # height by width
-_PNG_HEADER = 24  # bytes
-_MAX_CURVES = 10  # as many colours as are distinguishable
-
-# The sections of a page, and the figures of each; any other figure comes last.
-_FIGURES = {
-    "training": ("loss", "acc", "rmse", "mae", "r2", "learning_rate_search", "learning_rate"),
-    "classes": ("confusion", "confusion_before", "mistakes"),
-    "results": (
-        *("fit", "surface", "predictions"),
-        *("roc", "precision_recall", "reliability", "class_scores"),
-    ),
-    "net": ("net", "weights", "class_balance"),
-}
-_FIGURE_TITLES = {
-    "acc": "Accuracy",
-    "confusion": "Confusion matrix",
-    "confusion_before": "Confusion matrix before training",
-    "roc": "ROC curve",
-    "precision_recall": "Precision-recall curve",
-    "reliability": "Reliability diagram",
-}
+# What a reader wants first comes first: a phone shows two of these columns.
 _PARTS = {
-    "test_before": "test, before training",
-    "train_eval": "training samples",
-    "val": "validation",
     "test": "test",
+    "val": "validation",
+    "train_eval": "training samples",
+    "test_before": "test, before training",
 }
+# Characters that mean something within a line of Markdown; an underscore in a word does not.
+_MARKDOWN = re.compile(r"[\\`*\[\]|~#]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def write_run_report(summary: RunSummary, out: Path) -> Path:
@@ -66,17 +42,12 @@ def write_run_report(summary: RunSummary, out: Path) -> Path:
     Raises:
         WriteError: It cannot be written.
     """
-    figures, config = summary.figures, summary.run.config_path
-    sections = {
-        section: [figures.pop(name) for name in names if name in figures]
-        for section, names in _FIGURES.items()
-    }
-    sections["other"] = list(figures.values())
+    config = summary.run.config_path
     command = summary.manifest.get("command")
     page = _templates().get_template("run.html")
     text = page.render(
         summary=summary,
-        sections=sections,
+        figures=embed_run_figures(summary),
         metrics=_metrics_by_part(summary),
         parts=_PARTS,
         settings=_shown_settings(summary),
@@ -103,7 +74,10 @@ def write_comparison_report(
     content = {
         "comparisons": comparisons,
         "left_out": left_out,
-        "curves": [_plot_curves(comparison) for comparison in comparisons],
+        "figures": [
+            draw_comparison_figures(comparison, f"figure-{number}")
+            for number, comparison in enumerate(comparisons)
+        ],
         "out": out,
         "version": __version__,
     }
@@ -115,15 +89,15 @@ def write_comparison_report(
 
 
 def _metrics_by_part(summary: RunSummary) -> dict[str, dict[str, float]]:
-    """Return the metrics, and the value of each for the parts of the data."""
-    table: dict[str, dict[str, float]] = {}
+    """Return the metrics, the one that chose the epoch first, and their values for each part."""
+    table: dict[str, dict[str, float]] = {summary.metric: {}}
     before = summary.metrics.get("test_before")
     flat = {f"test_before/{k}": v for k, v in before.items()} if isinstance(before, dict) else {}
     for key, value in (flat | summary.metrics).items():
         part, _, name = key.partition("/")
         if part in _PARTS and is_number(value):
             table.setdefault(name, {})[part] = float(value)
-    return table
+    return {name: values for name, values in table.items() if values}
 
 
 def _shown_settings(summary: RunSummary) -> dict[str, str]:
@@ -134,28 +108,6 @@ def _shown_settings(summary: RunSummary) -> dict[str, str]:
         for key, value in summary.flat_config.items()
         if key.startswith(section) and value is not False and (text := format_value(value))
     }
-
-
-def _plot_curves(comparison: Comparison) -> dict[str, Figure]:
-    """Plot score and loss of the best settings over the epochs, each the mean over its seeds."""
-    figures = {}
-    for key in dict.fromkeys([comparison.score, "val/loss"]):
-        histories = {
-            setting.label: history
-            for setting in comparison.settings[:_MAX_CURVES]
-            if len((history := _mean_history(setting, key))[0])
-        }
-        if histories:
-            title = f"Validation {format_metric(key)}"
-            figures[title] = plot_history(histories, "epoch", title)
-    return figures
-
-
-def _mean_history(setting: Setting, key: str) -> History:
-    """Return the mean over seeds for the epochs that all of them have."""
-    histories = [dict(zip(*s.history(key), strict=True)) for s in setting.distinct_summaries]
-    epochs = sorted(set.intersection(*(set(history) for history in histories)))
-    return epochs, [fmean(history[epoch] for history in histories) for epoch in epochs]
 
 
 def _to_csv(comparisons: Iterable[Comparison]) -> str:
@@ -182,37 +134,15 @@ def _to_csv(comparisons: Iterable[Comparison]) -> str:
     return text.getvalue()
 
 
-def _embed(figure: Path | Figure, alt: str) -> Markup:
-    """Return a figure as an image element that holds its pixels."""
-    png = figure.read_bytes() if isinstance(figure, Path) else to_png(figure)
-    return Markup('<img src="data:image/png;base64,{}" width="{}" height="{}" alt="{}">').format(
-        base64.b64encode(png).decode(), *_size(png), alt
-    )
-
-
-def _css_class(figure: Path) -> str:
-    """Return whether a figure needs the width of the page, or more height than others."""
-    width, height = _size(figure.read_bytes())
-    if width > _BROAD * height:
-        return "broad"
-    return "tall" if height > _TALL * width else "usual"
-
-
-def _size(png: bytes) -> tuple[int, int]:
-    """Return width and height from the header of a PNG; 0 where it is cut off."""
-    width, height = struct.unpack(">II", png[16:24]) if len(png) >= _PNG_HEADER else (0, 0)
-    return width, height
-
-
 def _short_key(key: str) -> str:
     """Return a dotted key without its section and ``class_path``: ``optimizer.lr``."""
     return key.removesuffix(".class_path").partition(".")[2] or key
 
 
 def _cell(text: object) -> str:
-    """Keep a text within its cell of a Markdown table."""
-    escaped = str(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-    return " ".join(escaped.split())
+    """Keep a text as it is in a cell of a Markdown table, and in a line of Markdown."""
+    plain = html.escape(" ".join(str(text).split()), quote=False)
+    return _MARKDOWN.sub(r"\\\g<0>", plain)
 
 
 def _link(summary: RunSummary, out: Path) -> str:
@@ -237,9 +167,6 @@ def _templates() -> Environment:
     environment.filters |= {
         "capitalise_first": lambda text: text[:1].upper() + text[1:],
         "cell": _cell,
-        "css_class": _css_class,
-        "embed": _embed,
-        "figure_title": lambda path: _FIGURE_TITLES.get(path.stem, path.stem.replace("_", " ")),
         "metric_name": format_metric,
         "number": format_number,
         "short_key": _short_key,

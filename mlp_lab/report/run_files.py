@@ -68,7 +68,8 @@ def read_summary(directory: Path, status: Status | None = None) -> RunSummary:
         missing.append("The run was not tested.")
     if manifest:  # else it is noted already
         missing += _describe_end(manifest.get("status"), directory)
-    if not any((directory / "plots").glob("*.png")):
+    wants_figures = config.get("figures") is not False  # trials of a sweep draw none
+    if wants_figures and not any((directory / "plots").glob("*.png")):
         missing.append("There are no figures in plots/.")
     return RunSummary(run, config, manifest, metrics, valid, tuple(missing))
 

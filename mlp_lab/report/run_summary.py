@@ -152,6 +152,12 @@ class RunSummary:
         return column(self.rows, key, "epoch")
 
     @property
+    def constant_learning_rate(self) -> float | None:
+        """The learning rate, if it was the same in all steps."""
+        rates = {*column(self.rows, "lr", "step")[1]}
+        return rates.pop() if len(rates) == 1 else None
+
+    @property
     def gap(self) -> float | None:
         """Generalisation gap: how much better the score of the training samples is than the test's.
 

@@ -200,6 +200,15 @@ def test_each_works_alone(kind: type[ResultCallback], tmp_path: Path) -> None:
     assert callback.results.written == expected.get(kind, set())
 
 
+def test_scores_of_classes_have_an_axis_from_zero_to_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(ClassScoresPlot, "plot", lambda *words: figures.append(words[-1]()))
+    train_and_test([ClassScoresPlot(tmp_path)], tmp_path)
+    assert [figure.axes[0].get_xlim() for figure in figures] == [(0, 1)]
+
+
 def test_one_that_fails_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> Figure:
         raise ZeroDivisionError("too round")

@@ -69,7 +69,7 @@ def test_it_predicts_and_infers_alike(mlp_lab: CommandLine, task: str, whole: Pa
 def test_it_is_reported(mlp_lab: CommandLine, task: str, whole: Path) -> None:
     outcome = mlp_lab("report", whole)
     assert (outcome.code, outcome.err) == (0, "")
-    assert "There are no figures in plots/." in outcome.out
+    assert "There are no figures" not in outcome.out  # nobody wanted any
     outcome = mlp_lab("report", whole.parent.parent)
     assert outcome.code == 0
     assert f"{task}/version_0" in (whole.parent.parent / "report.html").read_text()

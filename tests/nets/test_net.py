@@ -11,10 +11,12 @@ from mlp_lab.nets import (
     Net,
     NetFactory,
     NetSize,
+    ResNet,
     measure_net,
     trace_layers,
     trains_on_one_sample,
 )
+from tests.helpers.nets import TwoBranches
 
 
 def test_layers_are_traced_with_shapes_and_weights() -> None:
@@ -25,6 +27,31 @@ def test_layers_are_traced_with_shapes_and_weights() -> None:
     assert torch.equal(layers[-1].weight, list(net.parameters())[-2])
     assert net.training
     assert not any(module._forward_hooks for module in net.modules())
+
+
+@pytest.mark.parametrize(
+    ("make", "sources"),
+    [
+        (partial(MLP, hidden_dims=[5, 4]), [(0,), (1,), (2,)]),
+        (partial(MLP, hidden_dims=[16, 16], residual=True), [(0,), (0, 1), (0, 1, 2)]),
+        (partial(CNN, channels=[2, 3]), [(0,), (1,), (2,)]),
+        (TwoBranches, [(0,), (0,), (1, 2)]),
+        (  # two convolutions, two more with a projection beside them
+            partial(ResNet, width=2, blocks=[1, 1]),
+            [(0,), (1,), (2,), (1, 3), (4,), (1, 3), (5, 6)],
+        ),
+    ],
+)
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_layers_have_what_feeds_them(
+    make: NetFactory,
+    sources: list[tuple[int, ...]],
+    mode: type[torch.no_grad] | type[torch.inference_mode],
+) -> None:
+    net = make((1, 4, 4), 3)
+    with mode():
+        assert [layer.sources for layer in trace_layers(net)] == sources
+    assert all(parameter.grad is None for parameter in net.parameters())
 
 
 def test_running_statistics_do_not_change() -> None:

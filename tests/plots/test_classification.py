@@ -34,6 +34,16 @@ def test_confusion_matrix_shows_counts_and_fractions(num: int, tmp_path: Path) -
         assert image.width > 600
 
 
+def test_a_confusion_matrix_is_darker_where_there_is_more() -> None:
+    figure = plot_confusion(np.array([[60, 0], [25, 35]]), ["a", "b"], "")
+    image = figure.axes[0].images[0]
+    lightness = image.to_rgba(np.array([0, 25, 35, 60]))[:, :3].sum(1)
+    assert lightness.tolist() == sorted(lightness, reverse=True)
+    assert lightness[0] > 2.9  # nearly white
+    colours = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
+    assert colours == {"60": "white", "0": "black", "25": "black", "35": "black"}
+
+
 def test_an_empty_row_of_a_confusion_matrix_is_zero() -> None:
     figure = plot_confusion(np.array([[2, 2], [0, 0]]), ["a", "b"], "")
     assert texts(figure) == ["2", "2", "0", "0", ".50", ".50", "0", "0"]

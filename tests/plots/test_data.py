@@ -29,6 +29,13 @@ def test_scores_have_a_bar_for_each_class() -> None:
     assert widths == [[0.5, 1], [0.25, 0]]
 
 
+def test_an_axis_of_bars_begins_at_zero_and_ends_where_it_is_told_to() -> None:
+    scores = {"precision": [0.5, 0.93]}
+    for end, expected in ((1.0, 1.0), (None, pytest.approx(0.93 * 1.05))):
+        axes = plot_class_bars(scores, ["a", "b"], "", "", end=end).axes[0]
+        assert axes.get_xlim() == (0, expected)
+
+
 def test_predicted_targets_are_drawn_over_true_ones() -> None:
     true = np.arange(6.0).reshape(3, 2)
     figure = plot_predictions(true + 1, true, "")

@@ -1,7 +1,10 @@
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from mlp_lab.plots import plot_images, plot_mistakes
+from mlp_lab.plots import plot_images, plot_mistakes, to_png
 from tests.plots.helpers import texts
 
 
@@ -32,3 +35,16 @@ def test_mistakes_have_both_classes_and_the_confidence() -> None:
 def test_long_names_do_not_run_into_the_next_mistake() -> None:
     figure = plot_mistakes(np.zeros((1, 1, 4, 4)), [("n" * 30, "n" * 30, 1.0)], "")
     assert texts(figure) == [f"{'n' * 23}…\npredicted as {'n' * 11}…\n1.000"]
+
+
+def test_images_stand_on_a_page_of_any_colour() -> None:
+    images = np.full((2, 1, 4, 4), 255, np.uint8)
+    for figure in (
+        plot_images({"a": images}, "title"),
+        plot_mistakes(images, [("a", "b", 0.9)] * 2, "title"),
+    ):
+        pixels = np.asarray(Image.open(io.BytesIO(to_png(figure))))
+        assert (pixels[0, :, 3] == 0).all()  # transparent
+        opaque = pixels[pixels[..., 3] == 255]
+        assert {*map(tuple, np.unique(opaque, axis=0))} >= {(255,) * 4, (123, 123, 123, 255)}
+        assert opaque.min() == 123  # nothing is black

@@ -1,7 +1,10 @@
 import numpy as np
+import pytest
+from matplotlib.collections import LineCollection
 
 from mlp_lab.nets import CNN, MLP, trace_layers
 from mlp_lab.plots import plot_filters, plot_net
+from tests.helpers.nets import TwoBranches
 from tests.plots.helpers import texts
 
 
@@ -22,6 +25,22 @@ def test_a_net_is_drawn_with_its_layers() -> None:
     assert lines == [12 * 12, 12 * 5, 5 * 3]
     channels = plot_net((1, 8, 8), trace_layers(CNN((1, 8, 8), 3, channels=[4])), "CNN")
     assert "Conv2d\n4 x 8 x 8" in texts(channels)
+
+
+def test_only_layers_that_feed_each_other_are_connected() -> None:
+    net = TwoBranches((4,), 3)
+    figure = plot_net((4,), trace_layers(net), "two branches")
+    bundles = [
+        lines.get_segments()
+        for lines in figure.axes[0].collections
+        if isinstance(lines, LineCollection)
+    ]
+    assert [len(lines) for lines in bundles] == [4 * 3, 2 * 3, 2]
+    first, second, arcs = (
+        [(line[0][0], line[-1][0]) for line in np.asarray(lines)] for lines in bundles
+    )
+    assert ({*first}, {*second}) == ({(0, 1)}, {(2, 3)})
+    assert np.asarray(arcs) == pytest.approx(np.array([(0, 2), (1, 3)]))
 
 
 def test_filters_are_clipped_each_by_itself() -> None:

@@ -1,10 +1,13 @@
-"""Run directories without a training."""
+"""Run directories without a training, and reports as they are shown."""
 
 import json
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import yaml
+from markdown_it import MarkdownIt
+from PIL import Image
 
 
 def write_run(
@@ -72,3 +75,58 @@ def write_run(
         rows += [f"{epoch},{epoch},{1 / epoch},,", f"{epoch},{epoch},,{val_acc},{loss}"]
     (directory / "metrics.csv").write_text("\n".join(rows) + "\n")
     return directory
+
+
+class Page(HTMLParser):
+    """What a browser would fetch, run and show in tables."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.attributes: list[dict[str, str]] = []
+        self.rows: list[list[str]] = []
+        self._is_in_cell = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes.append({name: value or "" for name, value in attrs})
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+            self._is_in_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th"):
+            self._is_in_cell = False
+
+    def handle_data(self, data: str) -> None:
+        if self._is_in_cell:
+            self.rows[-1][-1] += data
+
+
+def markdown_tables(text: str) -> list[list[list[str]]]:
+    """Return the cells of each row of each table, as they are shown."""
+    tables: list[list[list[str]]] = []
+    is_in_cell = False
+    for token in MarkdownIt("commonmark").enable("table").parse(text):
+        match token.type:
+            case "table_open":
+                tables.append([])
+            case "tr_open":
+                tables[-1].append([])
+            case "inline" if is_in_cell:
+                shown = [child.content for child in token.children or [] if child.type == "text"]
+                tables[-1][-1].append("".join(shown))
+        is_in_cell = token.type in ("td_open", "th_open")
+    return tables
+
+
+def draw_figures(run: Path, sizes: dict[str, tuple[int, int]]) -> None:
+    """Write white figures of some names and sizes into a run."""
+    (run / "plots").mkdir()
+    for name, size in sizes.items():
+        Image.new("RGB", size, "white").save(run / "plots" / f"{name}.png")

@@ -29,7 +29,13 @@ def test_metrics_have_the_names_of_the_field(key: str, name: str) -> None:
     [
         ("test/ece", 0.01234, "1.23 %"),
         ("test/roc_auc_macro", 0.987654, "0.9877"),
-        ("seconds", 123456.0, "1.235e+05"),
+        ("seconds", 0.01234, "0.0123 s"),
+        ("seconds", 7.5, "7.5 s"),
+        ("seconds", 119.4, "119 s"),
+        ("seconds", 754.3, "12.6 min"),
+        ("seconds", 123456.0, "34.3 h"),
+        ("images_per_second", 12345.6, "1.235e+04"),
+        ("training/samples", 12345.0, "12,345"),
         ("acc", 0.0, "0.00 %"),
         ("acc", None, ""),
     ],
@@ -42,6 +48,7 @@ def test_a_spread_has_its_deviation_where_there_is_one() -> None:
     assert format_spread(Spread(0.9, 0.015, 2), "test/acc") == "90.00 ± 1.50 %"
     assert format_spread(Spread(0.25, 0.0123, 2), "loss") == "0.25 ± 0.012"
     assert format_spread(Spread(0.9, None, 1), "acc") == "90.00 %"
+    assert format_spread(Spread(150.0, 3.0, 2), "seconds") == "2.5 ± 0.05 min"
     assert format_spread(None, "acc") == ""
 
 

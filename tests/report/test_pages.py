@@ -5,33 +5,19 @@ import html
 import json
 import re
 import shutil
-from html.parser import HTMLParser
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mlp_lab.report.comparison import compare
-from mlp_lab.report.pages import _mean_history, write_comparison_report, write_run_report
+from mlp_lab.report.pages import write_comparison_report, write_run_report
 from mlp_lab.report.run_files import read_summary
 from tests.conftest import CommandLine
 from tests.helpers.slow import some_slow
-from tests.report.helpers import write_run
+from tests.report.helpers import Page, markdown_tables, write_run
 
 EVIL = "<script>alert(1)</script>"
-
-
-class Page(HTMLParser):
-    """What a browser would fetch and run."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.addresses: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
 
 
 def test_a_run_report_holds_everything_itself(digits_run: Path, tmp_path: Path) -> None:
@@ -39,7 +25,8 @@ def test_a_run_report_holds_everything_itself(digits_run: Path, tmp_path: Path) 
     page = Page(text)
     assert all(address.startswith("data:") for address in page.addresses)
     assert "script" not in page.tags
-    assert page.tags.count("img") == len(list((digits_run / "plots").glob("*.png")))
+    shown = {path.stem for path in (digits_run / "plots").glob("*.png")} - {"learning_rate"}
+    assert page.tags.count("img") == len(shown)
     assert (digits_run / "config.yaml").read_text().splitlines()[0] in html.unescape(text)
     for heading in (
         "Results",
@@ -119,20 +106,107 @@ def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path
     assert "  validation 20.50 ± 0.71 %  test 85.00 ± 7.07 %  quick|er" in outcome.out
     page = Page((tmp_path / "out" / "report.html").read_text())
     assert all(address.startswith("data:") for address in page.addresses)
-    assert page.tags.count("img") == 4
-    markdown = (tmp_path / "out" / "report.md").read_text()
-    lines = markdown.splitlines()
-    header = next(n for n, line in enumerate(lines) if line.endswith("| optimizer.lr |"))
-    assert lines[header].startswith("| setting | n | validation accuracy | test accuracy |")
-    assert lines[header + 1] == f"|---|{'---:|' * 8}---|"
-    assert lines[header + 2].startswith("| quick\\|er | 2 | 20.50 ± 0.71 % | 85.00 ± 7.07 % |")
-    assert lines[header + 3].startswith("| slow | 2 | ")
-    assert "| slow | 0.00 ± 0.00 % | not known | 2 | 0 |" in markdown
+    assert page.tags.count("img") == 2  # none of a single run
+    alone, settings, pairs = markdown_tables((tmp_path / "out" / "report.md").read_text())
+    assert settings == [
+        [
+            *("setting", "seeds", "validation accuracy", "test accuracy", "training accuracy"),
+            *("gap", "best epoch", "parameters", "training time", "optimizer.lr"),
+        ],
+        [
+            *("quick|er", "2", "20.50 ± 0.71 %", "85.00 ± 7.07 %", "95.00 ± 0.00 %"),
+            *("10.00 ± 7.07 %", "2 ± 0", "1,234", "1.5 ± 0 s", "0.2"),
+        ],
+        [
+            *("slow", "2", "10.50 ± 0.71 %", "85.00 ± 7.07 %", "95.00 ± 0.00 %"),
+            *("10.00 ± 7.07 %", "2 ± 0", "1,234", "1.5 ± 0 s", "0.1"),
+        ],
+    ]
+    assert pairs == [
+        ["setting", "difference", "95 % interval", "shared", "better in"],
+        ["slow", "0.00 ± 0.00 %", "not known", "2", "0"],
+    ]
+    assert alone[1][:4] == ["other", "1", "85.00 % (one seed)", "80.00 % (one seed)"]
     text = (tmp_path / "out" / "report.csv").read_text()
     rows = {row["run"]: row for row in csv.DictReader(text.splitlines())}
     assert len(rows) == 5
     assert float(rows["quick|er/version_1"]["test/acc"]) == 0.8
     assert rows["slow/version_0"]["model.optimizer.lr"] == "0.1"
+
+
+ODD_NAMES = ("a|b", "*bold*", "_hidden_", "a_b_c", "`x`", "[x](y)", "<b>", "&lt;", "a\\|b", "# 1")
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_any_name_stays_in_its_cell(tmp_path: Path, name: str) -> None:
+    runs = [
+        write_run(tmp_path / f"{lr}" / "v0", lr=lr, val_acc=lr, source=name) for lr in (0.1, 0.2)
+    ]
+    (comparison,), left_out = compare([read_summary(run) for run in runs])
+    settings = [replace(setting, label=name) for setting in comparison.settings]
+    named = replace(comparison, settings=settings)
+    _, path, _ = write_comparison_report([named], left_out, tmp_path / "out")
+    tables = markdown_tables(path.read_text())
+    assert [[row[0] for row in table] for table in tables] == [
+        ["setting", name, name],
+        ["setting", name],
+    ]
+    assert [{len(row) for row in table} for table in tables] == [{10}, {5}]
+
+
+def test_numbers_of_one_seed_are_marked(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        write_run(tmp_path / "runs" / "a" / f"v{seed}", seed=seed, lr=0.1, val_acc=0.9)
+    write_run(tmp_path / "runs" / "b" / "v0", lr=0.2)
+    alone = read_summary(tmp_path / "runs" / "b" / "v0")
+    summaries = [read_summary(tmp_path / "runs" / "a" / f"v{seed}") for seed in (0, 1)]
+    for runs, marked in ((summaries, False), ([*summaries, alone], True)):
+        html_path, md_path, _ = write_comparison_report(*compare(runs), tmp_path / "out")
+        for path in (html_path, md_path):
+            assert ("One seed: another one gives other numbers" in path.read_text()) == marked
+    rows = {row[0]: row for row in reversed(Page(html_path.read_text()).rows)}
+    assert rows["a"][1:4] == ["2", "90.00 ± 0.00 %", "80.00 ± 0.00 %"]
+    assert rows["b"][1:4] == ["1", "85.00 % one seed", "80.00 % one seed"]
+    text = write_run_report(alone, tmp_path / "out").read_text()
+    assert "One seed: another one gives other numbers" in text
+
+
+def test_classes_are_predicted_as_comes_second_and_training_scores_are_hidden(
+    digits_run: Path, tmp_path: Path
+) -> None:
+    page = Page(write_run_report(read_summary(digits_run), tmp_path).read_text())
+    (header,) = (row for row in page.rows if row[:1] == ["class"])
+    assert header == [
+        *("class", "most often predicted as", "precision", "recall", "F1", "samples"),
+        *("ROC AUC", "average precision"),
+        *("training precision", "training recall", "training F1", "training samples"),
+    ]
+    hidden = [e for e in page.attributes if e.get("class") == "number extra"]
+    assert len(hidden) == 4 * 11
+    assert {"type": "checkbox", "id": "training-scores", "class": "toggle"} in page.attributes
+
+
+def test_the_test_comes_first(digits_run: Path, tmp_path: Path) -> None:
+    summary = read_summary(digits_run)
+    text = write_run_report(summary, tmp_path).read_text()
+    accuracy = f"{100 * summary.metrics['test/acc']:.2f} %"
+    first = re.search(r"<b>(.*?)</b><span>(.*?)</span>", text)
+    assert first is not None
+    assert first.groups() == (accuracy, "test accuracy")
+    rows = Page(text).rows
+    assert rows[0] == ["metric", "test", "validation", "training samples", "test, before training"]
+    assert rows[1][:2] == ["Accuracy", accuracy]
+
+
+def test_figures_that_nobody_wanted_are_not_missing(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        run = write_run(tmp_path / "sweep" / f"version_{seed}", seed=seed)
+        path = run / "config.yaml"
+        path.write_text(f"{path.read_text()}figures: false\n")
+        assert read_summary(run).missing == ()
+    summaries = [read_summary(tmp_path / "sweep" / f"version_{seed}") for seed in (0, 1)]
+    html_path, *_ = write_comparison_report(*compare(summaries), tmp_path / "out")
+    assert "There are no figures" not in html_path.read_text()
 
 
 @pytest.mark.parametrize(("tested", "alone"), [("same", False), ("other", True)])
@@ -155,18 +229,6 @@ def test_a_report_links_to_those_of_the_runs(mlp_lab: CommandLine, tmp_path: Pat
     assert mlp_lab("report", "runs", "--out", "out").code == 0
     addresses = Page((tmp_path / "out" / "report.html").read_text()).addresses
     assert "./../runs/a/version_0/report.html" in addresses
-
-
-def test_a_curve_is_the_mean_over_all_seeds_or_none(tmp_path: Path) -> None:
-    runs = [
-        write_run(tmp_path / "a" / f"v{n}", seed=n, losses=losses)
-        for n, losses in enumerate([(0.5, 0.6, 0.7), (0.9, 1.0)])
-    ]
-    (comparison,), _ = compare([read_summary(run) for run in runs])
-    (setting,) = comparison.settings
-    epochs, values = _mean_history(setting, "val/loss")
-    assert epochs == [1, 2]
-    assert values == pytest.approx([0.7, 0.8])
 
 
 ODD = [None, "text", 3, 10**400, [], ["x"], {}, {"a": None}, True, float("inf"), [[1], "b"]]
