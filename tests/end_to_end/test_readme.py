@@ -52,8 +52,9 @@ def test_make_target_is_there(line: str) -> None:
 
 def test_links_lead_somewhere() -> None:
     for document in DOCUMENTS:
-        links = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text("utf-8"))
-        assert not [link for link in links if not (document.parent / link).exists()], document
+        text = document.read_text("utf-8")
+        links = re.findall(r"\]\((?!https?:)([^)#]+)\)|src(?:set)?=\"([^\"]+)\"", text)
+        assert not [a or b for a, b in links if not (document.parent / (a or b)).exists()], document
 
 
 def test_files_that_are_named_are_there() -> None:
