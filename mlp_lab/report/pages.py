@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from mlp_lab import __version__
 from mlp_lab.files.atomic import write_text
-from mlp_lab.files.plain_text import as_cell
+from mlp_lab.files.plain_text import as_cell, as_markdown
 from mlp_lab.plots import plot_history, to_png
 from mlp_lab.report.comparison import Comparison, Setting
 from mlp_lab.report.formatting import format_metric, format_number, format_spread, format_value
@@ -49,7 +49,7 @@ _FIGURE_TITLES = {
     "precision_recall": "Precision-recall curve",
     "reliability": "Reliability diagram",
 }
-_PARTS = {
+PARTS = {
     "test_before": "test, before training",
     "train_eval": "training samples",
     "val": "validation",
@@ -73,12 +73,12 @@ def write_run_report(summary: RunSummary, out: Path) -> Path:
     }
     sections["other"] = list(figures.values())
     command = summary.manifest.get("command")
-    page = _templates().get_template("run.html")
+    page = templates().get_template("run.html")
     text = page.render(
         summary=summary,
         sections=sections,
-        metrics=_metrics_by_part(summary),
-        parts=_PARTS,
+        metrics=metrics_by_part(summary),
+        parts=PARTS,
         settings=_shown_settings(summary),
         config=config.read_text("utf-8", errors="replace") if config.is_file() else "",
         command=shlex.join(map(str, command)) if isinstance(command, list) else "",
@@ -108,20 +108,20 @@ def write_comparison_report(
         "version": __version__,
     }
     paths = [out / f"report.{kind}" for kind in ("html", "md", "csv")]
-    write_text(paths[0], _templates().get_template("comparison.html").render(content))
-    write_text(paths[1], _templates().get_template("comparison.md").render(content))
+    write_text(paths[0], templates().get_template("comparison.html").render(content))
+    write_text(paths[1], templates().get_template("comparison.md").render(content))
     write_text(paths[2], _to_csv(comparisons))
     return paths
 
 
-def _metrics_by_part(summary: RunSummary) -> dict[str, dict[str, float]]:
+def metrics_by_part(summary: RunSummary) -> dict[str, dict[str, float]]:
     """Return the metrics, and the value of each for the parts of the data."""
     table: dict[str, dict[str, float]] = {}
     before = summary.metrics.get("test_before")
     flat = {f"test_before/{k}": v for k, v in before.items()} if isinstance(before, dict) else {}
     for key, value in (flat | summary.metrics).items():
         part, _, name = key.partition("/")
-        if part in _PARTS and is_number(value):
+        if part in PARTS and is_number(value):
             table.setdefault(name, {})[part] = float(value)
     return table
 
@@ -209,12 +209,6 @@ def _short_key(key: str) -> str:
     return key.removesuffix(".class_path").partition(".")[2] or key
 
 
-def _cell(text: object) -> str:
-    """Keep a text within its cell of a Markdown table."""
-    escaped = str(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-    return " ".join(escaped.split())
-
-
 def _link(summary: RunSummary, out: Path) -> str:
     """Return the relative URL of a run's own report, where there is one."""
     report = summary.run.dir / "report.html"
@@ -226,7 +220,8 @@ def _link(summary: RunSummary, out: Path) -> str:
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Return the templates of all pages; those that end in .html escape what they are given."""
     environment = Environment(
         loader=PackageLoader("mlp_lab.report"),
         autoescape=select_autoescape(["html"]),
@@ -236,10 +231,10 @@ def _templates() -> Environment:
     )
     environment.filters |= {
         "capitalise_first": lambda text: text[:1].upper() + text[1:],
-        "cell": _cell,
         "css_class": _css_class,
         "embed": _embed,
         "figure_title": lambda path: _FIGURE_TITLES.get(path.stem, path.stem.replace("_", " ")),
+        "markdown": as_markdown,
         "metric_name": format_metric,
         "number": format_number,
         "short_key": _short_key,
