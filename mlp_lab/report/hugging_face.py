@@ -15,7 +15,6 @@ _METRICS = {
     **{"acc": "accuracy", "f1_macro": "f1", "roc_auc_macro": "roc_auc"},
     **{"rmse": "rmse", "mae": "mae", "r2": "r_squared"},
 }
-_DATASETS = {"FashionMNIST": "fashion_mnist"}
 
 
 def describe_for_hub(info: ModelInfo, summary: RunSummary, files: Sequence[str]) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def describe_for_hub(info: ModelInfo, summary: RunSummary, files: Sequence[str])
     split = "test" if _scores_of(summary, "test") else "validation"
     scores = _scores_of(summary, split)
     name = str(summary.data_info.get("source", ""))
-    dataset = _DATASETS.get(name) or re.sub(r"[^a-z0-9_.]+", "-", name.lower()).strip("-.")
+    dataset = _to_id(name)
     task = _find_task(info)
     metadata = {
         "license": "unknown",
@@ -71,6 +70,17 @@ def _describe_results(
             for key, value in scores.items()
         ],
     }
+
+
+def _to_id(name: str) -> str:
+    """Return a name as data sets are called there.
+
+    Example:
+        >>> _to_id("FashionMNIST"), _to_id("CIFAR10"), _to_id("ImageFolder 'My photos'")
+        ('fashion_mnist', 'cifar10', 'image_folder-my-photos')
+    """
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
+    return re.sub(r"[^a-z0-9_.]+", "-", words.lower()).strip("-.")
 
 
 def _find_task(info: ModelInfo) -> str | None:

@@ -35,7 +35,7 @@ _ORIGINS = {
     "held out of train": "held out of the training data",
     "test set": "the test set itself",
 }
-_SIGNATURE = "\n<!-- mlp-lab export replaces this card until somebody edits it: {} -->\n"
+_SIGNATURE = "\n\n<!-- mlp-lab export replaces this card until somebody edits it: {} -->\n"
 
 
 def card_path(model: Path) -> Path:
@@ -142,6 +142,13 @@ def _data_facts(info: ModelInfo, summary: RunSummary) -> Facts:
     noun = "images" if info.takes_images else "samples"
     provenance = data.get("provenance")
     prepared = str(provenance.get("source")) if isinstance(provenance, dict) else None
+
+    def origin(part: object) -> str:
+        stratified = (
+            ", stratified by class" if part == "held out of train" and info.class_names else ""
+        )
+        return _ORIGINS[str(part)] + stratified if part in _ORIGINS else NOT_KNOWN
+
     return {
         "Data set": str(data.get("source", NOT_KNOWN)),
         **({"Prepared from": prepared} if prepared else {}),
@@ -149,8 +156,8 @@ def _data_facts(info: ModelInfo, summary: RunSummary) -> Facts:
             f"{title} {noun}": _count(samples.get(part))
             for part, title in (("train", "Training"), ("val", "Validation"), ("test", "Test"))
         },
-        "Validation part": _ORIGINS.get(summary.validation, NOT_KNOWN),
-        "Test part": _ORIGINS.get(str(data.get("test")), NOT_KNOWN),
+        "Validation part": origin(summary.validation),
+        "Test part": origin(data.get("test")),
         "Seed of the split": _setting(summary, "data", "split_seed"),
         **{f"SHA-256 of the {key}": hashes.get(key, NOT_KNOWN) for key in ("data", "split")},
         **{f"Note {number}": note for number, note in enumerate(summary.notes, start=1)},

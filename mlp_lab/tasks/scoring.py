@@ -86,6 +86,8 @@ class ScoringModule(MultiStepModule, ABC):
     def on_test_epoch_end(self) -> None:
         """Log the metrics of all test samples, and leave the evaluation."""
         self._log_totals("test")
+        if self.trainer.loggers:  # else the counters would be results
+            self.log_counters()
         outputs = self._outputs.of_all_processes()
         is_complete = is_whole(self.trainer.limit_test_batches)
         self.evaluation = Evaluation(

@@ -66,7 +66,9 @@ def test_it_predicts_and_infers_alike(mlp_lab: CommandLine, task: str, whole: Pa
     for answer in answers[1:]:
         assert answer == pytest.approx(answers[0], abs=1e-5)
     card = read_card(Path("new_MODEL_CARD.md"))
-    assert card.metadata["datasets"] == [SOURCES[task].__name__.lower()]
+    assert card.metadata["datasets"] == [
+        {"classification": "digits", "binary": "moons", "regression": "sigmoid_curve"}[task]
+    ]
     facts = card.facts("Data") | card.facts("Training")
     unknown = {name for name, value in facts.items() if value == "not known"}
     assert unknown == {"Test part", "Threads"}

@@ -8,6 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from mlp_lab.loggers import TensorBoardEvents
 from mlp_lab.runs.metrics_csv import column, read_rows
 from tests.conftest import CommandLine
+from tests.helpers.runs import read_metrics
 
 PARTS = ("train", "val", "test")
 
@@ -80,3 +81,8 @@ def test_a_short_training_has_both_lines(mlp_lab: CommandLine) -> None:
         # TensorBoard's steps count from 0.
         expected = {int(step) - 1: values[step] for step in epoch_ends}
         assert read_scalars(events_dir / part)[tag] == pytest.approx(expected), (part, tag)
+    metrics = read_metrics(run_dir)
+    for tag, test in read_scalars(events_dir / "test").items():
+        # The test stands where the training ended.
+        assert test == pytest.approx({int(epoch_ends[-1]) - 1: metrics[f"test/{tag}"]}), tag
+    assert not metrics.keys() & {"epoch", "step"}

@@ -93,7 +93,9 @@ def test_metadata_have_the_names_of_hugging_face(run: Path) -> None:
         (replace(NUMBERS, input_shape=(3, 8, 8)), None),
     ],
 )
-def test_the_task_is_that_of_inputs_and_outputs(run: Path, info: ModelInfo, tag: str | None) -> None:
+def test_the_task_is_that_of_inputs_and_outputs(
+    run: Path, info: ModelInfo, tag: str | None
+) -> None:
     metadata = write_card(run, info).metadata
     assert metadata.get("pipeline_tag") == tag
     assert metadata["model-index"][0]["results"][0]["task"]["type"] == (tag or "other")
@@ -104,7 +106,7 @@ def test_the_task_is_that_of_inputs_and_outputs(run: Path, info: ModelInfo, tag:
     [
         ("FashionMNIST", "fashion_mnist"),
         ("CIFAR10", "cifar10"),
-        ("ImageFolder 'My photos: 1'", "imagefolder-my-photos-1"),
+        ("ImageFolder 'My photos: 1'", "image_folder-my-photos-1"),
     ],
 )
 def test_a_data_set_has_an_id(tmp_path: Path, source: str, dataset: str) -> None:
@@ -136,7 +138,7 @@ def test_the_body_says_what_the_run_knows(run: Path) -> None:
     assert model["Output"] == "logits, N x 2, and probabilities, N x 2"
     assert model["Classes"] == "yes, no"
     assert (data["Data set"], data["Training images"]) == ("Digits", "10")
-    assert data["Validation part"] == "held out of the training data"
+    assert data["Validation part"] == "held out of the training data, stratified by class"
     assert data["SHA-256 of the split"] == "same"
     assert data["Note 1"] == "a note"
     assert training["Optimiser"] == "Adam(lr 0.001)"
@@ -182,9 +184,7 @@ def test_half_a_run_has_a_card_too(run: Path, kept: list[str]) -> None:
     assert (facts["Epochs"] == "not known") == ("metrics.json" not in kept)
     assert ("datasets" in card.metadata) == ("manifest.json" in kept)
     assert "model-index" not in card.metadata
-    assert ("no scores of this model" in card.paragraphs["Results"]) == (
-        "metrics.json" not in kept
-    )
+    assert ("no scores of this model" in card.paragraphs["Results"]) == ("metrics.json" not in kept)
 
 
 def test_a_test_set_that_chose_the_epoch_is_named(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_test_set_that_chose_the_epoch_is_named(tmp_path: Path) -> None:
 def test_names_break_neither_yaml_nor_markdown(tmp_path: Path) -> None:
     run = write_run(tmp_path / "a & b" / "version_0", names=EVIL, source=EVIL[0])
     info = replace(INFO, class_names=EVIL, run=EVIL[1])
-    card = write_card(run, info, name="it's \"so\" `.onnx")
+    card = write_card(run, info, name='it\'s "so" `.onnx')
     assert card.metadata["model-index"][0]["results"][0]["dataset"]["name"] == EVIL[0]
     assert card.metadata["model-index"][0]["name"] == EVIL[1]
     assert not card.kinds & {"html_block", "html_inline", "link_open", "image", "hr"}
@@ -214,7 +214,7 @@ def test_names_break_neither_yaml_nor_markdown(tmp_path: Path) -> None:
     assert [*card.rows] == ["The model", "Data", "Training", "Results", [*card.rows][-1]]
     for block in card.code:
         compile(block, "card", "exec")
-        assert json.dumps("it's \"so\" `.onnx") in block
+        assert json.dumps('it\'s "so" `.onnx') in block
 
 
 def test_many_classes_stand_in_the_table_alone(run: Path) -> None:

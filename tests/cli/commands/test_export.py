@@ -64,14 +64,12 @@ def test_a_card_comes_with_the_model(
     metadata = card.metadata
     assert (metadata["license"], metadata["datasets"]) == ("unknown", ["digits"])
     assert metadata["pipeline_tag"] == "image-classification"
-    scores = {
-        s["type"]: s["value"] for s in metadata["model-index"][0]["results"][0]["metrics"]
-    }
+    scores = {s["type"]: s["value"] for s in metadata["model-index"][0]["results"][0]["metrics"]}
     assert scores == {
         **{"accuracy": metrics["test/acc"], "f1": metrics["test/f1_macro"]},
         **{"roc_auc": metrics["test/roc_auc_macro"], "loss": metrics["test/loss"]},
     }
-    assert card.facts("Data")["Test part"] == "held out of the training data"
+    assert card.facts("Data")["Test part"] == "held out of the training data, stratified by class"
     facts = card.facts("The model") | card.facts("Data") | card.facts("Training")
     assert {name for name, value in facts.items() if value == "not known"} <= {"Commit of mlp_lab"}
     monkeypatch.chdir(run)
