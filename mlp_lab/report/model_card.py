@@ -177,6 +177,7 @@ def _training_facts(info: ModelInfo, summary: RunSummary) -> Facts:
         "Resampling": setting("data", "resample"),
         "Classes cut down": setting("data", "imbalance"),
         "Gradient clipping": setting("trainer", "gradient_clip_val"),
+        "Callbacks": setting("trainer", "callbacks"),
     }
     seconds, manifest = summary.number("seconds"), summary.manifest
     return {
@@ -185,6 +186,7 @@ def _training_facts(info: ModelInfo, summary: RunSummary) -> Facts:
         "Optimiser": setting(*model, "optimizer"),
         "Learning-rate schedule": setting(*model, "schedule"),
         "Batch size": setting("data", "batch_size"),
+        "Batches gathered to a step": setting("trainer", "accumulate_grad_batches"),
         "Augmentation": setting("data", "augment"),
         **{k: v for k, v in optional.items() if v not in ("none", "0.0", NOT_KNOWN)},
         "Precision": "32-true" if precision == "none" else precision,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mlp_lab.inference import ModelInfo
 from mlp_lab.report.model_card import card_path, write_model_card
@@ -274,3 +275,22 @@ def test_an_edited_card_is_left_alone(run: Path) -> None:
 def test_damaged_calibration_is_left_out(run: Path, bins: Any) -> None:
     change(run / "metrics.json", **{"test/ece": 0.5, "test/reliability": bins})
     assert "mean confidence" not in write_card(run).paragraphs["Results"]
+
+
+def test_what_changes_a_training_is_named_where_it_is_set(run: Path) -> None:
+    before = write_card(run).facts("Training")
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    ema = {"class_path": "lightning.pytorch.callbacks.EMAWeightAveraging"}
+    config["trainer"] = {
+        "callbacks": [ema | {"init_args": {"decay": 0.9, "use_buffers": False}}],
+        **{"accumulate_grad_batches": 4, "gradient_clip_val": None, "precision": None},
+    }
+    config["data"] |= {"class_weights": "balanced", "augment": [{"class_path": "mlp_lab.data.Cut"}]}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    after = write_card(run).facts("Training")
+    assert {name: after[name] for name in after.keys() - before.keys()} == {
+        "Class weights": "balanced",
+        "Callbacks": "lightning.pytorch.callbacks.EMAWeightAveraging(decay 0.9)",
+    }
+    assert (after["Batches gathered to a step"], after["Augmentation"]) == ("4", "Cut")
+    assert (after["Precision"], after["Batch size"]) == ("32-true", "not known")
