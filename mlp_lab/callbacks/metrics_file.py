@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 from mlp_lab.callbacks.checkpoints import find_checkpoint_to_test
 from mlp_lab.callbacks.result import ResultCallback, find_data
 from mlp_lab.files.atomic import write_json
+from mlp_lab.loggers.run_logger import COUNTERS
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.run import read_json
 from mlp_lab.tasks import Task
@@ -53,7 +54,7 @@ class MetricsFile(ResultCallback):
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the figures of the test."""
         assert isinstance(pl_module, Task)
-        logged = {key: float(value) for key, value in trainer.callback_metrics.items()}
+        logged = {k: float(v) for k, v in trainer.callback_metrics.items() if k not in COUNTERS}
         self._add(trainer, logged | _test_metrics(pl_module))
 
     def _add(self, trainer: pl.Trainer, metrics: dict[str, Any]) -> None:

@@ -154,6 +154,7 @@ def describe_data(data: LabDataModule) -> dict[str, Any]:
         "input_shape": list(data.input_shape),
         "class_names": list(data.class_names),
         "validation": data.validation_origin,
+        "test": data.test_origin,
         "samples": {part: len(data.subsets[part]) for part in PARTS},
         "counts": {
             part: dict(zip(data.class_names, data.class_counts(part).tolist(), strict=True))

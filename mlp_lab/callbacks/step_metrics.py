@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mlp_lab.callbacks.finite_check import require_finite_steps
+from mlp_lab.callbacks.result import find_data
 from mlp_lab.loggers import run_loggers
 
 _SECONDS_BETWEEN_FLUSHES = 5.0
@@ -23,9 +24,10 @@ class StepMetrics(pl.Callback):
 
     Reading a number off the device waits for the device; logging each step the usual way makes a
     small net's step twice as long. Every key of the step's result that starts with ``train/`` is
-    collected. metrics.csv, Neptune and MLflow get every step, other loggers every
-    ``log_every_n_steps``-th. Where a step gathers the gradients of several batches, its numbers are
-    their means. With several processes the steps are the first one's, on its share of each batch.
+    collected. metrics.csv and the trackers get every step, TensorBoard and other loggers of
+    Lightning every ``log_every_n_steps``-th, and at least one in each epoch. Where a step gathers
+    the gradients of several batches, its numbers are their means. With several processes the steps
+    are the first one's, on its share of each batch.
 
     Attributes:
         epoch_means: Mean over the steps of the epoch so far, by key; a small last batch counts like
@@ -41,10 +43,12 @@ class StepMetrics(pl.Callback):
         self._num_steps = 0
         self._steps_done = 0
         self._last_flush = 0.0
+        self._every = 1
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Drop the rows that a resumed run is about to repeat."""
         self._steps_done = trainer.global_step
+        self._every = _steps_between_logs(trainer)
         for logger in run_loggers(trainer.loggers):
             logger.go_back(trainer.global_step)
 
@@ -114,5 +118,14 @@ class StepMetrics(pl.Callback):
         epoch = trainer.current_epoch + 1
         block = [{"epoch": epoch, "step": step, **row} for step, row in rows.items()]
         for logger in run_loggers(trainer.loggers):
-            logger.log_rows(block, trainer.log_every_n_steps)  # type: ignore[attr-defined]  # set by a connector
+            logger.log_rows(block, self._every)
             logger.save()
+
+
+def _steps_between_logs(trainer: pl.Trainer) -> int:
+    """Return ``log_every_n_steps``, or the number of steps in an epoch where that is less."""
+    every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # set by a connector
+    data = find_data(trainer)
+    if data is None:
+        return every
+    return min(every, -(-data.steps_per_epoch // trainer.accumulate_grad_batches))

@@ -129,6 +129,11 @@ class LabDataModule(pl.LightningDataModule):
         return "own part" if "val" in self.source.parts else "held out of train"
 
     @property
+    def test_origin(self) -> str:
+        """Origin of the test samples."""
+        return "own part" if "test" in self.source.parts else "held out of train"
+
+    @property
     def fractions(self) -> tuple[float, float]:
         """Fractions held out for test and validation, 0 where the source has the part."""
         test = val = 0.0

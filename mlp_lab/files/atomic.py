@@ -91,6 +91,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except MLPLabError:  # not about this file, though it may be an OSError too
         raise
     except OSError as error:
+        _check_place(path)  # which may have gone meanwhile
         raise _write_error(path, error) from error
     finally:
         with contextlib.suppress(OSError):  # a directory that cannot be written holds no part

@@ -1,8 +1,11 @@
-"""Text from a file as it may be shown, and written into a table."""
+"""Text from a file as it may be shown, and written into a table or Markdown."""
 
+import re
 import unicodedata
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute
+# What Markdown would take for more than text; within a word it leaves underscores alone.
+_MARKUP = re.compile(r"[\\`*\[\]<>&|~$]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def as_shown(text: str) -> str:
@@ -36,3 +39,13 @@ def as_cell(value: object) -> object:
     except ValueError:
         return f"'{value}"
     return value
+
+
+def as_markdown(text: object) -> str:
+    r"""Return text that Markdown shows as it is, on one line and within a cell of a table.
+
+    Example:
+        >>> print(as_markdown("a|b *c*\n<d> e_f _g_"))
+        a\|b \*c\* \<d\> e_f \_g\_
+    """
+    return _MARKUP.sub(r"\\\g<0>", " ".join(as_shown(str(text)).split()))

@@ -55,6 +55,11 @@ class ModelInfo:
         return f"{axes}, {kind}"
 
     @property
+    def takes_images(self) -> bool:
+        """Whether an input is an image."""
+        return len(self.input_shape) == 3
+
+    @property
     def output_names(self) -> list[str]:
         """Names of an ONNX model's outputs."""
         return ["numbers"] if self.head == "none" else ["logits", "probabilities"]

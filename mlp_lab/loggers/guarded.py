@@ -55,7 +55,7 @@ class GuardedLogger(Tracker):
     def _log_rows(self, rows: Sequence[Row], every: int) -> None:
         for row in rows:
             step = int(row["step"])
-            if step % every == 0:
+            if every and step % every == 0:
                 metrics = {k: v for k, v in row.items() if k not in COUNTERS}
                 self.logger.log_metrics(metrics, step - 1)  # Lightning counts steps from 0
 

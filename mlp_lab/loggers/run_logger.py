@@ -50,7 +50,7 @@ class RunLogger(Logger, ABC):
 
         Args:
             rows: Metrics of each step.
-            every: Where a call is expensive, log only every ``every``-th step.
+            every: Where a call is expensive, log only every ``every``-th step; with 0, none.
         """
 
     def log_hyperparams(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 
-from mlp_lab.loggers.run_logger import SUCCESS, Row, Tracker, import_client
+from mlp_lab.loggers.run_logger import COUNTERS, SUCCESS, Row, Tracker, import_client
 from mlp_lab.runs.config import flatten
 
 _MANIFEST_KEY = "wandb_run_id"
@@ -96,6 +96,8 @@ class WandbTracker(Tracker):
             ),
         )
         opened.define_metric("*", step_metric="step")
+        for counter in COUNTERS:  # an axis, and no chart of its own
+            opened.define_metric(counter, hidden=True)
         if run is not None:
             run.update_manifest(**{_MANIFEST_KEY: opened.id})
         return opened

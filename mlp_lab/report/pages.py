@@ -1,10 +1,8 @@
 """Reports of one run or of many as HTML, Markdown and CSV."""
 
 import csv
-import html
 import io
 import os
-import re
 import shlex
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -16,21 +14,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from mlp_lab import __version__
 from mlp_lab.files.atomic import write_text
-from mlp_lab.files.plain_text import as_cell
+from mlp_lab.files.plain_text import as_cell, as_markdown
 from mlp_lab.report.comparison import Comparison
 from mlp_lab.report.figures import draw_comparison_figures, embed_run_figures
 from mlp_lab.report.formatting import format_metric, format_number, format_spread, format_value
 from mlp_lab.report.run_summary import RunSummary, is_number
 
 # What a reader wants first comes first: a phone shows two of these columns.
-_PARTS = {
+PARTS = {
     "test": "test",
     "val": "validation",
     "train_eval": "training samples",
     "test_before": "test, before training",
 }
-# Characters that mean something within a line of Markdown; an underscore in a word does not.
-_MARKDOWN = re.compile(r"[\\`*\[\]|~#]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def write_run_report(summary: RunSummary, out: Path) -> Path:
@@ -44,12 +40,12 @@ def write_run_report(summary: RunSummary, out: Path) -> Path:
     """
     config = summary.run.config_path
     command = summary.manifest.get("command")
-    page = _templates().get_template("run.html")
+    page = templates().get_template("run.html")
     text = page.render(
         summary=summary,
         figures=embed_run_figures(summary),
-        metrics=_metrics_by_part(summary),
-        parts=_PARTS,
+        metrics=metrics_by_part(summary),
+        parts=PARTS,
         settings=_shown_settings(summary),
         config=config.read_text("utf-8", errors="replace") if config.is_file() else "",
         command=shlex.join(map(str, command)) if isinstance(command, list) else "",
@@ -82,20 +78,20 @@ def write_comparison_report(
         "version": __version__,
     }
     paths = [out / f"report.{kind}" for kind in ("html", "md", "csv")]
-    write_text(paths[0], _templates().get_template("comparison.html").render(content))
-    write_text(paths[1], _templates().get_template("comparison.md").render(content))
+    write_text(paths[0], templates().get_template("comparison.html").render(content))
+    write_text(paths[1], templates().get_template("comparison.md").render(content))
     write_text(paths[2], _to_csv(comparisons))
     return paths
 
 
-def _metrics_by_part(summary: RunSummary) -> dict[str, dict[str, float]]:
+def metrics_by_part(summary: RunSummary) -> dict[str, dict[str, float]]:
     """Return the metrics, the one that chose the epoch first, and their values for each part."""
     table: dict[str, dict[str, float]] = {summary.metric: {}}
     before = summary.metrics.get("test_before")
     flat = {f"test_before/{k}": v for k, v in before.items()} if isinstance(before, dict) else {}
     for key, value in (flat | summary.metrics).items():
         part, _, name = key.partition("/")
-        if part in _PARTS and is_number(value):
+        if part in PARTS and is_number(value):
             table.setdefault(name, {})[part] = float(value)
     return {name: values for name, values in table.items() if values}
 
@@ -139,12 +135,6 @@ def _short_key(key: str) -> str:
     return key.removesuffix(".class_path").partition(".")[2] or key
 
 
-def _cell(text: object) -> str:
-    """Keep a text as it is in a cell of a Markdown table, and in a line of Markdown."""
-    plain = html.escape(" ".join(str(text).split()), quote=False)
-    return _MARKDOWN.sub(r"\\\g<0>", plain)
-
-
 def _link(summary: RunSummary, out: Path) -> str:
     """Return the relative URL of a run's own report, where there is one."""
     report = summary.run.dir / "report.html"
@@ -156,7 +146,8 @@ def _link(summary: RunSummary, out: Path) -> str:
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Return the templates of all pages; those that end in .html escape what they are given."""
     environment = Environment(
         loader=PackageLoader("mlp_lab.report"),
         autoescape=select_autoescape(["html"]),
@@ -166,7 +157,7 @@ def _templates() -> Environment:
     )
     environment.filters |= {
         "capitalise_first": lambda text: text[:1].upper() + text[1:],
-        "cell": _cell,
+        "markdown": as_markdown,
         "metric_name": format_metric,
         "number": format_number,
         "short_key": _short_key,

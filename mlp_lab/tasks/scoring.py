@@ -85,6 +85,10 @@ class ScoringModule(MultiStepModule, ABC):
     def on_test_epoch_end(self) -> None:
         """Log the metrics of all test samples, and leave the evaluation."""
         self._log_totals("test")
+        if self.trainer.loggers:  # else the counters would be results
+            # Where the training ended, counted from 0; Lightning would count one more.
+            done = {"epoch": self.trainer.current_epoch, "step": self.trainer.global_step}
+            self.log_dict({key: float(max(number - 1, 0)) for key, number in done.items()})
         outputs = self._outputs.of_all_processes()
         is_complete = is_whole(self.trainer.limit_test_batches)
         self.evaluation = Evaluation(

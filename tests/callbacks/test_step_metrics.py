@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mlp_lab.callbacks import StepMetrics
+from mlp_lab.data import Digits, LabDataModule
 from mlp_lab.errors import DivergenceError
 from mlp_lab.loggers import CSVLogger
 from mlp_lab.tasks import ClassificationTask
@@ -21,12 +22,14 @@ class Recorder(CSVLogger):
     def __init__(self) -> None:
         self.rows: list[Mapping[str, float]] = []
         self.went_back_to: list[int] = []
+        self.every: int | None = None
 
     def go_back(self, step: int) -> None:
         self.went_back_to.append(step)
 
     def log_rows(self, rows: Iterable[Mapping[str, float]], every: int = 1) -> None:
         self.rows += rows
+        self.every = every
 
     def save(self) -> None:
         pass
@@ -109,3 +112,18 @@ def test_a_loss_that_is_not_finite_is_logged_and_stops(trainer: Any) -> None:
     with pytest.raises(DivergenceError, match="train/loss is nan at step 1"):
         metrics.on_train_epoch_end(trainer, TASK)
     assert len(trainer.loggers[0].rows) == 1
+
+
+@pytest.mark.parametrize(("every", "expected"), [(50, 6), (4, 4), (0, 0)])
+def test_every_epoch_has_a_step_that_all_loggers_get(every: int, expected: int) -> None:
+    """Of 180 digits, two batches of 16 a step, six steps are an epoch."""
+    data = LabDataModule(Digits(), batch_size=16)
+    data.setup("fit")
+    data.subsets["train"] = data.subsets["train"].at(torch.arange(180))
+    recorder = Recorder()
+    settings = {"log_every_n_steps": every, "accumulate_grad_batches": 2}
+    trainer = fake_trainer(loggers=[recorder], datamodule=data, **settings)
+    metrics = begin(trainer)
+    take_step(metrics, trainer, output(1.0))
+    metrics.on_train_epoch_end(trainer, TASK)
+    assert recorder.every == expected

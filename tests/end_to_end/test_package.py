@@ -80,7 +80,7 @@ def test_the_wheel_holds_the_configurations_and_nothing_beside_the_package(wheel
     configs = {str(p.relative_to(ROOT)) for p in (ROOT / "configs").rglob("*.yaml")}
     assert {f"mlp_lab/{name}" for name in configs} <= {*names}
     assert base == (ROOT / "configs" / "base.yaml").read_bytes()
-    assert "mlp_lab/cli/template/gitignore" in names
+    assert {"mlp_lab/cli/template/gitignore", "mlp_lab/report/templates/model_card.md"} <= {*names}
     wanted = metadata.get_all("Requires-Dist") or []
     assert any(line.startswith("torch ") for line in wanted)
     assert not [line for line in wanted if "nvidia" in line or "cuda" in line]

@@ -11,6 +11,7 @@ import pytest
 from mlp_lab.data import Digits, Moons, SigmoidCurve
 from mlp_lab.runs.metrics_csv import read_rows
 from tests.conftest import CommandLine
+from tests.helpers.cards import read_card
 from tests.helpers.runs import read_metrics
 
 RUNS = Path(__file__).parent.parent / "version_0_1"
@@ -64,6 +65,14 @@ def test_it_predicts_and_infers_alike(mlp_lab: CommandLine, task: str, whole: Pa
         answers.append([float(row.get("confidence", row["predicted"])) for row in rows])
     for answer in answers[1:]:
         assert answer == pytest.approx(answers[0], abs=1e-5)
+    card = read_card(Path("new_MODEL_CARD.md"))
+    assert card.metadata["datasets"] == [
+        {"classification": "digits", "binary": "moons", "regression": "sigmoid_curve"}[task]
+    ]
+    facts = card.facts("Data") | card.facts("Training")
+    unknown = {name for name, value in facts.items() if value == "not known"}
+    assert unknown == {"Test part", "Threads"}
+    assert "lack: Test part, Threads." in card.paragraphs["What this card does not know"]
 
 
 def test_it_is_reported(mlp_lab: CommandLine, task: str, whole: Path) -> None:

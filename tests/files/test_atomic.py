@@ -36,6 +36,25 @@ def test_no_other_directory_of_a_name_is_written_to(
     assert Path("moved", "file.txt").read_text() == "one"
 
 
+@pytest.mark.parametrize("another", [False, True])
+def test_a_directory_that_is_renamed_within_a_write_is_named(tmp_path: Path, another: bool) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    keep_to(run)
+
+    def write_while_it_moves() -> None:
+        with replacing(run / "file.txt") as part:
+            part.write_text("half")
+            run.rename(tmp_path / "moved")
+            if another:
+                run.mkdir()
+
+    with pytest.raises(WriteError, match="run' was renamed or removed while it was written to"):
+        write_while_it_moves()
+    let_go(run)
+    assert not (run / "file.txt").exists()
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     write_text(path, "old")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlp_lab.files.plain_text import as_cell, as_shown
+from mlp_lab.files.plain_text import as_cell, as_markdown, as_shown
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,20 @@ def test_a_formula_is_quoted(text: str) -> None:
 @pytest.mark.parametrize("value", ["-0.5", "+1e3", "-inf", "a=1", "", 3, -1.5, None])
 def test_numbers_and_other_text_stay(value: object) -> None:
     assert as_cell(value) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain, 1.5 - e_f", "plain, 1.5 - e_f"),
+        ("a|b", r"a\|b"),
+        ("*b* `k` [x](y) ~s~ $1", r"\*b\* \`k\` \[x\](y) \~s\~ \$1"),
+        ("<b> &amp;", r"\<b\> \&amp;"),
+        ("_i_ __d__ e__f", r"\_i\_ \_\_d\_\_ e\_\_f"),
+        ("a\\\n b\t\u2028c", r"a\\ b c"),
+        ("\x1b", r"\\x1b"),
+        (3, "3"),
+    ],
+)
+def test_markdown_shows_text_as_it_is(text: object, expected: str) -> None:
+    assert as_markdown(text) == expected

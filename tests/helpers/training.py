@@ -113,6 +113,7 @@ def fake_trainer(**attributes: Any) -> Any:
         **{"is_global_zero": True, "global_rank": 0, "world_size": 1},
         **{"current_epoch": 0, "global_step": 0, "max_epochs": 3, "ckpt_path": None},
         **{"callback_metrics": {}, "callbacks": [], "loggers": [], "log_every_n_steps": 1},
+        "datamodule": None,
     }
     return SimpleNamespace(**usual | attributes)
 

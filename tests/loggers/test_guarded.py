@@ -40,6 +40,8 @@ def test_of_rows_every_nth_step_is_logged_and_counted_from_zero() -> None:
     rows = [{"epoch": 1, "step": step, "train/loss": step / 10} for step in range(1, 8)]
     GuardedLogger(recorder).log_rows(rows, every=3)
     assert recorder.logged == [({"train/loss": 0.3}, 2), ({"train/loss": 0.6}, 5)]
+    GuardedLogger(recorder).log_rows(rows, every=0)
+    assert len(recorder.logged) == 2
 
 
 def test_settings_are_flat() -> None:

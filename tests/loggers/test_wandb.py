@@ -42,6 +42,16 @@ def read_records(path: Path) -> list[Any]:
     return records
 
 
+def read_charts(run_dir: Path) -> set[str]:
+    """Return the names of what is charted: all that was logged and is not hidden, but figures."""
+    logged, hidden = set(), set()
+    for file in sorted((run_dir / "wandb").glob("offline-run-*/*.wandb")):
+        for record in read_records(file):
+            logged |= {item.key or "/".join(item.nested_key) for item in record.history.item}
+            hidden |= {record.metric.name} if record.metric.options.hidden else set()
+    return {n for n in logged - hidden if not n.startswith(("_", "plots/"))}
+
+
 def read_offline(run_dir: Path) -> tuple[dict[str, Any], dict[str, dict[int, Any]]]:
     """Return settings and summary, and series by step."""
     values: dict[str, Any] = {}

@@ -1,15 +1,21 @@
-"""``mlp-lab export``: a run's best checkpoint as one model file."""
+"""``mlp-lab export``: a run's best checkpoint as one model file, with its card."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mlp_lab.cli.invocation import read_invocation
 from mlp_lab.cli.parser import LabCLI
 from mlp_lab.errors import ConfigError
 from mlp_lab.export.model_file import OPSETS, write_model
 from mlp_lab.export.model_info import describe_model, samples_to_check
-from mlp_lab.runs.run import read_json
+from mlp_lab.report.model_card import card_path, write_model_card
+from mlp_lab.report.run_files import read_summary
+from mlp_lab.report.run_summary import RunSummary
+from mlp_lab.runs.run import Run, read_json
+from mlp_lab.training.job import Job
 from mlp_lab.training.weights import load_weights
 
 
@@ -27,22 +33,34 @@ def export(args: Sequence[str]) -> int:
     print(invocation.summary)
     run, checkpoint = job.origin.run, job.origin.checkpoint
     assert checkpoint is not None
-    content = load_weights(checkpoint, job.task)["mlp_lab"]
+    content = load_weights(checkpoint, job.task)
     job.data.prepare_data()
     job.data.setup("test")
-    metrics = content["metrics"]
-    directory, stem = run.dir if run else checkpoint.parent, checkpoint.stem
-    if run is not None and checkpoint.resolve() == run.best_checkpoint.resolve():
-        metrics = metrics | read_json(run.metrics_path)
-        stem = "model"
-    name = run.name if run else str(content.get("model", {}).get("run", ""))
-    info = describe_model(job.task, job.data, name, metrics)
-    path: Path = options.out or directory / f"{stem}.{options.format}"
+    summary = _summarise(job, checkpoint, content)
+    is_best = run is not None and checkpoint.resolve() == run.best_checkpoint.resolve()
+    stem = "model" if is_best else checkpoint.stem
+    path: Path = options.out or summary.run.dir / f"{stem}.{options.format}"
+    name = run.name if run else str(content["mlp_lab"].get("model", {}).get("run", ""))
+    info = describe_model(job.task, job.data, name, summary.metrics)
     samples = samples_to_check(job.data)
     difference = write_model(job.task, info, samples, path, options.opset)
+    is_new = write_model_card(path, info, summary)
     print(f"checked on {len(samples)} test samples: differs by {difference:.1e} from the net")
+    print(f"card: {card_path(path)}{'' if is_new else ', edited before and left as it is'}")
     print(f"written: {path}")
     return 0
+
+
+def _summarise(job: Job, checkpoint: Path, content: Mapping[str, Any]) -> RunSummary:
+    """Return what is known of a run, with the metrics of this very checkpoint of it."""
+    own, run = content["mlp_lab"], job.origin.run
+    metrics = {"epochs": content["epoch"] + 1, **own["metrics"]}
+    if run is None:  # copied away, a checkpoint knows what it holds
+        data = {"source": job.data.source.name}
+        return RunSummary(Run(checkpoint.parent), own["config"], {"data": data}, metrics, [], ())
+    if checkpoint.resolve() == run.best_checkpoint.resolve():
+        metrics |= read_json(run.metrics_path)
+    return replace(read_summary(run.dir), metrics=metrics)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -50,7 +68,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mlp-lab export",
         description="Write a run's best checkpoint as one file, checked against the net on real "
-        "samples. Other flags are the run's settings, such as --data.root.",
+        "samples, and a model card beside it. Other flags are the run's settings, such as "
+        "--data.root.",
         allow_abbrev=False,
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="a run, or a checkpoint")
