@@ -142,6 +142,8 @@ def compare(
             left_out.append((summary, "its settings are unknown"))
         elif summary.status != "finished":
             left_out.append((summary, f"its status is {summary.status}"))
+        elif summary.overfit_check:
+            left_out.append((summary, "it is an overfit check"))
         elif summary.number(summary.score) is None:
             left_out.append((summary, "nothing was scored on validation"))
         else:

@@ -63,12 +63,15 @@ def read_summary(directory: Path, status: Status | None = None) -> RunSummary:
         missing.append(f"metrics.csv has {len(rows) - len(valid)} rows that are no numbers.")
     if csv_path.is_file() and not csv_path.read_bytes().endswith(b"\n"):
         missing.append("metrics.csv ends within a line, which is left out.")
-    metrics = read(run.metrics_path, read_json, "there are no final metrics") or {}
+    is_check = "overfit_check" in manifest  # which tests nothing and draws nothing
+    metrics = {}
+    if not is_check:
+        metrics = read(run.metrics_path, read_json, "there are no final metrics") or {}
     if metrics and not any(key.startswith("test/") for key in metrics):
         missing.append("The run was not tested.")
     if manifest:  # else it is noted already
         missing += _describe_end(manifest.get("status"), directory)
-    wants_figures = config.get("figures") is not False  # trials of a sweep draw none
+    wants_figures = config.get("figures") is not False and not is_check  # nor do a sweep's trials
     if wants_figures and not any((directory / "plots").glob("*.png")):
         missing.append("There are no figures in plots/.")
     return RunSummary(run, config, manifest, metrics, valid, tuple(missing))

@@ -64,6 +64,11 @@ class RunSummary:
         return str(self.manifest.get("status", "unknown"))
 
     @property
+    def overfit_check(self) -> str:
+        """The verdict of a check whether a batch can be learnt by heart; empty for a training."""
+        return str(self.manifest.get("overfit_check", ""))
+
+    @property
     def seed(self) -> Any:
         """The seed of the training."""
         return self.config.get("seed_everything")

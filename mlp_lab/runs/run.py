@@ -100,7 +100,8 @@ class Run:
         Raises:
             RunNotFoundError: There is none.
         """
-        runs = [cls(path.parent) for path in sorted(runs_dir.glob("*/version_*/manifest.json"))]
+        # The runs of a sweep over configurations lie a directory deeper.
+        runs = [cls(path.parent) for path in sorted(runs_dir.glob("**/version_*/manifest.json"))]
         finished = [
             (str(manifest.get("end")), run)
             for run in runs
@@ -190,6 +191,11 @@ class Run:
         """
         path = self.best_checkpoint if kind == "best" else self.last_checkpoint
         if not path.is_file():
+            if verdict := self.read_manifest().get("overfit_check"):
+                raise RunNotFoundError(
+                    f"The run {str(self.dir)!r} has no {path.name}: {verdict}. "
+                    "A check is not kept; train without --trainer.overfit_batches."
+                )
             raise RunNotFoundError(
                 f"The run {str(self.dir)!r} has no {path.name}. "
                 f"Train it first: mlp-lab fit --run_dir {self.dir}"

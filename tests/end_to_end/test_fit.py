@@ -245,7 +245,15 @@ class TestOverfitCheck:
         assert "train accuracy 1.0000" in outcome.last_line
         assert "after 100 epochs" in outcome.last_line
         assert "val:" not in outcome.out
-        assert not (Path("runs") / "base" / "version_0" / "metrics.json").exists()
+        run_dir = Path("runs") / "base" / "version_0"
+        assert not (run_dir / "metrics.json").exists()
+        assert read_manifest(run_dir)["overfit_check"] == outcome.last_line
+        page = (run_dir / "report.html").read_text()
+        assert f"O{outcome.last_line[1:]}." in page
+        assert "Missing or incomplete" not in page
+        assert (
+            f"has no best.ckpt: {outcome.last_line}." in mlp_lab("test", "--run_dir", run_dir).err
+        )
 
     def test_a_net_that_cannot_learn_fails(self, mlp_lab: CommandLine) -> None:
         words = [

@@ -76,10 +76,12 @@ def test_newest_finished_run_is_the_one_that_ended_last(tmp_path: Path) -> None:
     assert Run.newest_finished(tmp_path) == newest
     make_run(tmp_path, "d").end("finished")
     assert Run.newest_finished(tmp_path).experiment == "d"
+    make_run(tmp_path / "a_sweep", "deeper").end("finished")
+    assert Run.newest_finished(tmp_path).experiment == "deeper"
     overfit_check = make_run(tmp_path, "e")
     overfit_check.best_checkpoint.unlink()
     overfit_check.end("finished")
-    assert Run.newest_finished(tmp_path).experiment == "d"
+    assert Run.newest_finished(tmp_path).experiment == "deeper"
 
 
 def test_manifest_entries_are_replaced_one_by_one(tmp_path: Path) -> None:

@@ -121,12 +121,17 @@ def _load_origin(job: Job, trainer: pl.Trainer) -> None:
 
 def _judge_overfit_check(trainer: pl.Trainer) -> int:
     """Print the verdict of an overfit check, and return the exit code; 0 for other trainings."""
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
-        if isinstance(callback, OverfitCheck):
-            if is_first_process():
-                print(callback.verdict)
-            return 0 if callback.passed else 1
-    return 0
+    check = _find_overfit_check(trainer)
+    if check is None:
+        return 0
+    if is_first_process():
+        print(check.verdict)
+    return 0 if check.passed else 1
+
+
+def _find_overfit_check(trainer: pl.Trainer) -> OverfitCheck | None:
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
+    return next((c for c in callbacks if isinstance(c, OverfitCheck)), None)
 
 
 def _load_best(job: Job, trainer: pl.Trainer, run: Run | None) -> None:
@@ -144,7 +149,9 @@ def _report(job: Job, trainer: pl.Trainer, run: Run | None) -> Results | None:
             print("fast_dev_run: a few batches of training, validation and test went through")
         return None
     results = collect_results(trainer, run.dir)
-    if not job.is_overfit_check:
+    if check := _find_overfit_check(trainer):
+        run.update_manifest(overfit_check=check.verdict)
+    else:
         _print_figures_dir(results)
         _print_classes(job)
         _print_summary(job, trainer, run)
