@@ -33,7 +33,7 @@ CLASSES: Mapping[str, tuple[type, object]] = {
 }
 # What a class gets from elsewhere, or a setting has a place of its own for.
 GIVEN = {
-    "model": ("input_shape", "num_classes", "num_targets", "net", "loss", "optimizer", "schedule"),
+    "model": ("input_shape", "num_classes", "num_targets"),
     "model.net": ("input_shape", "num_outputs"),
 }
 OF_A_COMMAND = ("help", "config", "print_config", "print_shtab")

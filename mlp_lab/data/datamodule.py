@@ -89,7 +89,7 @@ class LabDataModule(pl.LightningDataModule):
         self.class_names = source.class_names
         self.num_classes = source.num_classes
         self.num_targets = source.num_targets
-        self.root = root
+        self.root = Path(root)
         self.download = download
         self.batch_size = batch_size
         self.steps_per_execution = steps_per_execution

@@ -50,7 +50,7 @@ class TensorFile(Source):
         classes: list[int | str] | None = None,
         targets: Literal["classes", "numbers"] = "classes",
     ) -> None:
-        self.path = path
+        self.path = path = Path(path)  # in Python many give text
         self.layout = layout
         content = _read_arrays(path)
         # Kept for the first load, so that the file is read once.

@@ -59,7 +59,7 @@ class ImageFolder(Source):
     ) -> None:
         if image_size is not None and image_size < 1:
             raise ConfigError(f"data.source.image_size is {image_size}; it must be at least 1.")
-        self.path = path
+        self.path = path = Path(path)  # in Python many give text
         self.image_size = image_size
         self.colour = colour
         self.broken = broken
@@ -69,6 +69,14 @@ class ImageFolder(Source):
         self._directories: dict[Part, Path] = directories or {"train": path}
         if "train" not in self._directories:
             raise DatasetNotFoundError(f"'{path}' has {', '.join(directories)} but no train.")
+        others = [d.name for d in _subdirectories(path) if directories and d.name not in PARTS]
+        if others:
+            warnings.warn(
+                f"'{path}' has {', '.join(others)} beside {', '.join(directories)}. "
+                "Only train, val and test are read.",
+                MLPLabWarning,
+                stacklevel=2,
+            )
         self.parts = frozenset(self._directories)
         self.class_names = tuple(d.name for d in _subdirectories(self._directories["train"]))
         self._files = {part: self._list(directory) for part, directory in self._directories.items()}

@@ -1,7 +1,7 @@
 """From a checkpoint to the task that it fits."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ def load_checkpoint(path: Path, job: Job, trainer: pl.Trainer) -> None:
         ChecksumError: The file is damaged.
     """
     checkpoint = load_weights(path, job.task)
+    _compare_classes(path, checkpoint, job.data.class_names)
     states = checkpoint.get("callbacks", {})
     try:
         for callback in job.user_callbacks:
@@ -85,6 +86,23 @@ def check_fits(path: Path, task: Task, *, resumes: bool = False) -> int:
     if not isinstance(done, int) or done < 0:
         raise ChecksumError(f"{str(path)!r} gives {done!r} as its number of epochs.")
     return done
+
+
+def _compare_classes(path: Path, checkpoint: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Warn of data whose classes are not those that the net tells apart: it knows their numbers."""
+    model = checkpoint["mlp_lab"].get("model")
+    known = model.get("class_names") if isinstance(model, dict) else None
+    if not isinstance(known, list | tuple) or len(known) != len(names):
+        return
+    for number, (mine, other) in enumerate(zip(known, names, strict=True)):
+        if mine != other:
+            warnings.warn(
+                f"Class {number} is {other!r} in the data, and {mine!r} in {str(path)!r}: what the "
+                "net takes for the one is scored as the other.",
+                MLPLabWarning,
+                stacklevel=2,
+            )
+            return
 
 
 def _check_tensors(path: Path, checkpoint: Mapping[str, Any], task: Task) -> None:

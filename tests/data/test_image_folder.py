@@ -314,3 +314,39 @@ def test_a_folder_trains(mlp_lab: CommandLine, tmp_path: Path) -> None:
     data.prepare_data()
     data.setup("fit")
     assert data.fingerprints()["data"] in (outcome.run_dir / "manifest.json").read_text()
+
+
+def test_the_directory_may_be_text(tmp_path: Path) -> None:
+    make_folder(tmp_path / "photos")
+    assert ImageFolder(str(tmp_path / "photos")).path == tmp_path / "photos"  # type: ignore[arg-type]  # as in many a notebook
+
+
+def test_a_folder_beside_the_parts_is_named(tmp_path: Path) -> None:
+    for part in ("train", "valid", "test"):
+        make_folder(tmp_path / "photos" / part)
+    with pytest.warns(
+        MLPLabWarning, match="has valid beside train, test. Only train, val and test"
+    ):
+        assert ImageFolder(tmp_path / "photos").parts == {"train", "test"}
+
+
+def test_scores_under_other_names_are_warned_of(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    for folder, names in (("photos", ("apple", "otter")), ("others", ("cat", "dog"))):
+        make_folder(tmp_path / folder, num=20, classes=names)
+    words = ["--data.source=ImageFolder", "--data.source.path=photos", "--trainer.max_epochs=1"]
+    run_dir = mlp_lab("fit", *words).run_dir
+    with pytest.warns(
+        MLPLabWarning, match=r"Class 0 is 'cat' in the data, and 'apple' in '.*ckpt'"
+    ):
+        mlp_lab("test", f"--run_dir={run_dir}", "--data.source.path=others")
+
+
+def test_a_model_of_an_earlier_checkpoint_is_named(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    make_folder(tmp_path / "photos", num=20)
+    words = ["--data.source=ImageFolder", "--data.source.path=photos", "--trainer.max_epochs=1"]
+    run_dir = mlp_lab("fit", *words).run_dir
+    (run_dir / "model.pth").touch()
+    os.utime(run_dir / "model.pth", (0, 0))
+    outcome = mlp_lab("fit", f"--run_dir={run_dir}", "--trainer.max_epochs=2")
+    assert f"model.pth is of an earlier checkpoint; mlp-lab export {run_dir}" in outcome.out
+    assert "MODEL_CARD.md" not in outcome.out

@@ -155,9 +155,17 @@ def _report(job: Job, trainer: pl.Trainer, run: Run | None) -> Results | None:
         _print_figures_dir(results)
         _print_classes(job)
         _print_summary(job, trainer, run)
+    for name in ("model.pth", "MODEL_CARD.md"):
+        if _is_older(run.dir / name, run.best_checkpoint):
+            print(f"{name} is of an earlier checkpoint; mlp-lab export {run.dir} writes it anew")
     _write_report(run, results, "incomplete" if results.missing else "finished")
     results.end(run)
     return results
+
+
+def _is_older(path: Path, checkpoint: Path) -> bool:
+    both = path.is_file() and checkpoint.is_file()
+    return both and path.stat().st_mtime < checkpoint.stat().st_mtime
 
 
 def _find_results_dir(job: Job) -> Path | None:
