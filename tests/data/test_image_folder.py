@@ -350,3 +350,15 @@ def test_a_model_of_an_earlier_checkpoint_is_named(mlp_lab: CommandLine, tmp_pat
     outcome = mlp_lab("fit", f"--run_dir={run_dir}", "--trainer.max_epochs=2")
     assert f"model.pth is of an earlier checkpoint; mlp-lab export {run_dir}" in outcome.out
     assert "MODEL_CARD.md" not in outcome.out
+
+
+def test_a_prediction_that_fails_leaves_no_directory(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    make_folder(tmp_path / "photos", num=20)
+    words = ["--data.source=ImageFolder", "--data.source.path=photos", "--trainer.max_epochs=1"]
+    run_dir = mlp_lab("fit", *words).run_dir
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "broken.png").write_bytes(b"no image")
+    outcome = mlp_lab("predict", f"--run_dir={run_dir}", "--data.predict_dir=new")
+    assert outcome.code == 2
+    assert "broken.png" in outcome.err
+    assert not (run_dir / "test_0").exists()

@@ -1,6 +1,7 @@
 """fit, validate, test and predict: from a configuration to a run, and from a run to its scores."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -75,7 +76,7 @@ def test(words: Sequence[str]) -> int:
     directory = _find_results_dir(job)
     if directory:
         trainer.callbacks += result_callbacks(directory, figures=job.settings.figures)  # type: ignore[attr-defined]  # set by a connector
-    with explain_failures(trainer, job.origin.run):
+    with explain_failures(trainer, job.origin.run), _removing_if_empty(job, directory):
         metrics = trainer.test(job.task, datamodule=job.data, verbose=False)
     if directory:
         results = collect_results(trainer, directory)
@@ -99,7 +100,7 @@ def predict(words: Sequence[str]) -> int:
     path = directory / "predictions.csv" if directory else None
     if path:
         trainer.callbacks.append(PredictionsFile(path))  # type: ignore[attr-defined]  # set by a connector
-    with explain_failures(trainer, job.origin.run):
+    with explain_failures(trainer, job.origin.run), _removing_if_empty(job, directory):
         trainer.predict(job.task, datamodule=job.data, return_predictions=False)
     if path:
         print(f"predictions: {path}")
@@ -180,6 +181,18 @@ def _find_results_dir(job: Job) -> Path | None:
         return Run(checkpoint.absolute().parent).next_test_dir()
     is_best = checkpoint.resolve() == run.best_checkpoint.resolve()
     return run.dir if is_best and not job.changed_settings("test") else run.next_test_dir()
+
+
+@contextlib.contextmanager
+def _removing_if_empty(job: Job, directory: Path | None) -> Iterator[None]:
+    """Leave no directory behind that was made for results which then failed to come."""
+    try:
+        yield
+    except BaseException:
+        if directory and not job.settings.out:
+            with contextlib.suppress(OSError):  # something was written
+                directory.rmdir()
+        raise
 
 
 def _write_report(run: Run, results: Results, status: Status | None = None) -> None:
