@@ -27,6 +27,8 @@ def explain_parser_error(
     key = ".".join(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', text)))  # some come twice
     if found := re.search(r"[Uu]nrecognized arguments: (\S+)", text):
         word = found[1]
+        if word.endswith((".yaml", ".yml")):
+            return f"{word!r} stands alone; a configuration is typed as --config {word}."
         if not word.startswith("--"):
             return (
                 f"{word!r} stands alone; settings are typed as --key value, lists as --key=[1,2], "

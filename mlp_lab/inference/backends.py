@@ -39,8 +39,13 @@ def open_model(
         ConfigError: It is of another kind, or its net is of another package.
         ChecksumError: It is torn, holds pickled objects, or is no model of this project.
     """
+    if path.is_dir():
+        model = path / "model.onnx"
+        raise RunNotFoundError(
+            f"{str(path)!r} is a directory. Give the model in it, such as {str(model)!r}."
+        )
     if not path.is_file():
-        raise RunNotFoundError(f"The model {str(path)!r} is not there, or no file.")
+        raise RunNotFoundError(f"The model {str(path)!r} is not there.")
     match kind or path.suffix.lower():
         case ".onnx":
             return _open_onnx(path)

@@ -117,6 +117,8 @@ def draw_comparison_figures(comparison: Comparison, prefix: str) -> list[PageFig
         }
         if histories:
             title = f"Validation {format_metric(key)}"
+            if len(comparison.settings) > _MAX_CURVES:
+                title += f" of the {_MAX_CURVES} best settings"
             png = to_png(plot_history(histories, "epoch", title))
             figures.append(PageFigure(f"{prefix}-{len(figures)}", f"{title} over epochs", png))
     return figures

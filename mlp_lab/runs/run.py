@@ -80,9 +80,11 @@ class Run:
         """
         run = cls(directory)
         if not run.config_path.is_file():
+            below = sorted(str(path.parent) for path in directory.glob("**/version_*/config.yaml"))
+            example = (below or ["runs/base/version_0"])[0]
             raise RunNotFoundError(
                 f"run_dir {str(directory)!r} holds no run: there is no config.yaml in it. "
-                "Give the directory that fit printed, such as runs/base/version_0."
+                f"Give the directory that fit printed, such as {example}."
             )
         return run
 

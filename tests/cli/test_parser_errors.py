@@ -27,6 +27,10 @@ CLASSES: dict[str, type] = {"model.net": Net, "model.optimizer": Optimizer}
             "directory of images to predict as --data.predict_dir.",
         ),
         (
+            "unrecognized arguments: photos.yaml",
+            "'photos.yaml' stands alone; a configuration is typed as --config photos.yaml.",
+        ),
+        (
             "Group 'trainer' does not accept option 'max_epoch'",
             "There is no setting 'trainer.max_epoch'. Did you mean 'trainer.max_epochs'?",
         ),

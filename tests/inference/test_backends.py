@@ -24,6 +24,13 @@ def test_a_torn_file_is_refused(models: dict[str, Path], tmp_path: Path, kind: s
             open_model(path)
 
 
+def test_a_directory_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(
+        RunNotFoundError, match=r"is a directory\. Give the model in it, such as .*onnx"
+    ):
+        open_model(tmp_path)
+
+
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.txt").touch()
     with pytest.raises(ConfigError, match=r"is none of \.onnx, \.pth and \.ckpt"):

@@ -53,9 +53,11 @@ def test_a_runs_dir_that_cannot_be_is_named(tmp_path: Path) -> None:
 
 
 def test_open_wants_a_run(tmp_path: Path) -> None:
-    with pytest.raises(RunNotFoundError, match="holds no run"):
+    with pytest.raises(RunNotFoundError, match=r"holds no run.*such as runs/base/version_0\."):
         Run.open(tmp_path)
     run = make_run(tmp_path, "base")
+    with pytest.raises(RunNotFoundError, match=f"holds no run.*such as {run.dir}"):
+        Run.open(tmp_path)
     assert Run.open(run.dir) == run
 
 
