@@ -31,7 +31,7 @@ def format_metric(key: str) -> str:
     return _METRIC_NAMES.get(name, name.replace("_", " "))
 
 
-def format_number(value: float | None, key: str) -> str:
+def format_number(value: float | None, key: str, *, signed: bool = False) -> str:
     """Format the value of a metric: fractions in percent, durations in a unit that suits them.
 
     Example:
@@ -40,15 +40,17 @@ def format_number(value: float | None, key: str) -> str:
         >>> format_number(75.43, "seconds"), format_number(None, "loss")
         ('75.4 s', '')
     """
-    return "" if value is None else format_spread(Spread(value, None, 1), key)
+    return "" if value is None else format_spread(Spread(value, None, 1), key, signed=signed)
 
 
-def format_spread(spread: Spread | None, key: str) -> str:
-    """Format mean and standard deviation of a metric.
+def format_spread(spread: Spread | None, key: str, *, signed: bool = False) -> str:
+    """Format mean and standard deviation of a metric; of a difference with its sign.
 
     Example:
         >>> format_spread(Spread(0.9, 0.01, 3), "acc"), format_spread(Spread(0.25, None, 1), "loss")
         ('90.00 ± 1.00 %', '0.25')
+        >>> format_spread(Spread(0.012, 0.01, 3), "acc", signed=True)
+        '+1.20 ± 1.00 %'
     """
     if spread is None:
         return ""
@@ -61,7 +63,7 @@ def format_spread(spread: Spread | None, key: str) -> str:
         scale, digits = 1 / size, ".3g"
     elif name == "samples":
         digits = ",.0f"
-    text = f"{scale * spread.mean:{digits}}"
+    text = f"{scale * spread.mean:{'+' if signed else ''}{digits}}"
     if spread.deviation is not None:
         text += f" ± {scale * spread.deviation:{digits_of_deviation}}"
     return text + unit
