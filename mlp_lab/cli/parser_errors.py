@@ -35,6 +35,8 @@ def explain_parser_error(
                 "and a directory of images to predict as --data.predict_dir."
             )
         return _unknown_setting(word[2:].split("=")[0], options)
+    if "unsupported operand type(s) for +: 'float' and 'str'" in text:  # YAML reads 3:0.1 as 180.1
+        return f"{key} wants a space behind each colon, and quotes around it: '{{3: 0.1}}'."
     if found := re.search(r"Importing '([^']+)' is not allowed", text):
         return f"{key} names {found[1]!r}, which no setting may name: it can run any command."
     if found := re.search(r"Expected '([^']+)' to be a subclass of <class '(?:.*\.)?(\w+)'>", text):

@@ -184,13 +184,16 @@ class ImageFolder(Source):
                 np.save(file, kept)
 
     def _decode(self, files: Sequence[Path], images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        return decode_images(
-            files,
-            images,
-            resize=self.image_size is not None,
-            skip_broken=self.broken == "skip",
-            title=f"decoding {self.path}",
-        )
+        try:
+            return decode_images(
+                files,
+                images,
+                resize=self.image_size is not None,
+                skip_broken=self.broken == "skip",
+                title=f"decoding {self.path}",
+            )
+        except ChecksumError as error:
+            raise ChecksumError(f"{error} --data.source.broken skip leaves it out.") from error
 
     def _key(self, files: Sequence[tuple[Path, int]]) -> str:
         """Hash names, sizes and times of the files, which show whether a folder has changed."""

@@ -27,6 +27,10 @@ CLASSES: dict[str, type] = {"model.net": Net, "model.optimizer": Optimizer}
             "directory of images to predict as --data.predict_dir.",
         ),
         (
+            "Parser key \"data.imbalance\": unsupported operand type(s) for +: 'float' and 'str'",
+            "data.imbalance wants a space behind each colon, and quotes around it: '{3: 0.1}'.",
+        ),
+        (
             "unrecognized arguments: photos.yaml",
             "'photos.yaml' stands alone; a configuration is typed as --config photos.yaml.",
         ),
