@@ -79,12 +79,14 @@ def _find_process() -> ProcessPoolExecutor:
 
 
 def _begin(parent: int) -> None:
+    signal.alarm(_PATIENCE_SECONDS)  # ends this process, if a lock was held when it was forked
     begin_helper(parent, signal.SIGKILL)
     os.nice(_NICENESS)
 
 
 def _do(work: Callable[[], bytes]) -> bytes:
-    signal.alarm(_PATIENCE_SECONDS)  # ends this process, if a lock was held when it was forked
-    result = work()
-    signal.alarm(0)
-    return result
+    signal.alarm(_PATIENCE_SECONDS)
+    try:
+        return work()
+    finally:
+        signal.alarm(0)

@@ -17,7 +17,7 @@ _Hook = Callable[["sys.UnraisableHookArgs"], object]
 
 
 class Interrupted(BaseException):
-    """A signal asked the process to end.
+    """A signal that ends the process has come.
 
     Not a KeyboardInterrupt, which Lightning would turn into exit code 1.
 

@@ -151,7 +151,7 @@ class Grid:
 
 
 def _digest(path: str) -> str:
-    """Tell what a configuration file says, whatever its comments."""
+    """Return the hash of what a configuration file holds, without its comments."""
     try:
         content = load_yaml(find_config(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):

@@ -26,7 +26,7 @@ def run_in_processes(
     """Yield each trial with its outcome as they come from so many processes.
 
     Each computes with as many threads as a fit by itself, for the same numbers. Where this
-    generator is left, they are told to stop.
+    generator is left, they get SIGTERM.
 
     Raises:
         WorkerError: A process was killed.
@@ -66,8 +66,8 @@ def _environment(name: str, value: str) -> Iterator[None]:
 
 
 def _run(sweep: SweepDir, trial: Trial, fit: Fit) -> Outcome:
-    """Train a trial; a process that is told to stop ends, since the pool waits for nothing else."""
-    # A pool that stops tells its processes so several times.
+    """Train a trial; at SIGTERM the process ends, since the pool waits for nothing else."""
+    # A pool that stops sends it several times.
     raise_on_signals(signal.SIGTERM, ends_at_second=False)
     try:
         return run_trial(sweep, trial, fit)
