@@ -113,6 +113,23 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"There is: {', '.join(names[:_MOST_NAMES_LISTED])}{dots}"
 
 
+def check_choice(key: str, value: object, known: Iterable[object]) -> None:
+    """Refuse a value that is none of a few, as Python lets any through.
+
+    Raises:
+        ConfigError: It is none of them.
+
+    Example:
+        >>> check_choice("data.resample", "ovr", [None, "over", "under"])
+        Traceback (most recent call last):
+        mlp_lab.errors.ConfigError: data.resample is 'ovr'. Did you mean 'over'?
+    """
+    choices = list(known)
+    if value not in choices:
+        words = [choice for choice in choices if isinstance(choice, str)]
+        raise ConfigError(f"{key} is {value!r}. {did_you_mean(str(value), words)}")
+
+
 def explain_out_of_memory(error: BaseException) -> str | None:
     """Explain in a sentence that memory ran out; None where it was something else.
 

@@ -42,6 +42,7 @@ SETTINGS: dict[str, Setting] = {
     "figures": Setting(),
     "onnx": Setting(),
     "model": Setting(_ALL, names_class=True),
+    "model.score": Setting(_TRAINING),  # a comparison ranks by one alone
     "model.net": Setting(_ALL, names_class=True),
     "model.loss": Setting(_ALL, names_class=True),
     "model.optimizer": Setting(_ALL, names_class=True),

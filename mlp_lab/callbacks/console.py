@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
 from mlp_lab.callbacks.checkpoints import BestCheckpoint
 from mlp_lab.callbacks.step_metrics import StepMetrics
 from mlp_lab.callbacks.stopwatch import Stopwatch
+from mlp_lab.tasks import Task
 
 # A thread draws the bar so often, whatever the pace of the steps.
 _REFRESHES_PER_SECOND = 10
@@ -48,7 +49,16 @@ class EpochLines(pl.Callback):
             return
         width = len(str(trainer.max_epochs))
         train = _metrics_text(self.step_metrics.epoch_means, "train")
-        metrics = {k: float(v) for k, v in trainer.callback_metrics.items()}
+        unfollowed = (
+            {f"val/{name}" for name in pl_module.metric_names.keys() - pl_module.followed_metrics}
+            if isinstance(pl_module, Task)
+            else set()
+        )
+        metrics = {
+            key: float(value)
+            for key, value in trainer.callback_metrics.items()
+            if key not in unfollowed
+        }
         val = f"  {_metrics_text(metrics, 'val')}" if self._validated else ""
         best = "  best" if self._validated and self._is_best else ""
         print(

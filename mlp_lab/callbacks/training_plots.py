@@ -16,7 +16,8 @@ from mlp_lab.tasks import Task
 class TrainingPlots(PlotCallback):
     """Plot loss, accuracy and so on over the epochs, and the learning rate over the steps.
 
-    They are read from metrics.csv in the directory, and marked at the best checkpoint's epoch.
+    They are read from metrics.csv in the directory. The best checkpoint's epoch is marked, and that
+    of the lowest validation loss, after which a net overfits.
     """
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -27,21 +28,34 @@ class TrainingPlots(PlotCallback):
         data = find_data(trainer)
         validation = f"validation ({data.validation_origin})" if data else "validation"
         best = pl_module.loaded.epochs if pl_module.loaded else None
-        for name, title in pl_module.metric_names.items():
+        for name, title in pl_module.followed_metrics.items():
             histories = {
                 "training": epoch_means(rows, f"train/{name}"),
                 validation: column(rows, f"val/{name}", "epoch"),
             }
-            self.plot(trainer, name, _history(histories, "epoch", title, best))
+            lowest = _lowest(histories[validation]) if name == "loss" else None
+            self.plot(trainer, name, _history(histories, "epoch", title, best, lowest))
         rates = {"learning rate": column(rows, "lr", "step")}
         self.plot(trainer, "learning_rate", _history(rates, "step", "learning rate"))
 
 
 def _history(
-    histories: Mapping[str, History], unit: str, title: str, best: float | None = None
+    histories: Mapping[str, History],
+    unit: str,
+    title: str,
+    best: float | None = None,
+    lowest: float | None = None,
 ) -> Callable[[], Figure]:
     shown = {name: history for name, history in histories.items() if len(history[1])}
-    return partial(plot_history, shown, unit, title[0].upper() + title[1:], best=best)
+    return partial(
+        plot_history, shown, unit, title[0].upper() + title[1:], best=best, lowest=lowest
+    )
+
+
+def _lowest(validation: History) -> float | None:
+    """Return the epoch of the lowest loss."""
+    epochs, losses = validation
+    return min(zip(losses, epochs, strict=True), default=(None, None))[1]
 
 
 class ClassBalancePlot(PlotCallback):

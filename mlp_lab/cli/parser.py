@@ -17,7 +17,7 @@ import mlp_lab.loggers  # noqa: F401  # the parser finds classes that are loaded
 from mlp_lab.cli.console import quieten
 from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, ConfiguredCommand, Invocation
 from mlp_lab.cli.parser_errors import explain_parser_error
-from mlp_lab.data import LabDataModule, Source
+from mlp_lab.data import Augmentation, LabDataModule, Source
 from mlp_lab.errors import ConfigError, MLPLabError, causes, explain_out_of_memory
 from mlp_lab.nets import Net
 from mlp_lab.tasks import Schedule, Task
@@ -27,7 +27,7 @@ DEFAULT_EXPERIMENT = "base"
 OVERFIT_MAX_EPOCHS = 100
 MAX_SEED = 2**32 - 1  # numpy takes no more
 
-# The settings that name a class, and the base of what they may name.
+# The settings that name a class or several, and the base of what they may name.
 _BASES: dict[str, type] = {
     "model": Task,
     "model.net": Net,
@@ -35,6 +35,7 @@ _BASES: dict[str, type] = {
     "model.optimizer": Optimizer,
     "model.schedule": Schedule,
     "data.source": Source,
+    "data.augment": Augmentation,
 }
 # The project's own flags: type, default, and the line of --help.
 _FLAGS: dict[str, tuple[Any, Any, str]] = {

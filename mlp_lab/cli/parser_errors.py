@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from mlp_lab.errors import did_you_mean
 
 _WRONG_TYPE = r"Expected a (.+?)\. Got value: (.*?)(?=\. Got value| - Expected| Given value|$)"
+_NO_PATH = r" - Expected a path but .*? invalid (?=- )"  # where a file could be named too
 _LIST_IN_WORDS = r"(?:Sequence|list).*? value: ([^\s,[({]+, ?\S.*?)(?=\. Got value| - Expected|$)"
 
 # Arguments that nobody types.
@@ -23,7 +24,7 @@ def explain_parser_error(
         options: All settings of the parser, such as ``data.batch_size``.
         positions: The settings that name a class, and the base class of what they may name.
     """
-    text = " ".join(message.split())
+    text = re.sub(_NO_PATH, " ", " ".join(message.split()))
     key = ".".join(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', text)))  # some come twice
     if found := re.search(r"[Uu]nrecognized arguments: (\S+)", text):
         word = found[1]
@@ -58,18 +59,26 @@ def explain_parser_error(
         known = [cls.__name__ for cls in _subclasses(positions[key])]
         return f"There is no {found[1]!r} for {key}. {did_you_mean(found[1], known)}"
     if found := re.search(_LIST_IN_WORDS, text):
-        return f"{key} is {found[1]!r}; a list is typed as --{key}=[{found[1]}]."
+        return _explain_list(key, found[1])
     if found := re.search(r"Subtypes: .*<class 'float'>.* Given value: (\S+)\. Got value", text):
         return f"{key} is {found[1]!r}; it must be of type float."
     if found := re.search(r"Unable to load config '?\"?null", text):
         return f"{key} is null; leave it out for its defaults."
+    if found := re.search(r"Expected a <class '[\w.]*Sequence'>\. Got value: (\w+)\.", text):
+        return _explain_list(key, found[1])
     if found := re.search(_WRONG_TYPE, text):
         return f"{key} is {found[2]!r}; it must be {_name_type(found[1])}."
     if found := re.search(r"Given value: (.*)$", text):
         types = re.findall(r"Expected a (.+?)(?= - Expected| Given value)", text)
+        if types[0] == "<class 'list'>" and {*types[1:]} <= {"<class 'NoneType'>"}:
+            return _explain_list(key, found[1])
         allowed = " or ".join(_name_type(type_) for type_ in types)
         return f"{key} is {found[1]!r}; it must be {allowed}."
     return text if text.endswith(".") else f"{text}."
+
+
+def _explain_list(key: str, value: str) -> str:
+    return f"{key} is {value!r}; a list is typed as --{key}=[{value}]."
 
 
 def _unknown_setting(name: str, options: Iterable[str]) -> str:

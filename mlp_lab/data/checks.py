@@ -1,11 +1,21 @@
 """Checks of the data's settings before anything is loaded, and of its classes after the split."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
-from mlp_lab.errors import ConfigError, EmptyClassError, did_you_mean
+from mlp_lab.data.split import Resample
+from mlp_lab.errors import ConfigError, EmptyClassError, check_choice, did_you_mean
 
 if TYPE_CHECKING:
     from mlp_lab.data.datamodule import LabDataModule
+
+ValidateOn = Literal["val", "test"]
+PredictSplit = Literal["train", "val", "test", "all"]
+
+_CHOICES = {
+    "validate_on": get_args(ValidateOn),
+    "resample": (None, *get_args(Resample)),
+    "predict_split": get_args(PredictSplit),
+}
 
 
 def check_settings(data: "LabDataModule") -> None:
@@ -14,6 +24,8 @@ def check_settings(data: "LabDataModule") -> None:
     Raises:
         ConfigError: There is one.
     """
+    for key, choices in _CHOICES.items():
+        check_choice(f"data.{key}", getattr(data, key), choices)
     _check_sizes(data)
     if data.num_targets:
         _check_regression(data)
@@ -118,7 +130,9 @@ def _check_balance(data: "LabDataModule") -> None:
             f"data.resample is {data.resample!r} and data.class_weights is "
             f"{data.class_weights!r}: two answers to the same question. Leave one of them out."
         )
-    if isinstance(data.class_weights, list) and (
+    if isinstance(data.class_weights, str):
+        check_choice("data.class_weights", data.class_weights, ["balanced"])
+    elif data.class_weights is not None and (
         len(data.class_weights) != data.num_classes or min(data.class_weights) < 0
     ):
         raise ConfigError(

@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from mlp_lab.data.augment import Augmentation, Mixup
-from mlp_lab.data.checks import check_settings
+from mlp_lab.data.checks import PredictSplit, ValidateOn, check_settings
 from mlp_lab.data.image_folder import read_unlabelled
 from mlp_lab.data.sampler import EpochSampler
 from mlp_lab.data.source import PARTS, Batch, Part, Samples, SampleSubset, Source, join_samples
-from mlp_lab.data.split import split_parts
+from mlp_lab.data.split import Resample, split_parts
 from mlp_lab.data.statistics import channel_mean_std, class_weights, sha256
 from mlp_lab.seeding import generator, global_seed
 
@@ -73,13 +73,13 @@ class LabDataModule(pl.LightningDataModule):
         steps_per_execution: int | None = None,
         val_fraction: float | None = None,
         test_fraction: float | None = None,
-        validate_on: Literal["val", "test"] = "val",
+        validate_on: ValidateOn = "val",
         split_seed: int = 0,
         imbalance: dict[str, float] | None = None,
-        resample: Literal["over", "under"] | None = None,
+        resample: Resample | None = None,
         augment: list[Augmentation] | None = None,
         class_weights: Literal["balanced"] | list[float] | None = None,
-        predict_split: Literal["train", "val", "test", "all"] = "test",
+        predict_split: PredictSplit = "test",
         predict_dir: Path | None = None,
     ) -> None:
         super().__init__()

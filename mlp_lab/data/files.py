@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mlp_lab.data.source import PARTS, Part, Samples, Source
-from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError
+from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, check_choice
 from mlp_lab.files.npz_file import load_npz
 from mlp_lab.files.safe_load import load_plain
 
 Layout = Literal["auto", "NHW", "NHWC", "NCHW", "ND"]
+Targets = Literal["classes", "numbers"]
 
 _COLOURS = (1, 3, 4)  # sizes that a channel dimension is recognised by
 _LARGEST_TARGET = 1e15  # squared, and summed over all samples, it is still a float32
@@ -48,8 +49,10 @@ class TensorFile(Source):
         path: Path,
         layout: Layout = "auto",
         classes: list[int | str] | None = None,
-        targets: Literal["classes", "numbers"] = "classes",
+        targets: Targets = "classes",
     ) -> None:
+        check_choice("data.source.layout", layout, get_args(Layout))
+        check_choice("data.source.targets", targets, get_args(Targets))
         self.path = path = Path(path)  # in Python many give text
         self.layout = layout
         content = _read_arrays(path)

@@ -6,14 +6,20 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from mlp_lab.data.source import PARTS, Part, Samples, Source
-from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, MLPLabWarning
+from mlp_lab.errors import (
+    ChecksumError,
+    ConfigError,
+    DatasetNotFoundError,
+    MLPLabWarning,
+    check_choice,
+)
 from mlp_lab.files.atomic import remove_leftovers, replacing
 from mlp_lab.files.lock import locked
 from mlp_lab.images import (
@@ -25,6 +31,9 @@ from mlp_lab.images import (
     refusing_bombs,
     shared_array,
 )
+
+Colour = Literal["auto", "grey", "rgb"]
+Broken = Literal["refuse", "skip"]
 
 _CACHE_SUFFIX = ".mlp_lab"
 
@@ -53,12 +62,14 @@ class ImageFolder(Source):
         self,
         path: Path,
         image_size: int | None = None,
-        colour: Literal["auto", "grey", "rgb"] = "auto",
-        broken: Literal["refuse", "skip"] = "refuse",
+        colour: Colour = "auto",
+        broken: Broken = "refuse",
         classes: list[int | str] | None = None,
     ) -> None:
         if image_size is not None and image_size < 1:
             raise ConfigError(f"data.source.image_size is {image_size}; it must be at least 1.")
+        check_choice("data.source.colour", colour, get_args(Colour))
+        check_choice("data.source.broken", broken, get_args(Broken))
         self.path = path = Path(path)  # in Python many give text
         self.image_size = image_size
         self.colour = colour
@@ -80,6 +91,7 @@ class ImageFolder(Source):
         self.parts = frozenset(self._directories)
         self.class_names = tuple(d.name for d in _subdirectories(self._directories["train"]))
         self._files = {part: self._list(directory) for part, directory in self._directories.items()}
+        self._warn_of_unread()
         self.input_shape = self._shape = self._find_shape(f for f, _ in self._files["train"])
         super().__init__(classes)
 
@@ -110,6 +122,21 @@ class ImageFolder(Source):
             )
         # By name over all classes: a set whose files are numbered keeps its order.
         return sorted(files, key=lambda entry: (entry[0].name, entry[1]))
+
+    def _warn_of_unread(self) -> None:
+        """Warn of images that lie beside the class folders, and of folders in them."""
+        for directory in self._directories.values():
+            unread = [
+                *images_in(directory),
+                *(d for name in self.class_names for d in _subdirectories(directory / name)),
+            ]
+            if unread:
+                warnings.warn(
+                    f"{str(unread[0])!r} is not read{_one_of(unread)}: images belong right in "
+                    "the folder of their class.",
+                    MLPLabWarning,
+                    stacklevel=3,
+                )
 
     def _find_shape(self, files: Iterable[Path]) -> tuple[int, int, int]:
         """Return the shape of all images, from the first one that can be read."""
@@ -237,8 +264,21 @@ def read_unlabelled(directory: Path, shape: tuple[int, ...], num_targets: int) -
     return Samples(torch.from_numpy(images), labels, names)
 
 
+def _one_of(paths: Sequence[Path]) -> str:
+    return f", one of {len(paths):,} such paths" if len(paths) > 1 else ""
+
+
 def _subdirectories(directory: Path) -> list[Path]:
-    return sorted(d for d in directory.iterdir() if d.is_dir() and not d.name.startswith("."))
+    if not directory.is_dir():
+        return []
+    with os.scandir(directory) as entries:  # knows what is a directory without a stat for each
+        found = [
+            Path(entry.path)
+            for entry in entries
+            if entry.name[0] != "."
+            and (Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir())
+        ]
+    return sorted(found)
 
 
 def _new_array(path: Path, num: int, shape: tuple[int, int, int]) -> np.memmap:

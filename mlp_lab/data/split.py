@@ -13,6 +13,8 @@ from mlp_lab.seeding import generator
 if TYPE_CHECKING:
     from mlp_lab.data.datamodule import LabDataModule
 
+Resample = Literal["over", "under"]
+
 
 def split_parts(
     data: "LabDataModule", parts: Mapping[Part, Samples]
@@ -149,7 +151,7 @@ def thin_classes(labels: Tensor, shares: Mapping[int, float], seed: int) -> Tens
     return torch.cat(kept).sort().values
 
 
-def balance_classes(labels: Tensor, how: Literal["over", "under"], seed: int) -> Tensor:
+def balance_classes(labels: Tensor, how: Resample, seed: int) -> Tensor:
     """Bring all classes to one number of samples.
 
     Args:

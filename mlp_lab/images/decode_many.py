@@ -95,17 +95,22 @@ def decode_images(
 
 
 def stream_images(
-    files: Sequence[Path], shape: tuple[int, int, int], batch_size: int
-) -> Iterator[NDArray[np.uint8]]:
+    files: Sequence[Path],
+    shape: tuple[int, int, int],
+    batch_size: int,
+    *,
+    skip_broken: bool = False,
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
     """Yield images batch by batch, decoded ahead in memory that does not grow with their number.
 
     Args:
         files: The N files.
         shape: Channels, height and width that all are brought to.
         batch_size: Images of a batch; the last one may have fewer.
+        skip_broken: Whether a file that cannot be read is passed over, or refused.
 
     Shape:
-        each ``(B, C, H, W)``, valid until the next one.
+        each ``(B, C, H, W)``, valid until the next one, and ``(B,)``, which files could be read.
 
     Raises:
         ChecksumError: A file is no image, or broken.
@@ -115,10 +120,10 @@ def stream_images(
     num_batches = -(-len(files) // batch_size)
     ahead = min(_BATCHES_AHEAD, num_batches)
     images = shared_array((ahead * batch_size, *shape))
-    work = _Work(files, images, resize=True, skip_broken=False, at_once=batch_size)
+    work = _Work(files, images, resize=True, skip_broken=skip_broken, at_once=batch_size)
     for number, kept in enumerate(_decode_in_order(work, ahead - 1 or 1)):
         place = number % ahead * batch_size
-        yield images[place : place + len(kept)]
+        yield images[place : place + len(kept)], kept
 
 
 def _decode_in_order(work: _Work, most_ahead: int) -> Iterator[NDArray[np.bool_]]:

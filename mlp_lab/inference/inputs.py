@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError
+from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, check_choice
 from mlp_lab.files.npz_file import load_npz
 from mlp_lab.images import SUFFIXES, images_below, stream_images
 from mlp_lab.inference.info import ModelInfo
@@ -16,6 +16,10 @@ from mlp_lab.inference.info import ModelInfo
 # Names of inputs in the order of preference, with those of their labels.
 _LABELS = {"x_test": "y_test", "x": "y", "data": "target", "x_val": "y_val", "x_train": "y_train"}
 _FLOAT_BYTES = 4
+_MOST_FOLDERS_NAMED = 5
+
+Broken = Literal["refuse", "skip"]
+"""What is done with an image that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -33,32 +37,36 @@ class Batch:
     labels: NDArray[np.integer] | None = None
 
 
-def read_batches(paths: Sequence[Path], info: ModelInfo, batch_size: int) -> Iterator[Batch]:
+def read_batches(
+    paths: Sequence[Path], info: ModelInfo, batch_size: int, broken: Broken = "refuse"
+) -> Iterator[Batch]:
     """Yield everything in images, directories of images, ``.npz`` and ``.pt`` files.
 
-    Images are brought to the model's shape as in training. Folders named after classes give the
-    labels, as ``y_test`` does beside ``x_test`` in an array file: by the names in its ``classes``,
-    else as the model's own indices, or by name where the model's class names are numbers.
+    Images are brought to the model's shape as in training; one that cannot be read is refused, or
+    left out with a line on the console. Folders named after classes give the labels, as ``y_test``
+    does beside ``x_test`` in an array file: by the names in its ``classes``, else as the model's
+    own indices, or by name where the model's class names are numbers.
 
     Raises:
-        DatasetNotFoundError: A path is not there, or holds no image.
+        DatasetNotFoundError: A path is not there, or holds no image that can be read.
         ChecksumError: A file is torn, or holds pickled objects.
         ConfigError: Inputs that are not of the model's shape and type, or a kind of file that is
             not read.
     """
+    check_choice("broken", broken, get_args(Broken))
     for path in paths:
         suffix = path.suffix.lower()
         if path.is_dir():
             files = images_below(path)
             if not files:
                 raise DatasetNotFoundError(f"No images in {str(path)!r}.")
-            yield from _read_images(files, info, batch_size, path)
+            yield from _read_images(files, info, batch_size, path, broken)
         elif not path.exists():
             raise DatasetNotFoundError(f"{str(path)!r} is not there.")
         elif suffix in (".npz", ".pt"):
             yield from _read_arrays(path, info, batch_size)
         elif suffix in SUFFIXES:
-            yield from _read_images([path], info, batch_size, None)
+            yield from _read_images([path], info, batch_size, None, broken)
         else:
             raise ConfigError(
                 f"{str(path)!r} is neither a directory nor one of .npz, .pt, "
@@ -67,7 +75,11 @@ def read_batches(paths: Sequence[Path], info: ModelInfo, batch_size: int) -> Ite
 
 
 def _read_images(
-    files: Sequence[Path], info: ModelInfo, batch_size: int, directory: Path | None
+    files: Sequence[Path],
+    info: ModelInfo,
+    batch_size: int,
+    directory: Path | None,
+    broken: Broken,
 ) -> Iterator[Batch]:
     shape = info.input_shape
     if len(shape) != 3 or shape[0] not in (1, 3) or info.input_type != "uint8":
@@ -76,23 +88,53 @@ def _read_images(
             ".pt with an array of that shape."
         )
     labels = None if directory is None else _labels_of(files, directory, info.class_names)
+    names = np.asarray([str(file) for file in files], dtype=object)
+    left_out: list[str] = []
     start = 0
-    for images in stream_images(files, (shape[0], shape[1], shape[2]), batch_size):
-        names = files[start : start + len(images)]
-        known = None if labels is None else labels[start : start + len(images)]
-        yield Batch(images, [str(name) for name in names], known)
-        start += len(images)
+    decoded = stream_images(
+        files, (shape[0], shape[1], shape[2]), batch_size, skip_broken=broken == "skip"
+    )
+    try:
+        for images, kept in decoded:
+            rows = slice(start, start + len(images))
+            start += len(images)
+            left_out.extend(names[rows][~kept])
+            if kept.any():
+                known = None if labels is None else labels[rows][kept]
+                yield Batch(
+                    images if kept.all() else images[kept], names[rows][kept].tolist(), known
+                )
+    except ChecksumError as error:
+        raise ChecksumError(f"{error} --broken skip leaves it out.") from error
+    if len(left_out) == len(files):
+        raise DatasetNotFoundError(f"No image in {str(directory or files[0])!r} can be read.")
+    if left_out:
+        print(
+            f"{len(left_out):,} of {len(files):,} images are broken and left out, as "
+            f"{left_out[0]!r}"
+        )
 
 
 def _labels_of(
     files: Iterable[Path], directory: Path, class_names: Sequence[str]
 ) -> NDArray[np.integer] | None:
-    """Return the classes that the folders are named after, -1 for others; None where none is."""
+    """Return the classes that the folders are named after, -1 for others; None where none is.
+
+    Where some are, the others are named on the console.
+    """
     indices = {name: index for index, name in enumerate(class_names)}
     depth = len(directory.parts)
-    folders = (file.parts[depth:-1] for file in files)
-    found = [indices.get(names[0], -1) if names else -1 for names in folders]
-    return np.asarray(found) if max(found) >= 0 else None
+    # A file that lies in no folder has none.
+    folders = [next(iter(file.parts[depth:-1]), None) for file in files]
+    found = np.asarray([-1 if folder is None else indices.get(folder, -1) for folder in folders])
+    if found.max() < 0:
+        return None
+    unknown = sorted(folder for folder in {*folders} if folder and folder not in indices)
+    if unknown:
+        names = ", ".join(map(repr, unknown[:_MOST_FOLDERS_NAMED]))
+        dots = ", ..." if len(unknown) > _MOST_FOLDERS_NAMED else ""
+        print(f"folders that are no class of the model, predicted without a label: {names}{dots}")
+    return found
 
 
 def _read_arrays(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch]:

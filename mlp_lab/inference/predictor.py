@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning
 from mlp_lab.inference.backends import FloatArray, open_model
-from mlp_lab.inference.inputs import read_batches
+from mlp_lab.inference.inputs import Broken, read_batches
 
 if TYPE_CHECKING:  # a .onnx is used without torch
     from torch import Tensor
@@ -114,24 +114,30 @@ class Predictor:
         return self.forward(inputs)
 
     def predict_files(
-        self, paths: str | Path | Iterable[str | Path], batch_size: int = 256
+        self,
+        paths: str | Path | Iterable[str | Path],
+        batch_size: int = 256,
+        broken: Broken = "refuse",
     ) -> Iterator[Predictions]:
         """Predict images, directories of images, ``.npz`` and ``.pt`` files, batch by batch.
 
         Args:
             paths: One path, or several.
             batch_size: Number of inputs at a time.
+            broken: Whether an image that cannot be read is refused, or left out with a line on the
+                console (``skip``).
 
         Raises:
             ConfigError: A batch size below 1, inputs of another shape or type, or a kind of file
                 that is not read.
-            DatasetNotFoundError: A path is not there, or holds no image.
+            DatasetNotFoundError: A path is not there, or holds no image that can be read.
             ChecksumError: A file is torn, or holds pickled objects.
         """
         if batch_size < 1:
             raise ConfigError(f"batch_size is {batch_size}; it must be at least 1.")
         several = [paths] if isinstance(paths, str | Path) else [*paths]
-        for batch in read_batches([Path(path) for path in several], self.info, batch_size):
+        files = [Path(path) for path in several]
+        for batch in read_batches(files, self.info, batch_size, broken):
             outputs, *rest = self.forward(batch.inputs, batch.names)
             yield Predictions(batch.names, outputs, rest[0] if rest else None, batch.labels)
 

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from mlp_lab.errors import ConfigError
+from mlp_lab.errors import ConfigError, check_choice
 from mlp_lab.nets.activation import find_activation
 from mlp_lab.nets.initialise import InitName, initialise
 from mlp_lab.nets.net import Net
@@ -94,6 +94,7 @@ class CNN(Net):
         self.to(memory_format=torch.channels_last)  # half as long on CPUs and new GPUs
 
     def _check(self) -> None:
+        check_choice("model.net.pooling", self.pooling, get_args(Pooling))
         for key, widths in (("channels", self.channels), ("head_dims", self.head_dims)):
             if any(width < 1 for width in widths):
                 raise ConfigError(

@@ -1,8 +1,10 @@
 """Initialise weights by a named scheme."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import Tensor, nn
+
+from mlp_lab.errors import check_choice
 
 InitName = Literal[
     "default",
@@ -36,6 +38,7 @@ def initialise(module: nn.Module, name: InitName, nonlinearity: str) -> None:
         Networks", AISTATS 2010; Saxe et al., "Exact Solutions to the Nonlinear Dynamics of
         Learning", 2014, https://arxiv.org/abs/1312.6120.
     """
+    check_choice("model.net.init", name, get_args(InitName))
     if name == "default":
         return
     for layer in module.modules():

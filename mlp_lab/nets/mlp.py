@@ -3,16 +3,18 @@
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
 
-from mlp_lab.errors import ConfigError
+from mlp_lab.errors import ConfigError, check_choice
 from mlp_lab.nets.activation import find_activation
 from mlp_lab.nets.initialise import InitName, initialise
 from mlp_lab.nets.memory import require_memory
 from mlp_lab.nets.net import Net
+
+BatchNorm = Literal["none", "before", "after"]
 
 T = TypeVar("T")
 
@@ -64,7 +66,7 @@ class MLP(Net):
         activation: list[str] | str = "ReLU",
         init: InitName = "default",
         dropout: list[float] | float = 0.0,
-        batch_norm: Literal["none", "before", "after"] = "none",
+        batch_norm: BatchNorm = "none",
         bias: bool = True,
         residual: bool = False,
     ) -> None:
@@ -87,6 +89,7 @@ class MLP(Net):
                 f"model.net.hidden_dims is {list(hidden_dims)}; each width must be at least 1. "
                 "Leave the list empty for a linear model."
             )
+        check_choice("model.net.batch_norm", batch_norm, get_args(BatchNorm))
         self._require_memory()
         activations = self._for_each_layer("activation", activation)
         dropouts = self._for_each_layer("dropout", dropout)

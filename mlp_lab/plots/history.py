@@ -12,6 +12,7 @@ _MAX_NAME_LENGTH = 60
 _LETTERS_PER_ROW = 80  # of the legend
 _SAMPLE_LETTERS = 9  # that a line in the legend takes beside its name
 _ROW_INCHES = 0.18
+_MARKS = {"best checkpoint": "--", "lowest validation loss": ":"}
 _STYLES = ("-", "--", ":", "-.")  # one after the other, where colours repeat
 
 
@@ -22,13 +23,16 @@ def plot_history(
     *,
     log: bool = False,
     best: float | None = None,
+    lowest: float | None = None,
 ) -> Figure:
-    """Plot values, by name, over steps or epochs, and mark the best; ``log`` is of the y axis.
+    """Plot values, by name, over steps or epochs; ``log`` is of the y axis.
 
-    The legend is below the axes, where it covers no curve.
+    Where the best checkpoint was kept, and validation loss was lowest, is marked. The legend is
+    below the axes, where it covers no curve.
     """
-    names = format_names([*values], _MAX_NAME_LENGTH)
-    names += ["best checkpoint"] * (best is not None)
+    places = {"best checkpoint": best, "lowest validation loss": lowest}
+    marks = {name: place for name, place in places.items() if place is not None}
+    names = [*format_names([*values], _MAX_NAME_LENGTH), *marks]
     letters = [len(name) + _SAMPLE_LETTERS for name in names]
     fits_one_row = sum(letters) <= _LETTERS_PER_ROW
     columns = len(names) if fits_one_row else max(1, _LETTERS_PER_ROW // max(letters))
@@ -42,8 +46,9 @@ def plot_history(
             marker="o" if len(y) < 3 else None,
         )
     ]
-    if best is not None:
-        lines.append(axes.axvline(best, color="grey", linestyle="--"))
+    lines += [
+        axes.axvline(place, color="grey", linestyle=_MARKS[name]) for name, place in marks.items()
+    ]
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if log:
         axes.set_yscale("log")

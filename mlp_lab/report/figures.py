@@ -18,7 +18,16 @@ _MAX_CURVES = 10  # as many colours as are distinguishable
 
 # The sections of a page, and the figures of each; any other figure comes last.
 _SECTIONS = {
-    "training": ("loss", "acc", "rmse", "mae", "r2", "learning_rate_search", "learning_rate"),
+    "training": (
+        "loss",
+        "acc",
+        "f1_macro",
+        "rmse",
+        "mae",
+        "r2",
+        "learning_rate_search",
+        "learning_rate",
+    ),
     "classes": ("confusion", "confusion_before", "mistakes"),
     "results": (
         *("fit", "surface", "predictions"),
@@ -28,6 +37,7 @@ _SECTIONS = {
 }
 _TITLES = {
     "acc": "Accuracy",
+    "f1_macro": "F1 (macro)",
     "confusion": "Confusion matrix",
     "confusion_before": "Confusion matrix before training",
     "roc": "ROC curve",

@@ -64,7 +64,7 @@ def write_model_card(model: Path, info: ModelInfo, summary: RunSummary) -> bool:
         WriteError: It cannot be written.
     """
     path = card_path(model)
-    if path.exists() and not _is_untouched(path):
+    if path.exists() and not is_untouched(path):
         return False
     files = [f.name for kind in (".onnx", ".pth") if (f := model.with_suffix(kind)).is_file()]
     metadata = describe_for_hub(info, summary, files)
@@ -101,7 +101,8 @@ def _sign(text: str) -> str:
     return text + _SIGNATURE.format(digest)
 
 
-def _is_untouched(path: Path) -> bool:
+def is_untouched(path: Path) -> bool:
+    """Whether nobody has edited a card since it was written."""
     content = path.read_text(encoding="utf-8", errors="replace")
     text, _, _ = content.rpartition(_SIGNATURE.partition("{")[0])
     return content == _sign(text)

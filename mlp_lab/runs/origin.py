@@ -29,3 +29,11 @@ class Origin:
     resumes: bool = False
     trusted: bool = True
     own_modules: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def decided(self) -> dict[str, Any]:
+        """What was no setting yet in version 0.1 and stands in a run's manifest, by dotted key."""
+        manifest = self.run.read_manifest() if self.run else {}
+        score = manifest.get("score")
+        metric = score.get("metric") if isinstance(score, dict) else None
+        return {"threads": manifest.get("threads"), "model.score": metric}

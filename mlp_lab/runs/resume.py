@@ -5,25 +5,35 @@ from typing import Any
 
 from mlp_lab.errors import ConfigError
 from mlp_lab.runs.origin import Origin
+from mlp_lab.settings import is_typed
 
 
-def refuse_changes(origin: Origin, changed: Sequence[str], flags: Sequence[str]) -> None:
+def refuse_changes(
+    origin: Origin, changed: Sequence[str], configs: Sequence[str], flags: Sequence[str]
+) -> None:
     """Refuse settings that would change what a resumed run learns.
 
     Args:
         origin: The run, with its configuration.
         changed: Settings that are not the run's, and change its training.
-        flags: The words that were typed.
+        configs: The configuration files that were typed.
+        flags: The other words that were typed.
 
     Raises:
         ConfigError: There is one.
     """
-    if changed:
+    if not changed:
+        return
+    if configs and not is_typed(flags, changed[0]):
         raise ConfigError(
-            f"{changed[0]} is not what the run began with, so going on would be no run of "
-            "either setting. Leave it out, or begin a new run: "
-            f"mlp-lab fit --config {origin.config_place} {' '.join(flags)}"
+            f"{changed[0]} of {configs[-1]} is not what the run began with, so going on would be "
+            "no run of either setting. A resumed run has its configuration: leave out --config."
         )
+    raise ConfigError(
+        f"{changed[0]} is not what the run began with, so going on would be no run of "
+        "either setting. Leave it out, or begin a new run: "
+        f"mlp-lab fit --config {origin.config_place} {' '.join(flags)}"
+    )
 
 
 def refuse_other_horizon(origin: Origin, config: Mapping[str, Any], schedule: str) -> None:

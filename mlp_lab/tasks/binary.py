@@ -9,7 +9,7 @@ from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.evaluation.metrics import confusion_matrix
 from mlp_lab.nets import MLP, Head, NetFactory
-from mlp_lab.tasks.classes import ClassesTask
+from mlp_lab.tasks.classes import ClassesScore, ClassesTask
 from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
@@ -21,7 +21,7 @@ _CONFIDENT = 10.0  # times a logit of 1
 
 
 class BinaryTask(ClassesTask):
-    """Classify into two classes by one logit, of the second; the best epoch has the best val/acc.
+    """Classify into two classes by one logit, of the second.
 
     Args:
         num_classes: Number of classes, which must be 2; known from the data.
@@ -48,6 +48,7 @@ class BinaryTask(ClassesTask):
         schedule: Schedule | None = None,
         weight_decay_on: Decayed = "weights",
         compile_mode: CompileMode | None = None,
+        score: ClassesScore = "val/acc",
     ) -> None:
         if num_classes != 2:
             have = f"{num_classes} classes" if num_classes else "numbers to be predicted"
@@ -71,6 +72,7 @@ class BinaryTask(ClassesTask):
             schedule=schedule,
             weight_decay_on=weight_decay_on,
             compile_mode=compile_mode,
+            score=score,
             loss_settings=settings,
         )
         self.pos_weight = pos_weight

@@ -7,7 +7,7 @@ from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.evaluation.metrics import confusion_matrix
 from mlp_lab.nets import MLP, NetFactory
-from mlp_lab.tasks.classes import ClassesTask
+from mlp_lab.tasks.classes import ClassesScore, ClassesTask
 from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
@@ -19,7 +19,7 @@ _CONFIDENT = 10.0
 
 
 class ClassificationTask(ClassesTask):
-    """Classify into K classes, one logit each; the best epoch is the one of the highest val/acc.
+    """Classify into K classes, one logit each.
 
     Args:
         num_classes: Number of classes K; known from the data.
@@ -43,6 +43,7 @@ class ClassificationTask(ClassesTask):
         schedule: Schedule | None = None,
         weight_decay_on: Decayed = "weights",
         compile_mode: CompileMode | None = None,
+        score: ClassesScore = "val/acc",
     ) -> None:
         if num_classes == 0:
             raise ConfigError(
@@ -65,6 +66,7 @@ class ClassificationTask(ClassesTask):
             schedule=schedule,
             weight_decay_on=weight_decay_on,
             compile_mode=compile_mode,
+            score=score,
             loss_settings={"label_smoothing": label_smoothing} if label_smoothing else None,
         )
         self.label_smoothing = label_smoothing

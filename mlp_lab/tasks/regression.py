@@ -11,25 +11,36 @@ from mlp_lab.nets import MLP, NetFactory
 from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
-from mlp_lab.tasks.task import CompileMode, Goal, Task
+from mlp_lab.tasks.task import CompileMode, Goal, Mode, Task
+
+RegressionScore = Literal["val/loss", "val/rmse", "val/mae", "val/r2"]
+"""What may pick the best epoch."""
 
 _LOSSES = ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss")
 
 
 class RegressionTask(Task):
-    """Predict T targets; the best epoch is the one of the lowest val/loss.
+    """Predict T targets.
 
     Args:
         num_targets: Number of targets T of each sample; known from the data.
         loss: Class of the loss and its arguments: MSELoss, the default, L1Loss, HuberLoss or
             SmoothL1Loss of torch.nn, or another of outputs and targets ``(N, T)``.
+        score: Metric on validation that picks the best epoch, ranks runs, and is what a plateau
+            follows: loss, root mean squared error, mean absolute error or R².
 
     Raises:
         ConfigError: The data have classes, or a loss that does not fit.
     """
 
-    score: ClassVar[str] = "val/loss"
-    score_mode: ClassVar[Literal["min", "max"]] = "min"
+    score: str = "val/loss"
+    score_mode: Mode = "min"
+    score_modes: ClassVar[Mapping[str, Mode]] = {
+        "val/loss": "min",
+        "val/rmse": "min",
+        "val/mae": "min",
+        "val/r2": "max",
+    }
     metric_names: ClassVar[Mapping[str, str]] = {
         "loss": "loss",
         "rmse": "root mean squared error",
@@ -48,6 +59,7 @@ class RegressionTask(Task):
         schedule: Schedule | None = None,
         weight_decay_on: Decayed = "weights",
         compile_mode: CompileMode | None = None,
+        score: RegressionScore = "val/loss",
     ) -> None:
         if num_targets == 0:
             raise ConfigError(
@@ -63,6 +75,7 @@ class RegressionTask(Task):
             schedule=schedule,
             weight_decay_on=weight_decay_on,
             compile_mode=compile_mode,
+            score=score,
         )
         self.num_targets = num_targets
         targets = torch.linspace(-1, 1, 3)[:, None].expand(-1, num_targets)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ class ScoringModule(MultiStepModule, ABC):
         scores: What callbacks have scored beside it.
     """
 
-    score: ClassVar[str]
+    score: str
 
     def __init__(self) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from mlp_lab.data import Batch, LabDataModule
-from mlp_lab.errors import ConfigError
+from mlp_lab.errors import ConfigError, check_choice
 from mlp_lab.evaluation.evaluation import TrainingTime
 from mlp_lab.files.plain_types import describe
 from mlp_lab.nets import Head, NetFactory, normalise, probabilities, trains_on_one_sample
@@ -29,6 +29,9 @@ from mlp_lab.tasks.scoring import ScoringModule
 
 CompileMode = Literal["default", "reduce-overhead", "max-autotune"]
 """Modes of torch.compile; ``reduce-overhead`` records CUDA graphs on a GPU."""
+
+Mode = Literal["min", "max"]
+"""Where a metric is best."""
 
 Goal = tuple[Literal["under", "at least"], float]
 """What a metric must reach."""
@@ -66,9 +69,11 @@ class Task(ScoringModule, ABC):
         compile_mode: Whether torch.compile compiles the net for training, and in which of its
             modes. The first steps take longer then; checkpoints hold the plain net.
         loss_settings: Arguments of the training loss that the task decides.
+        score: One of ``score_modes``; by default the class's.
 
     Attributes:
         score_mode: Whether the score is best at its ``max`` or ``min``.
+        score_modes: The metrics that may be the score, and the mode of each.
         metric_names: What ``metrics_of`` gives, and what a reader calls it.
         overfit_goals: What the metrics of a batch must reach for it to be learnt by heart.
         head: How the net's outputs become probabilities; ``none`` where they are targets.
@@ -78,7 +83,8 @@ class Task(ScoringModule, ABC):
         loaded: The checkpoint that the weights come from; None for others.
     """
 
-    score_mode: ClassVar[Literal["min", "max"]]
+    score_mode: Mode
+    score_modes: ClassVar[Mapping[str, Mode]] = {}
     metric_names: ClassVar[Mapping[str, str]]
     overfit_goals: ClassVar[Mapping[str, Goal]]
     head: ClassVar[Head] = "none"
@@ -95,8 +101,14 @@ class Task(ScoringModule, ABC):
         weight_decay_on: Decayed,
         compile_mode: CompileMode | None,
         loss_settings: Mapping[str, Any] | None = None,
+        score: str | None = None,
     ) -> None:
         super().__init__()
+        if score is not None:
+            check_choice("model.score", score, self.score_modes)
+            self.score, self.score_mode = score, self.score_modes[score]
+        check_choice("model.weight_decay_on", weight_decay_on, get_args(Decayed))
+        check_choice("model.compile_mode", compile_mode, (None, *get_args(CompileMode)))
         self.schedule = schedule
         self.weight_decay_on = weight_decay_on
         self.compile_mode = compile_mode
@@ -116,6 +128,11 @@ class Task(ScoringModule, ABC):
         self.register_buffer("mean", torch.zeros(per_channel))
         self.std: Tensor
         self.register_buffer("std", torch.ones(per_channel))
+
+    @property
+    def followed_metrics(self) -> Mapping[str, str]:
+        """Those of ``metric_names`` that are printed and drawn for each epoch."""
+        return self.metric_names
 
     @property
     def learning_rate(self) -> float:

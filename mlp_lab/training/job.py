@@ -56,6 +56,9 @@ class Job:
         if not (self.configs or self.flags):
             return []  # a default may have changed between versions
         before, now = flatten(self.origin.config), flatten(self.config)
+        for key, value in self.origin.decided.items():
+            if now.get(key) is not None:  # else it is decided as it was
+                before.setdefault(key, value)
         return [
             key
             for key in sorted(before | now)

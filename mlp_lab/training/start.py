@@ -78,7 +78,7 @@ def _has_not_begun(run: Run) -> bool:
 
 def _check_resumable(job: Job) -> None:
     """Refuse to make another run of one that is resumed."""
-    refuse_changes(job.origin, job.changed_settings("training"), job.flags)
+    refuse_changes(job.origin, job.changed_settings("training"), job.configs, job.flags)
     schedule = job.task.schedule
     if schedule is not None and schedule.has_horizon:
         refuse_other_horizon(job.origin, job.config, type(schedule).__name__)

@@ -25,14 +25,16 @@ def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EpochLines:
     return EpochLines(steps, stopwatch, best)
 
 
-def end_epoch(lines: EpochLines, val_acc: float | None, **attributes: Any) -> None:
-    metrics = {"train/x": 1.0, "val/loss": 2.0, "val/acc": val_acc or 0.0}
+def end_epoch(
+    lines: EpochLines, val_acc: float | None, task: ClassificationTask = TASK, **attributes: Any
+) -> None:
+    metrics = {"train/x": 1.0, "val/loss": 2.0, "val/acc": val_acc or 0.0, "val/f1_macro": 0.5}
     scores = {key: torch.tensor(value) for key, value in metrics.items()}
     trainer = fake_trainer(callback_metrics=scores, max_epochs=10, **attributes)
-    lines.on_train_epoch_start(trainer, TASK)
+    lines.on_train_epoch_start(trainer, task)
     if val_acc is not None:
-        lines.on_validation_end(trainer, TASK)
-    lines.on_train_epoch_end(trainer, TASK)
+        lines.on_validation_end(trainer, task)
+    lines.on_train_epoch_end(trainer, task)
 
 
 def test_a_line_has_training_and_validation(
@@ -44,6 +46,13 @@ def test_a_line_has_training_and_validation(
         "epoch  1/10  train: loss 0.5000 acc 0.7500  val: loss 2.0000 acc 0.9000    1.2 s  best",
         "epoch 10/10  train: loss 0.5000 acc 0.7500  val: loss 2.0000 acc 0.7000    1.2 s",
     ]
+
+
+def test_f1_is_shown_where_it_is_the_score(
+    lines: EpochLines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    end_epoch(lines, 0.9, ClassificationTask((2,), 2, score="val/f1_macro"))
+    assert "val: loss 2.0000 f1_macro 0.5000 acc 0.9000 " in capsys.readouterr().out
 
 
 def test_an_epoch_without_validation_shows_none(

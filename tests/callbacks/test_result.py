@@ -32,8 +32,10 @@ from mlp_lab.callbacks import (
 from mlp_lab.data import Digits, LabDataModule
 from mlp_lab.errors import MLPLabWarning
 from mlp_lab.tasks import ClassificationTask
+from mlp_lab.tasks.task import LoadedWeights
 from tests.conftest import CommandLine
 from tests.helpers.runs import read_metrics
+from tests.helpers.training import fake_trainer
 
 ALWAYS = {"loss", "learning_rate", "net"}
 OF_CLASSES = {
@@ -125,6 +127,20 @@ def test_nothing_is_drawn_where_nobody_wants_it(mlp_lab: CommandLine) -> None:
     outcome = mlp_lab("fit", *words)
     assert not (outcome.run_dir / "plots").exists()
     assert "figures:" not in outcome.out
+
+
+def test_the_lowest_validation_loss_is_marked_in_the_curve_of_the_loss(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = ["epoch,step,train/loss,val/loss", "1,1,3,3.5", "2,2,2,2.5", "3,3,1,2.75"]
+    (tmp_path / "metrics.csv").write_text("\n".join(rows))
+    task, plots = ClassificationTask((2,), 2), TrainingPlots(tmp_path)
+    task.loaded = LoadedWeights(3, {})
+    marks = {}
+    monkeypatch.setattr(plots, "plot", lambda _, name, draw: marks.update({name: draw.keywords}))
+    plots.on_test_end(fake_trainer(), task)
+    assert marks["loss"] == {"best": 3, "lowest": 2}
+    assert marks["acc"] == {"best": 3, "lowest": None}
 
 
 ALL: list[type[ResultCallback]] = [

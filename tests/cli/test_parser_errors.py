@@ -7,7 +7,7 @@ from mlp_lab.cli.parser_errors import explain_parser_error
 from mlp_lab.nets import Net
 
 OPTIONS = ["data.batch_size", "data.source", "trainer.max_epochs", "model", "experiment"]
-CLASSES: dict[str, type] = {"model.net": Net, "model.optimizer": Optimizer}
+CLASSES: dict[str, type] = {"model.net": Net, "model.optimizer": Optimizer, "data.augment": Net}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +75,27 @@ CLASSES: dict[str, type] = {"model.net": Net, "model.optimizer": Optimizer}
             "Parser key \"data.validate_on\": Expected a typing.Literal['val', 'test']. "
             "Got value: all",
             "data.validate_on is 'all'; it must be one of 'val', 'test'.",
+        ),
+        (
+            'Parser key "data.augment":\n\n  - Expected a path but Flip either not accessible or '
+            "invalid\n  - Does not validate against any of the Union subtypes\n  Subtypes: "
+            "[list[mlp_lab.data.augment.Augmentation], <class 'NoneType'>]\n  Errors:\n    - "
+            "Expected a <class 'list'>\n    - Expected a <class 'NoneType'>\n  Given value type: "
+            "<class 'str'>\n  Given value: Flip",
+            "data.augment is 'Flip'; a list is typed as --data.augment=[Flip].",
+        ),
+        (
+            'Parser key "data.augment":\n\n  - Expected a path but [MPL] either not accessible or '
+            "invalid\n  - Does not validate against any of the Union subtypes\n  Subtypes: "
+            "[list[mlp_lab.data.augment.Augmentation], <class 'NoneType'>]\n  Errors:\n    - "
+            "Expected a dot import path string: MPL\n    - Expected a <class 'NoneType'>\n  Given "
+            "value type: <class 'list'>\n  Given value: ['MPL']",
+            "There is no 'MPL' for data.augment. Did you mean 'MLP'?",
+        ),
+        (
+            'Parser key "model": Parser key "net": Parser key "hidden_dims": Expected a <class '
+            "'collections.abc.Sequence'>. Got value: 200. Got value: Namespace(hidden_dims='200')",
+            "model.net.hidden_dims is '200'; a list is typed as --model.net.hidden_dims=[200].",
         ),
         (
             'Parser key "trainer": Unable to load config "null"',

@@ -255,6 +255,16 @@ def test_folders_without_images_are_named(tmp_path: Path) -> None:
         ImageFolder(tmp_path, image_size=0)
 
 
+def test_images_outside_of_the_class_folders_are_warned_of(tmp_path: Path) -> None:
+    make_folder(tmp_path)
+    make_folder(tmp_path / "c", classes=("deeper",))
+    with pytest.warns(MLPLabWarning, match=r"deeper' is not read: images belong right in the fol"):
+        assert len(load(tmp_path)["train"]) == 12
+    Image.new("RGB", (5, 6)).save(tmp_path / "loose.png")
+    with pytest.warns(MLPLabWarning, match=r"loose.png' is not read, one of 2 such paths: images"):
+        ImageFolder(tmp_path)
+
+
 def test_one_class_is_nothing_to_learn(tmp_path: Path) -> None:
     make_folder(tmp_path / "ein Ordner", classes=("b",))
     with pytest.raises(ConfigError, match=r"ImageFolder 'ein Ordner' has one class alone, 'b'"):
@@ -347,8 +357,9 @@ def test_a_model_of_an_earlier_checkpoint_is_named(mlp_lab: CommandLine, tmp_pat
     make_folder(tmp_path / "photos", num=20)
     words = ["--data.source=ImageFolder", "--data.source.path=photos", "--trainer.max_epochs=1"]
     run_dir = mlp_lab("fit", *words).run_dir
-    (run_dir / "model.pth").touch()
-    os.utime(run_dir / "model.pth", (0, 0))
+    for name in ("model.pth", "MODEL_CARD.md"):
+        (run_dir / name).write_text("edited")
+        os.utime(run_dir / name, (0, 0))
     outcome = mlp_lab("fit", f"--run_dir={run_dir}", "--trainer.max_epochs=2")
     assert f"model.pth is of an earlier checkpoint; mlp-lab export {run_dir}" in outcome.out
     assert "MODEL_CARD.md" not in outcome.out

@@ -51,7 +51,7 @@ class TestRunDirectory:
         rows = read_rows(digits_run / "metrics.csv")
         assert set(rows[0]) == {
             *("epoch", "step", "lr"),
-            *("train/loss", "train/acc", "val/loss", "val/acc"),
+            *("train/loss", "train/acc", "val/loss", "val/acc", "val/f1_macro"),
         }
         steps = [row for row in rows if row["train/loss"]]
         assert [int(row["step"]) for row in steps] == list(range(1, 3 * 79 + 1))
@@ -328,6 +328,20 @@ def test_class_weights_reach_the_loss(mlp_lab: CommandLine) -> None:
     run = mlp_lab("fit", *DIGITS, f"--data.class_weights={weights}").run_dir
     state = read_checkpoint(run / "checkpoints" / "last.ckpt")["state_dict"]
     assert state["class_weights"].tolist() == weights
+
+
+def test_f1_picks_the_best_epoch_where_it_is_the_score(mlp_lab: CommandLine) -> None:
+    outcome = mlp_lab("fit", *DIGITS, "--data.imbalance={3: 0.1}", "--model.score=val/f1_macro")
+    run, metrics = outcome.run_dir, read_metrics(outcome.run_dir)
+    scores = [
+        float(row["val/f1_macro"]) for row in read_rows(run / "metrics.csv") if row["val/acc"]
+    ]
+    assert metrics["val/f1_macro"] == max(scores)
+    assert metrics["best_epoch"] == scores.index(max(scores)) + 1
+    assert read_manifest(run)["score"] == {"metric": "val/f1_macro", "mode": "max"}
+    assert f"test F1 (macro)   │ {metrics['test/f1_macro']:.4f}" in outcome.out
+    assert "best epoch, by validation F1 (macro)" in (run / "report.html").read_text()
+    assert (run / "plots" / "f1_macro.png").is_file()
 
 
 def test_without_a_test_the_best_epoch_is_known(mlp_lab: CommandLine) -> None:

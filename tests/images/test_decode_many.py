@@ -24,7 +24,8 @@ def files(tmp_path: Path) -> list[Path]:
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 26, 53, 1000])
 def test_every_image_comes_once_and_in_order(files: list[Path], batch_size: int) -> None:
     seen = []
-    for batch in stream_images(files, (1, 4, 5), batch_size):
+    for batch, kept in stream_images(files, (1, 4, 5), batch_size):
+        assert kept.all()
         assert 0 < len(batch) <= batch_size
         assert (batch == batch[:, :, :1, :1]).all()
         seen += batch[:, 0, 0, 0].tolist()
@@ -35,6 +36,8 @@ def test_a_broken_image_is_named(files: list[Path]) -> None:
     files[40].write_text("no image")
     with pytest.raises(ChecksumError, match=r"40\.png' is no image"):
         list(stream_images(files, (1, 4, 5), 5))
+    kept = [kept for _, kept in stream_images(files, (1, 4, 5), 5, skip_broken=True)]
+    assert np.flatnonzero(~np.concatenate(kept)).tolist() == [40]
 
 
 @pytest.mark.parametrize("at_once", [7, 256])

@@ -76,11 +76,15 @@ def test_samples_used_in_place_of_test_samples_are_named(
     assert "a.npz' is used: there is no x_test, and no x" in capsys.readouterr().out
 
 
-def test_a_folder_of_another_name_is_of_no_class(tmp_path: Path) -> None:
+def test_a_folder_of_another_name_is_of_no_class(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in ("one", "other", "zero"):
         (tmp_path / "photos" / name).mkdir(parents=True)
         Image.new("L", (8, 8)).save(tmp_path / "photos" / name / "a.png")
     assert labels_of(tmp_path / "photos", "zero", "one") == [1, -1, 0]
+    line = "folders that are no class of the model, predicted without a label: 'other'\n"
+    assert capsys.readouterr().out == line
     assert labels_of(tmp_path / "photos", "two", "three") is None
 
 

@@ -4,10 +4,12 @@ from mlp_lab.plots import plot_history, to_png
 from tests.plots.helpers import legend_texts
 
 
-def test_the_best_checkpoint_is_marked() -> None:
-    figure = plot_history({"a": ([1, 2], [3, 4])}, "epoch", "", best=2)
-    assert [list(line.get_xdata()) for line in figure.axes[0].lines] == [[1, 2], [2, 2]]  # type: ignore[arg-type]  # lists
-    assert legend_texts(figure) == ["a", "best checkpoint"]
+def test_the_best_checkpoint_and_the_lowest_loss_are_marked() -> None:
+    figure = plot_history({"a": ([1, 2], [3, 4])}, "epoch", "", best=2, lowest=1)
+    lines = figure.axes[0].lines
+    assert [list(line.get_xdata()) for line in lines] == [[1, 2], [2, 2], [1, 1]]  # type: ignore[arg-type]  # lists
+    assert lines[1].get_linestyle() != lines[2].get_linestyle()
+    assert legend_texts(figure) == ["a", "best checkpoint", "lowest validation loss"]
 
 
 def test_many_lines_differ_in_colour_or_style() -> None:

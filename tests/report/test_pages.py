@@ -107,20 +107,27 @@ def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path
     page = Page((tmp_path / "out" / "report.html").read_text())
     assert all(address.startswith("data:") for address in page.addresses)
     assert page.tags.count("img") == 2  # none of a single run
-    alone, settings, pairs = markdown_tables((tmp_path / "out" / "report.md").read_text())
+    alone, settings, differences, pairs = markdown_tables(
+        (tmp_path / "out" / "report.md").read_text()
+    )
     assert settings == [
         [
             *("setting", "seeds", "validation accuracy", "test accuracy", "training accuracy"),
-            *("gap", "best epoch", "parameters", "training time", "optimizer.lr"),
+            *("gap", "best epoch", "parameters", "training time"),
         ],
         [
             *("quick|er", "2", "20.50 ± 0.71 %", "85.00 ± 7.07 %", "95.00 ± 0.00 %"),
-            *("10.00 ± 7.07 %", "2 ± 0", "1,234", "1.5 ± 0 s", "0.2"),
+            *("10.00 ± 7.07 %", "2 ± 0", "1,234", "1.5 ± 0 s"),
         ],
         [
             *("slow", "2", "10.50 ± 0.71 %", "85.00 ± 7.07 %", "95.00 ± 0.00 %"),
-            *("10.00 ± 7.07 %", "2 ± 0", "1,234", "1.5 ± 0 s", "0.1"),
+            *("10.00 ± 7.07 %", "2 ± 0", "1,234", "1.5 ± 0 s"),
         ],
+    ]
+    assert differences == [
+        ["setting", "validation accuracy", "optimizer.lr"],
+        ["quick|er", "20.50 ± 0.71 %", "0.2"],
+        ["slow", "10.50 ± 0.71 %", "0.1"],
     ]
     assert pairs == [
         ["setting", "difference", "95 % interval", "shared", "better in"],
@@ -149,9 +156,10 @@ def test_any_name_stays_in_its_cell(tmp_path: Path, name: str) -> None:
     tables = markdown_tables(path.read_text())
     assert [[row[0] for row in table] for table in tables] == [
         ["setting", name, name],
+        ["setting", name, name],
         ["setting", name],
     ]
-    assert [{len(row) for row in table} for table in tables] == [{10}, {5}]
+    assert [{len(row) for row in table} for table in tables] == [{9}, {3}, {5}]
 
 
 def test_numbers_of_one_seed_are_marked(tmp_path: Path) -> None:

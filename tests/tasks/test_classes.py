@@ -7,15 +7,26 @@ import torch
 
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets import MLP, memory
-from mlp_lab.tasks import BinaryTask, ClassesTask, ClassificationTask
+from mlp_lab.tasks import BinaryTask, ClassesTask, ClassificationTask, RegressionTask
 
 
 def test_metrics_are_computed_from_sums() -> None:
     totals = {"loss": torch.tensor(6.0), "confusion": torch.tensor([[3, 1], [2, 6]])}
     metrics = ClassificationTask((2,), 2).metrics_of(totals)
     assert {key: value.item() for key, value in metrics.items()} == pytest.approx(
-        {"loss": 0.5, "acc": 0.75}
+        {"loss": 0.5, "acc": 0.75, "f1_macro": (2 * 3 / 9 + 2 * 6 / 15) / 2}
     )
+
+
+def test_the_score_is_chosen() -> None:
+    chosen = [ClassificationTask((2,), 2), BinaryTask((2,), 2, score="val/loss")]
+    assert [(task.score, task.score_mode) for task in chosen] == [
+        ("val/acc", "max"),
+        ("val/loss", "min"),
+    ]
+    assert RegressionTask((2,), 1, score="val/r2").score_mode == "max"
+    with pytest.raises(ConfigError, match=r"model.score is 'val/f1'. Did you mean 'val/f1_macro'"):
+        ClassificationTask((2,), 2, score="val/f1")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,17 @@ class TestThreads:
         with open_run(make_job(f"--run_dir={run.dir}")):
             assert torch.get_num_threads() == 3
 
+    def test_typing_what_it_had_changes_nothing(self) -> None:
+        run = self._run_of_version_0_1({"threads": 3})
+        with open_run(make_job(f"--run_dir={run.dir}", "--threads=3")):
+            assert torch.get_num_threads() == 3
+        run = self._run_of_version_0_1({"threads": 3})
+        with (
+            pytest.raises(ConfigError, match="threads is not what the run began with"),
+            open_run(make_job(f"--run_dir={run.dir}", "--threads=2")),
+        ):
+            pass
+
     def test_what_a_damaged_manifest_says_is_not_taken(self) -> None:
         run = self._run_of_version_0_1({"threads": "many"})
         with open_run(make_job(f"--run_dir={run.dir}")):

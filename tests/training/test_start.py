@@ -15,6 +15,7 @@ from mlp_lab.training.job import Job
 from mlp_lab.training.start import open_run
 from tests.helpers.training import make_job
 
+QUICKSTART = Path(__file__).parent.parent.parent / "configs" / "quickstart.yaml"
 MOONS = ["--data.source=Moons", "--model=BinaryTask", "--trainer.accelerator=cpu"]
 
 
@@ -92,6 +93,11 @@ def test_a_resumed_run_is_cleaned_and_takes_the_new_configuration(old_run: Run) 
     [
         (["--data.batch_size=9"], "data.batch_size is not what the run began with"),
         (["--model.optimizer.lr=1"], "model.optimizer.lr is not what the run began with"),
+        (
+            [f"--config={QUICKSTART}"],
+            rf"data.batch_size of {QUICKSTART} is not what the run began with.* leave out "
+            "--config.",
+        ),
         (
             ["--trainer.max_epochs=11"],
             "trainer.max_epochs is 11, but the run began with 10, and its schedule Cosine str",

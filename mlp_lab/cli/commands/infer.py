@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from mlp_lab.errors import ConfigError
 from mlp_lab.files.atomic import replacing
 from mlp_lab.files.plain_text import as_cell
 from mlp_lab.inference.info import ModelInfo
+from mlp_lab.inference.inputs import Broken
 from mlp_lab.inference.predictor import Predictions, Predictor
 
 _ROWS_SHOWN = 20
@@ -35,7 +36,9 @@ def infer(args: Sequence[str]) -> int:
     counts: Counter[str] = Counter()
 
     def predict_rows() -> Iterator[Row]:
-        for predictions in predictor.predict_files(options.paths, options.batch_size):
+        for predictions in predictor.predict_files(
+            options.paths, options.batch_size, options.broken
+        ):
             for row in table_rows(predictions, columns, class_names):
                 if len(shown) < _ROWS_SHOWN:
                     shown.append(row)
@@ -79,6 +82,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="file for all predictions, .csv or .json")
     parser.add_argument("--top_k", type=int, default=1, help="how many of the likeliest classes")
     parser.add_argument("--batch_size", type=int, default=256, help="inputs at a time")
+    parser.add_argument(
+        "--broken",
+        choices=get_args(Broken),
+        default="refuse",
+        help="whether an image that cannot be read is refused, or left out",
+    )
     parser.add_argument(
         "--trust", action="store_true", help="accept a net of another package in a .pth or .ckpt"
     )

@@ -15,6 +15,7 @@ from mlp_lab.cli.parser import LabCLI
 from mlp_lab.evaluation.evaluation import classification_report
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.processes.ranks import is_first_process
+from mlp_lab.report.model_card import card_path, is_untouched
 from mlp_lab.report.pages import write_run_report
 from mlp_lab.report.run_files import read_summary
 from mlp_lab.runs.results import Results
@@ -156,9 +157,12 @@ def _report(job: Job, trainer: pl.Trainer, run: Run | None) -> Results | None:
         _print_figures_dir(results)
         _print_classes(job)
         _print_summary(job, trainer, run)
-    for name in ("model.pth", "MODEL_CARD.md"):
-        if _is_older(run.dir / name, run.best_checkpoint):
-            print(f"{name} is of an earlier checkpoint; mlp-lab export {run.dir} writes it anew")
+    for path in (run.dir / "model.pth", card_path(run.dir / "model.pth")):
+        is_edited = path.suffix == ".md" and path.is_file() and not is_untouched(path)
+        if _is_older(path, run.best_checkpoint) and not is_edited:
+            print(
+                f"{path.name} is of an earlier checkpoint; mlp-lab export {run.dir} writes it anew"
+            )
     _write_report(run, results, "incomplete" if results.missing else "finished")
     results.end(run)
     return results
@@ -224,7 +228,7 @@ def _print_summary(job: Job, trainer: pl.Trainer, run: Run) -> None:
     rows = {
         **{
             f"test {title}": metrics.get(name, "not measured")
-            for name, title in task.metric_names.items()
+            for name, title in task.followed_metrics.items()
         },
         "best epoch": f"{epochs} (by {task.score})",
         "validation": job.data.validation_origin,

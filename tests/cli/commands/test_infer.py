@@ -54,6 +54,28 @@ def test_folders_called_as_classes_give_the_accuracy(
     assert right > 20
 
 
+def test_a_broken_image_is_refused_or_left_out(
+    mlp_lab: CommandLine, model: Path, folders: Path, tmp_path: Path
+) -> None:
+    broken, *others = sorted(folders.rglob("*.png"))
+    broken.write_text("no image")
+    refused = mlp_lab("infer", model, folders, "--out=a.csv", "--batch_size=7")
+    assert refused.code == 2
+    assert f"'{broken}' is no image. --broken skip leaves it out." in refused.err
+    assert not (tmp_path / "a.csv").exists()
+    for batch_size in (1, 7):
+        words = ("--out=a.csv", f"--batch_size={batch_size}", "--broken=skip")
+        outcome = mlp_lab("infer", model, folders, *words)
+        assert outcome.code == 0, outcome.err
+        assert f"1 of 30 images are broken and left out, as '{broken}'" in outcome.out
+        rows = rows_of(tmp_path / "a.csv")
+        assert [row["input"] for row in rows] == [*map(str, others)]
+        assert all(row["label"] == Path(row["input"]).parent.name for row in rows)
+    alone = mlp_lab("infer", model, broken, "--broken=skip")
+    assert (alone.code, alone.out) == (2, "")
+    assert f"No image in '{broken}' can be read." in alone.err
+
+
 def test_a_batch_size_changes_nothing(mlp_lab: CommandLine, model: Path, folders: Path) -> None:
     for size in (1, 8, 1000):
         assert (
