@@ -27,13 +27,18 @@ def differing_keys(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     Momentum, which Adam does not know, does not differ from SGD's: the optimiser does.
     """
     keys = list(dict.fromkeys(key for config in configs for key in config))
-    classes = [key.removesuffix(_CLASS) for key in keys if key.endswith(_CLASS)]
+    classes = [key for key in keys if key.endswith(_CLASS)]
     differing = []
     for key in keys:
-        values = {format_value(config[key]) for config in configs if key in config}
-        everywhere = all(key in config for config in configs)
-        follows = any(key.startswith(f"{name}.") for name in classes)
-        if len(values) > 1 or not (everywhere or follows):
+        having = [config for config in configs if key in config]
+        lacking = [config for config in configs if key not in config]
+        follows = any(
+            key != name
+            and key.startswith(name.removesuffix("class_path"))
+            and {c.get(name) for c in having}.isdisjoint(c.get(name) for c in lacking)
+            for name in classes
+        )
+        if len({format_value(c[key]) for c in having}) > 1 or (lacking and not follows):
             differing.append(key)
     return differing
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from mlp_lab import __version__
 from mlp_lab.files.atomic import write_text
@@ -135,6 +137,11 @@ def _short_key(key: str) -> str:
     return key.removesuffix(".class_path").partition(".")[2] or key
 
 
+def _breakable(key: str) -> Markup:
+    """Let a page break a key behind each dot and underscore."""
+    return Markup("<wbr>").join(re.split(r"(?<=[._])", key))
+
+
 def _link(summary: RunSummary, out: Path) -> str:
     """Return the relative URL of a run's own report, where there is one."""
     report = summary.run.dir / "report.html"
@@ -156,6 +163,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "breakable": _breakable,
         "capitalise_first": lambda text: text[:1].upper() + text[1:],
         "markdown": as_markdown,
         "metric_name": format_metric,

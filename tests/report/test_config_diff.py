@@ -26,6 +26,12 @@ def test_arguments_that_only_one_class_has_do_not_differ() -> None:
     assert differing_keys([adam, sgd]) == ["optimizer.class_path", "optimizer.lr"]
 
 
+def test_a_class_that_only_one_setting_has_differs_and_not_its_arguments() -> None:
+    task = {"model.class_path": "mlp_lab.tasks.ClassificationTask"}
+    schedule = {"model.schedule.class_path": "Cosine", "model.schedule.warmup_epochs": 1}
+    assert differing_keys([task, task | schedule]) == ["model.schedule.class_path"]
+
+
 def test_a_setting_that_only_some_have_differs() -> None:
     assert differing_keys([{"a": 1}, {"a": 1, "b": 2}]) == ["b"]
     assert differing_keys([{"a": 1}, {"a": 1}]) == []

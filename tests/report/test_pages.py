@@ -107,6 +107,7 @@ def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path
     page = Page((tmp_path / "out" / "report.html").read_text())
     assert all(address.startswith("data:") for address in page.addresses)
     assert page.tags.count("img") == 2  # none of a single run
+    assert "<button>optimizer.<wbr>lr</button>" in (tmp_path / "out" / "report.html").read_text()
     alone, settings, differences, pairs = markdown_tables(
         (tmp_path / "out" / "report.md").read_text()
     )
