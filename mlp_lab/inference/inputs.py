@@ -88,7 +88,6 @@ def _read_images(
             ".pt with an array of that shape."
         )
     labels = None if directory is None else _labels_of(files, directory, info.class_names)
-    names = np.asarray([str(file) for file in files], dtype=object)
     left_out: list[str] = []
     start = 0
     decoded = stream_images(
@@ -97,13 +96,12 @@ def _read_images(
     try:
         for images, kept in decoded:
             rows = slice(start, start + len(images))
-            start += len(images)
-            left_out.extend(names[rows][~kept])
+            left_out += [str(files[row]) for row in start + np.flatnonzero(~kept)]
             if kept.any():
+                names = [str(files[row]) for row in start + np.flatnonzero(kept)]
                 known = None if labels is None else labels[rows][kept]
-                yield Batch(
-                    images if kept.all() else images[kept], names[rows][kept].tolist(), known
-                )
+                yield Batch(images if kept.all() else images[kept], names, known)
+            start += len(images)
     except ChecksumError as error:
         raise ChecksumError(f"{error} --broken skip leaves it out.") from error
     if len(left_out) == len(files):
