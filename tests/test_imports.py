@@ -36,3 +36,15 @@ def test_every_module_imports() -> None:
     for name in names:
         if not name.endswith("__main__"):
             importlib.import_module(name)
+
+
+def test_the_package_itself_loads_nothing() -> None:
+    assert not loaded_by("import mlp_lab") & {"torch", "numpy", "yaml", "argparse"}
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    for name in mlp_lab.__all__:
+        assert getattr(mlp_lab, name).__doc__
+    assert {*mlp_lab.__all__} <= {*dir(mlp_lab)}
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = mlp_lab.nothing

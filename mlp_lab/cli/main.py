@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -143,8 +143,15 @@ def _run(command: str, words: Sequence[str]) -> int:
         print(f"run: {run.dir}")
         return 0
     raise_on_signals()
-    code: int = getattr(_load(f"mlp_lab.cli.commands.{COMMANDS[command].module}"), command)(words)
+    code: int = load_command(command)(words)
     return code
+
+
+def load_command(command: str) -> Callable[..., int]:
+    """Return the function of a command, which takes the words behind it."""
+    module = _load(f"mlp_lab.cli.commands.{COMMANDS[command].module}")
+    function: Callable[..., int] = getattr(module, command)
+    return function
 
 
 def _load(name: str) -> ModuleType:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from mlp_lab.inference.info import ModelInfo
 from mlp_lab.runs.own_classes import import_own_classes
 from mlp_lab.runs.own_runs import own_modules_of
 from mlp_lab.runs.run import Run
+
+if TYPE_CHECKING:  # a .onnx is used without torch
+    from mlp_lab.nets import InferenceNet
 
 FloatArray = NDArray[np.floating]
 
@@ -30,20 +33,19 @@ def open_model(
     """Open a model of any kind.
 
     Args:
-        path: A ``.onnx``, ``.pth`` or ``.ckpt``.
+        path: A ``.onnx``, ``.pth`` or ``.ckpt``; or a run, of which model.onnx is taken, or its
+            best checkpoint where there is none.
         kind: One of these suffixes; by default the file's own.
         trust: Whether a net of another package than this one may be made.
 
     Raises:
-        RunNotFoundError: There is no such file.
+        RunNotFoundError: There is no such file, or no model in the run.
         ConfigError: It is of another kind, or its net is of another package.
         ChecksumError: It is torn, holds pickled objects, or is no model of this project.
     """
     if path.is_dir():
-        model = path / "model.onnx"
-        raise RunNotFoundError(
-            f"{str(path)!r} is a directory. Give the model in it, such as {str(model)!r}."
-        )
+        run = Run.open(path)
+        path = run.model_path if run.model_path.is_file() else run.find_checkpoint("best")
     if not path.is_file():
         raise RunNotFoundError(f"The model {str(path)!r} is not there.")
     match kind or path.suffix.lower():
@@ -100,6 +102,31 @@ def _open_onnx(path: Path) -> tuple[ModelInfo, ForwardFn]:
 def _open_torch(path: Path, *, is_checkpoint: bool, trust: bool) -> tuple[ModelInfo, ForwardFn]:
     import torch
 
+    info, net = read_net(path, is_checkpoint=is_checkpoint, trust=trust)
+
+    def forward(inputs: NDArray[Any]) -> tuple[FloatArray, ...]:
+        with torch.inference_mode():
+            return tuple(part.numpy() for part in net(torch.from_numpy(inputs)))
+
+    return info, forward
+
+
+def read_net(
+    path: Path, *, is_checkpoint: bool = True, trust: bool = False
+) -> "tuple[ModelInfo, InferenceNet]":
+    """Rebuild the net of a checkpoint or a .pth.
+
+    Args:
+        path: The file.
+        is_checkpoint: Whether it is a checkpoint.
+        trust: Whether a net of another package than this one may be made.
+
+    Raises:
+        ConfigError: Its net is of another package.
+        ChecksumError: It is torn, holds pickled objects, or is no model of this project.
+    """
+    import torch
+
     from mlp_lab.files.safe_load import load_plain
 
     content = load_plain(path)
@@ -116,15 +143,9 @@ def _open_torch(path: Path, *, is_checkpoint: bool, trust: bool) -> tuple[ModelI
     try:
         info = ModelInfo.from_plain(description)
         trust = _import_own_net(str(info.net.get("class_path")), path, trust=trust)
-        net = info.rebuild(tensors, trust=trust)
+        return info, info.rebuild(tensors, trust=trust)
     except (ChecksumError, ConfigError) as error:
         raise type(error)(f"{str(path)!r} cannot be used: {str(error).rstrip('.')}.") from error
-
-    def forward(inputs: NDArray[Any]) -> tuple[FloatArray, ...]:
-        with torch.inference_mode():
-            return tuple(part.numpy() for part in net(torch.from_numpy(inputs)))
-
-    return info, forward
 
 
 def _import_own_net(class_path: str, path: Path, *, trust: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -96,9 +97,9 @@ def _read_images(
     try:
         for images, kept in decoded:
             rows = slice(start, start + len(images))
-            left_out += [str(files[row]) for row in start + np.flatnonzero(~kept)]
+            left_out += map(str, compress(files[rows], ~kept))
             if kept.any():
-                names = [str(files[row]) for row in start + np.flatnonzero(kept)]
+                names = [str(file) for file in compress(files[rows], kept)]
                 known = None if labels is None else labels[rows][kept]
                 yield Batch(images if kept.all() else images[kept], names, known)
             start += len(images)

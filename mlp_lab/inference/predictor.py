@@ -38,7 +38,7 @@ class Predictor:
     """Predict with a ``.onnx``, ``.pth`` or ``.ckpt``; for the first no torch is imported.
 
     Args:
-        path: The file.
+        path: The file, or a run, of which model.onnx is taken, or else its best checkpoint.
         trust: Whether a net of another package than this one may be made from a .pth or .ckpt.
 
     Attributes:

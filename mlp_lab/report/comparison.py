@@ -9,6 +9,7 @@ from typing import Any
 
 from mlp_lab.report.config_diff import differing_keys, effective_settings, last_part
 from mlp_lab.report.formatting import format_value
+from mlp_lab.report.run_files import find_some_runs, read_summary
 from mlp_lab.report.run_summary import RunSummary, is_number
 from mlp_lab.report.spread import Spread
 
@@ -125,6 +126,17 @@ class Comparison:
         sign = 1 if self.highest_is_best else -1
         better = sum(sign * difference > 0 for difference in differences)
         return Pair(setting.label, spread, spread.confidence_interval(), better)
+
+
+def read_comparisons(
+    directory: Path,
+) -> tuple[list[Comparison], list[tuple[RunSummary, str]]]:
+    """Read and compare all runs below a directory; see ``compare``.
+
+    Raises:
+        RunNotFoundError: It is no directory, or holds no run.
+    """
+    return compare([read_summary(run) for run in find_some_runs(directory)])
 
 
 def compare(

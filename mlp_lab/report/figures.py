@@ -55,12 +55,14 @@ class PageFigure:
         id: A word that no other figure of the page has.
         title: What it shows.
         png: Its pixels.
+        name: The name of its file; empty for one that is drawn for the page.
         shows_images: Whether it shows images, whose colours a dark page must keep.
     """
 
     id: str
     title: str
     png: bytes
+    name: str = ""
     shows_images: bool = False
 
     @property
@@ -99,6 +101,7 @@ def embed_run_figures(summary: RunSummary) -> dict[str, list[PageFigure]]:
                 f"figure-{section}-{number}",
                 _TITLES.get(path.stem, path.stem.replace("_", " ")),
                 path.read_bytes(),
+                path.stem,
                 path.stem in _OF_IMAGES,
             )
             for number, path in enumerate(found)

@@ -81,9 +81,27 @@ def write_comparison_report(
     }
     paths = [out / f"report.{kind}" for kind in ("html", "md", "csv")]
     write_text(paths[0], templates().get_template("comparison.html").render(content))
-    write_text(paths[1], templates().get_template("comparison.md").render(content))
+    write_text(paths[1], render_comparison(comparisons, left_out))
     write_text(paths[2], _to_csv(comparisons))
     return paths
+
+
+def render_comparison(
+    comparisons: Sequence[Comparison], left_out: Sequence[tuple[RunSummary, str]]
+) -> str:
+    """Return the tables of a comparison as Markdown."""
+    page = templates().get_template("comparison.md")
+    return page.render(comparisons=comparisons, left_out=left_out)
+
+
+def render_run_in_notebook(summary: RunSummary) -> str:
+    """Return what a notebook shows of a run as HTML: its results and main curves."""
+    figures = embed_run_figures(summary)["training"]
+    shown = [figure for figure in figures if figure.name in ("loss", summary.metric)]
+    page = templates().get_template("notebook.html")
+    return page.render(
+        summary=summary, figures=shown, metrics=metrics_by_part(summary), parts=PARTS
+    )
 
 
 def metrics_by_part(summary: RunSummary) -> dict[str, dict[str, float]]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from mlp_lab.errors import ChecksumError
+from mlp_lab.errors import ChecksumError, RunNotFoundError
 from mlp_lab.files.plain_yaml import load_yaml
 from mlp_lab.images.find import raise_unreadable
 from mlp_lab.report.run_summary import RunSummary
@@ -29,6 +29,21 @@ def find_runs(directory: Path) -> list[Path]:
             found.append(Path(path))
             names.clear()
     return found
+
+
+def find_some_runs(directory: Path) -> list[Path]:
+    """Return the runs below a directory.
+
+    Raises:
+        RunNotFoundError: It is no directory, or holds none.
+    """
+    runs = find_runs(directory) if directory.is_dir() else []
+    if not runs:
+        raise RunNotFoundError(
+            f"{str(directory)!r} {'holds no run' if directory.is_dir() else 'is no directory'}. "
+            "Give a run such as runs/base/version_0, or a directory of runs such as runs."
+        )
+    return runs
 
 
 def read_summary(directory: Path, status: Status | None = None) -> RunSummary:

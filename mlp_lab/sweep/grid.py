@@ -234,16 +234,16 @@ def read_grid(path: Path) -> dict[str, Any]:
     return {
         "config": [str(name) for name in content.get("config", [])],
         "flags": [str(word) for word in content.get("flags", [])],
-        "set": {str(key): [_as_typed(v) for v in values] for key, values in chosen.items()},
+        "set": {str(key): [format_typed(v) for v in values] for key, values in chosen.items()},
         "seeds": content.get("seeds", []),
     }
 
 
-def _as_typed(value: object) -> str:
+def format_typed(value: object) -> str:
     """Say a value of a YAML file as it would be typed.
 
     Example:
-        >>> _as_typed([200, 100]), _as_typed("SGD"), _as_typed(True), _as_typed(None)
+        >>> format_typed([200, 100]), format_typed("SGD"), format_typed(True), format_typed(None)
         ('[200, 100]', 'SGD', 'true', 'null')
     """
     if isinstance(value, str):

@@ -11,6 +11,7 @@ import torch
 
 from mlp_lab.errors import ChecksumError, ConfigError, MLPLabError, RunNotFoundError
 from mlp_lab.inference.backends import open_model
+from mlp_lab.runs.run import Run
 from tests.inference.conftest import KINDS, Bomb
 
 
@@ -24,10 +25,10 @@ def test_a_torn_file_is_refused(models: dict[str, Path], tmp_path: Path, kind: s
             open_model(path)
 
 
-def test_a_directory_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(
-        RunNotFoundError, match=r"is a directory\. Give the model in it, such as .*onnx"
-    ):
+def test_a_directory_is_taken_for_a_run(digits_run: Path, tmp_path: Path) -> None:
+    info, _ = open_model(digits_run)
+    assert info.run == Run(digits_run).name
+    with pytest.raises(RunNotFoundError, match=r"holds no run: there is no config\.yaml in it"):
         open_model(tmp_path)
 
 

@@ -4,11 +4,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlp_lab.errors import RunNotFoundError
 from mlp_lab.report.comparison import compare
 from mlp_lab.report.formatting import format_spread
 from mlp_lab.report.pages import write_comparison_report, write_run_report
-from mlp_lab.report.run_files import find_runs, read_summary
+from mlp_lab.report.run_files import find_some_runs, read_summary
 
 
 def report(args: Sequence[str]) -> int:
@@ -34,12 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def write_report(directory: Path, out: Path | None) -> int:
     """Write the report of a run or of many, and print its essence."""
-    runs = find_runs(directory) if directory.is_dir() else []
-    if not runs:
-        raise RunNotFoundError(
-            f"{str(directory)!r} {'holds no run' if directory.is_dir() else 'is no directory'}. "
-            "Give a run such as runs/base/version_0, or a directory of runs such as runs."
-        )
+    runs = find_some_runs(directory)
     out = out or directory
     if runs == [directory]:
         summary = read_summary(directory)

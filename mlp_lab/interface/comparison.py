@@ -1,0 +1,70 @@
+"""``mlp_lab.compare``: many runs compared, as an object."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlp_lab.report.comparison import Comparison, read_comparisons
+from mlp_lab.report.pages import render_comparison
+from mlp_lab.report.run_summary import RunSummary
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """Runs grouped into settings by all but their seed, ranked on validation.
+
+    Attributes:
+        comparisons: One for each data set and kind of score, settings the best first.
+        left_out: Runs that cannot be compared, with the reason of each.
+    """
+
+    comparisons: list[Comparison]
+    left_out: list[tuple[RunSummary, str]]
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """A row for each setting: its label, what differs, and mean and deviation over its seeds.
+
+        ``validation`` and ``test`` are means, of the metric that ``metric`` names.
+        """
+        rows = []
+        for comparison in self.comparisons:
+            for setting in comparison.settings:
+                validation = setting.spread(comparison.score)
+                test = setting.spread(f"test/{comparison.metric}")
+                rows.append(
+                    {
+                        "data": comparison.data,
+                        "setting": setting.label,
+                        "metric": comparison.metric,
+                        "seeds": len(setting.distinct_summaries),
+                        "validation": validation and validation.mean,
+                        "validation_std": validation and validation.deviation,
+                        "test": test and test.mean,
+                        "test_std": test and test.deviation,
+                        **setting.differing,
+                    }
+                )
+        return rows
+
+    def to_markdown(self) -> str:
+        """Return the tables and the paired comparisons of report.md."""
+        return render_comparison(self.comparisons, self.left_out)
+
+    def _repr_markdown_(self) -> str:
+        """Show the tables in a notebook."""
+        return self.to_markdown()
+
+
+def compare(directory: str | Path = "runs") -> RunComparison:
+    """Compare all runs below a directory, as ``mlp-lab report`` does, and write nothing.
+
+    Raises:
+        RunNotFoundError: It is no directory, or holds no run.
+
+    Example:
+        >>> compare("nowhere")
+        Traceback (most recent call last):
+        mlp_lab.errors.RunNotFoundError: 'nowhere' is no directory. Give ...
+    """
+    return RunComparison(*read_comparisons(Path(directory)))
