@@ -119,7 +119,7 @@ def _starts_from_run(
     names = {word.split("=")[0] for word in flags}
     if names & {"-h", "--help"}:
         return False
-    needs_none = command in ("stats", "prepare") or "--print_config" in names
+    needs_none = command in ("stats", "prepare", "export") or "--print_config" in names
     return bool(typed.run_dir or typed.ckpt_path) or not needs_none
 
 

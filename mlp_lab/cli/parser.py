@@ -51,6 +51,12 @@ _FLAGS: dict[str, tuple[Any, Any, str]] = {
         "A run: fit resumes it from last.ckpt, the others take its best.ckpt.",
     ),
     "ckpt_path": (str | None, None, "A checkpoint file; its run's configuration is used."),
+    "init_from": (
+        Path | None,
+        None,
+        "A run, checkpoint or .pth whose weights a new training begins with.",
+    ),
+    "note": (str | None, None, "A remark, for the manifest, the report and the comparison."),
     "out": (
         Path | None,
         None,
@@ -178,8 +184,9 @@ class LabCLI(LightningCLI):
             config.experiment = Path(configs[0]).stem if configs else DEFAULT_EXPERIMENT
         # The run goes on from any directory.
         config.data.root = Path(config.data.root).absolute()
-        if config.data.predict_dir is not None:
-            config.data.predict_dir = Path(config.data.predict_dir).absolute()
+        for section, key in ((config.data, "predict_dir"), (config, "init_from")):
+            if section[key] is not None:
+                section[key] = Path(section[key]).absolute()
         source_arguments = config.data.source.get("init_args") or {}
         for key, value in source_arguments.items():
             if isinstance(value, Path):
@@ -187,7 +194,7 @@ class LabCLI(LightningCLI):
         plain: dict[str, Any] = yaml.safe_load(
             self.parser.dump(config, skip_unset=False, skip_validation=True)
         )
-        for key in ("config", "ckpt_path", "run_dir", "out", "trust"):
+        for key in ("config", "ckpt_path", "run_dir", "note", "out", "trust"):
             plain.pop(key, None)
         self.plain_config = plain
 

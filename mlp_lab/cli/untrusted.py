@@ -38,6 +38,7 @@ _OTHERS: dict[str, Any] = {
     "seed_everything": bool | int,
     "experiment": str | None,
     "runs_dir": pathlib.Path,
+    "init_from": pathlib.Path | None,
     "threads": int | None,
     "figures": bool,
     "onnx": bool,

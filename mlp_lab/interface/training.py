@@ -18,6 +18,8 @@ def fit(
     settings: Mapping[str, object] | None = None,
     *,
     run_dir: str | Path | None = None,
+    init_from: str | Path | None = None,
+    note: str | None = None,
     verbose: bool = True,
 ) -> Run:
     """Train, test the best checkpoint and write the run directory, as ``mlp-lab fit`` does.
@@ -28,6 +30,8 @@ def fit(
             takes as ``--key=value``. A class may be given as it is.
         run_dir: A run that was stopped, or is to be trained for longer, goes on there; with nothing
             else, as it began.
+        init_from: A run, checkpoint or .pth whose weights a new training begins with.
+        note: A remark, for the manifest, the report and the comparison.
         verbose: Whether what the command prints is printed.
 
     Returns:
@@ -45,9 +49,9 @@ def fit(
         ...     run.name, run.status
         ('quickstart/version_0', 'finished')
     """
-    words = typed_words(config, settings or {})
-    if run_dir is not None:
-        words.append(f"--run_dir={run_dir}")
+    named = {"run_dir": run_dir, "init_from": init_from, "note": note}
+    given = {key: value for key, value in named.items() if value is not None}
+    words = typed_words(config, {**(settings or {}), **given})
     with as_a_call(verbose=verbose):
         check_configs(words)
         if (run := find_run_to_resume(words)) and is_complete(run):

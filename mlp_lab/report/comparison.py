@@ -48,6 +48,11 @@ class Setting:
         return Spread.of(summary.gap for summary in self.distinct_summaries)
 
     @property
+    def notes(self) -> list[str]:
+        """The remarks given with its runs, each once."""
+        return list(dict.fromkeys(s.note for s in self.distinct_summaries if s.note))
+
+    @property
     def parameters(self) -> int | None:
         """Trainable parameters of the net."""
         return self.summaries[0].net_info.get("parameters")
@@ -98,6 +103,11 @@ class Comparison:
     def num_runs(self) -> int:
         """How many runs there are, without those that repeat another."""
         return sum(len(setting.distinct_summaries) for setting in self.settings)
+
+    @property
+    def has_notes(self) -> bool:
+        """Whether a remark was given with any run."""
+        return any(setting.notes for setting in self.settings)
 
     @property
     def has_single_seeds(self) -> bool:

@@ -134,6 +134,7 @@ def _to_csv(comparisons: Iterable[Comparison]) -> str:
             "setting": setting.label,
             "status": summary.status,
             "seed": summary.seed,
+            **({"note": summary.note} if comparison.has_notes else {}),
             **setting.differing,
             "parameters": setting.parameters,
         }

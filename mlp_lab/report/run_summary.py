@@ -69,6 +69,11 @@ class RunSummary:
         return str(self.manifest.get("overfit_check", ""))
 
     @property
+    def note(self) -> str:
+        """The remark that was given with it."""
+        return str(self.manifest.get("note", ""))
+
+    @property
     def seed(self) -> Any:
         """The seed of the training."""
         return self.config.get("seed_everything")

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import yaml
 
@@ -15,7 +16,7 @@ from mlp_lab.runs.resume import refuse_changes, refuse_other_horizon
 from mlp_lab.runs.run import Run
 from mlp_lab.training.hardware import choose_precision, choose_threads
 from mlp_lab.training.job import Job
-from mlp_lab.training.weights import check_fits
+from mlp_lab.training.weights import begin_with, check_fits
 
 
 @contextlib.contextmanager
@@ -38,6 +39,8 @@ def open_run(job: Job) -> Iterator[Run | None]:
         _check_resumable(job)
     choose_precision(job)
     choose_threads(job, resumed)
+    if job.config["init_from"] and not job.origin.resumes:
+        _begin_with_weights(job)
     if not is_first_process():
         yield None
         return
@@ -53,6 +56,8 @@ def open_run(job: Job) -> Iterator[Run | None]:
     lock = run.lock()
     keep_to(run.dir)
     try:
+        if job.settings.note is not None:
+            run.update_manifest(note=job.settings.note)
         if resumed:
             remove_leftovers(run.dir)
             write_text(run.config_path, config)
@@ -82,6 +87,17 @@ def _check_resumable(job: Job) -> None:
     schedule = job.task.schedule
     if schedule is not None and schedule.has_horizon:
         refuse_other_horizon(job.origin, job.config, type(schedule).__name__)
+
+
+def _begin_with_weights(job: Job) -> None:
+    path = Path(job.config["init_from"])
+    if job.origin.checkpoint:
+        raise ConfigError(
+            f"init_from is {str(path)!r}, and ckpt_path has weights too. Leave one of the two out."
+        )
+    anew = begin_with(path, job.task)
+    if is_first_process():
+        print(f"weights: {path}{f'; {anew} begins anew, for another size' if anew else ''}")
 
 
 def _load_data(job: Job) -> None:

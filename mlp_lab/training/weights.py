@@ -11,8 +11,16 @@ from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 
 from mlp_lab import __version__
 from mlp_lab.callbacks import BestCheckpoint, LastCheckpoint
-from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning, first_line
+from mlp_lab.errors import (
+    ChecksumError,
+    ConfigError,
+    MLPLabWarning,
+    RunNotFoundError,
+    first_line,
+)
+from mlp_lab.files.safe_load import load_plain
 from mlp_lab.runs.checkpoint import read_checkpoint
+from mlp_lab.runs.run import Run
 from mlp_lab.tasks import Task
 from mlp_lab.training.job import Job
 
@@ -58,6 +66,47 @@ def load_checkpoint(path: Path, job: Job, trainer: pl.Trainer) -> None:
         raise ChecksumError(
             f"{str(path)!r} cannot be restored: {type(error).__name__}: {first_line(error)}."
         ) from error
+
+
+def begin_with(path: Path, task: Task) -> str:
+    """Give a net the weights of another one, and nothing else of its training.
+
+    Args:
+        path: A run, of which the best checkpoint is taken, a checkpoint, or a .pth.
+        task: The task of the net. A last layer of another size stays as it was made.
+
+    Returns:
+        The name of that layer; empty where all weights were taken.
+
+    Raises:
+        RunNotFoundError: There is no such file, or no checkpoint in the run.
+        ConfigError: They are of another net.
+        ChecksumError: The file is damaged, or holds no net.
+    """
+    file = Run.open(path).find_checkpoint("best") if path.is_dir() else path
+    if not file.is_file():
+        raise RunNotFoundError(f"init_from {str(path)!r} is not there.")
+    tensors = load_plain(file).get("state_dict")
+    if not isinstance(tensors, dict):
+        raise ChecksumError(f"{str(file)!r} holds no weights of a net of mlp_lab.")
+    found = {name: t for name, t in tensors.items() if isinstance(t, torch.Tensor)}
+    own = {f"net.{name}": tensor for name, tensor in task.net.state_dict().items()}
+    linear = [name for name, m in task.net.named_modules() if isinstance(m, torch.nn.Linear)]
+    head = f"net.{linear[-1]}" if linear else ""
+    anew = ""
+    for name in sorted(own.keys() | {name for name in found if name.startswith("net.")}):
+        shapes = [tuple(t[name].shape) if name in t else "not there" for t in (found, own)]
+        if shapes[0] == shapes[1]:
+            continue
+        if name.rpartition(".")[0] != head:
+            raise ConfigError(
+                f"init_from {str(path)!r} is of another net: {name} is {shapes[0]} in it and "
+                f"{shapes[1]} in the configuration."
+            )
+        anew = head
+    taken = {n: found[n] for n in own if not (anew and n.rpartition(".")[0] == anew)}
+    task.load_state_dict(taken, strict=False)
+    return anew
 
 
 def check_fits(path: Path, task: Task, *, resumes: bool = False) -> int:

@@ -61,7 +61,8 @@ def test_a_later_file_wins_and_a_setting_over_both(tmp_path: Path) -> None:
     (tmp_path / "more.yaml").write_text("trainer: {max_epochs: 2}\ndata: {batch_size: 64}\n")
     settings = SETTINGS | {"trainer.max_epochs": 1, "model.net": CNN}
     del settings["model.net.hidden_dims"]
-    run = fit([QUICKSTART, tmp_path / "more.yaml"], settings, verbose=False)
+    run = fit([QUICKSTART, tmp_path / "more.yaml"], settings, note="a CNN", verbose=False)
+    assert run.manifest["note"] == "a CNN"
     config = run.config
     assert (config["trainer"]["max_epochs"], config["data"]["batch_size"]) == (1, 64)
     assert config["model"]["init_args"]["net"]["class_path"] == "mlp_lab.nets.CNN"

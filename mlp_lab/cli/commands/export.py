@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlp_lab.cli.invocation import read_invocation
+from mlp_lab.cli.invocation import read_invocation, read_words
 from mlp_lab.cli.parser import LabCLI
 from mlp_lab.errors import ConfigError
 from mlp_lab.export.model_file import OPSETS, write_model
 from mlp_lab.export.model_info import describe_model, samples_to_check
+from mlp_lab.inference import ModelInfo
 from mlp_lab.report.model_card import card_path, write_model_card
 from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.run_summary import RunSummary
@@ -26,11 +27,10 @@ def export(args: Sequence[str]) -> int:
         raise ConfigError(f"opset is of ONNX, and the format is {options.format}. Leave it out.")
     if options.out is not None and options.out.suffix != f".{options.format}":
         raise ConfigError(f"out is {str(options.out)!r}; it must be a .{options.format}.")
-    source: Path = options.run
-    origin = ["--ckpt_path" if source.is_file() else "--run_dir", str(source)]
-    invocation = read_invocation("export", [*origin, *flags])
-    job = LabCLI("export", invocation).job
-    print(invocation.summary)
+    if options.run is None:
+        return _export_untrained(options, flags)
+    origin = ["--ckpt_path" if options.run.is_file() else "--run_dir", str(options.run)]
+    job = _parse([*origin, *flags])
     run, checkpoint = job.origin.run, job.origin.checkpoint
     assert checkpoint is not None
     content = load_weights(checkpoint, job.task)
@@ -42,13 +42,41 @@ def export(args: Sequence[str]) -> int:
     path: Path = options.out or summary.run.dir / f"{stem}.{options.format}"
     name = run.name if run else str(content["mlp_lab"].get("model", {}).get("run", ""))
     info = describe_model(job.task, job.data, name, summary.metrics)
-    samples = samples_to_check(job.data)
-    difference = write_model(job.task, info, samples, path, options.opset)
+    _write(job, info, path, options.opset)
     is_new = write_model_card(path, info, summary)
-    print(f"checked on {len(samples)} test samples: differs by {difference:.1e} from the net")
     print(f"card: {card_path(path)}{'' if is_new else ', edited before and left as it is'}")
     print(f"written: {path}")
     return 0
+
+
+def _export_untrained(options: argparse.Namespace, flags: Sequence[str]) -> int:
+    """Write the net that a fit would begin with; what it normalises by comes from its data."""
+    if not read_words(flags)[0].config:
+        raise ConfigError(
+            "export what? Name a run, such as runs/base/version_0, or with --config the "
+            "configuration of a net that is not trained yet."
+        )
+    job = _parse(flags)
+    job.data.prepare_data()
+    job.data.setup("fit")
+    job.task.take_statistics(job.data)
+    path: Path = options.out or Path(f"untrained.{options.format}")
+    _write(job, describe_model(job.task, job.data, "", {}), path, options.opset)
+    print(f"written: {path}, which is untrained; mlp-lab fit --init_from {path} trains it")
+    return 0
+
+
+def _parse(words: Sequence[str]) -> Job:
+    invocation = read_invocation("export", words)
+    job = LabCLI("export", invocation).job
+    print(invocation.summary)
+    return job
+
+
+def _write(job: Job, info: ModelInfo, path: Path, opset: int | None) -> None:
+    samples = samples_to_check(job.data)
+    difference = write_model(job.task, info, samples, path, opset)
+    print(f"checked on {len(samples)} test samples: differs by {difference:.1e} from the net")
 
 
 def _summarise(job: Job, checkpoint: Path, content: Mapping[str, Any]) -> RunSummary:
@@ -72,7 +100,13 @@ def make_parser() -> argparse.ArgumentParser:
         "--data.root.",
         allow_abbrev=False,
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run, or a checkpoint")
+    parser.add_argument(
+        "run",
+        type=Path,
+        metavar="RUN",
+        nargs="?",
+        help="a run, or a checkpoint; without, the untrained net of --config",
+    )
     parser.add_argument(
         "--format",
         choices=("onnx", "pth"),

@@ -71,7 +71,9 @@ def make_parser() -> argparse.ArgumentParser:
         "shape as in training; folders named after its classes give the accuracy.",
         allow_abbrev=False,
     )
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a .onnx, .pth or .ckpt")
+    parser.add_argument(
+        "model", type=Path, metavar="MODEL", help="a .onnx, .pth or .ckpt; or a run"
+    )
     parser.add_argument(
         "paths",
         type=Path,
