@@ -4,7 +4,8 @@ import sys
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, ProgressBar, RichProgressBar
+from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 
 from mlp_lab.callbacks.checkpoints import BestCheckpoint
 from mlp_lab.callbacks.step_metrics import StepMetrics
@@ -118,11 +119,30 @@ class EpochBar(RichProgressBar):
         return f"epoch {current_epoch + 1}/{self.trainer.max_epochs}"
 
 
+class NotebookBar(ProgressBar):
+    """One bar over all epochs, for a notebook: those of a small net take less than a second."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Show it."""
+        total = trainer.max_epochs if trainer.max_epochs != -1 else None
+        self._bar = Tqdm(total=total, initial=trainer.current_epoch, unit="epoch", leave=False)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Count an epoch."""
+        self._bar.update()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take it away, however the training ended."""
+        if stage == "fit" and hasattr(self, "_bar"):
+            self._bar.close()
+
+
 def progress_bars() -> list[pl.Callback]:
-    """Return the live progress bar for a terminal, none where the output is a file."""
-    if not sys.stdout.isatty():
-        return []
-    return [EpochBar(refresh_rate=_REFRESHES_PER_SECOND)]
+    """Return the live progress bar of a terminal or a notebook; of a file or of silence none."""
+    if sys.stdout.isatty():
+        return [EpochBar(refresh_rate=_REFRESHES_PER_SECOND)]
+    is_notebook = type(sys.stdout).__module__.partition(".")[0] == "ipykernel"
+    return [NotebookBar()] if is_notebook else []
 
 
 def _metrics_text(metrics: dict[str, float], stage: str) -> str:

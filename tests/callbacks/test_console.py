@@ -1,5 +1,6 @@
 """One line for each epoch."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,22 @@ def test_one_process_prints(lines: EpochLines, capsys: pytest.CaptureFixture[str
         lines.on_train_end(trainer, TASK)
     _, second = capsys.readouterr().out.splitlines()
     assert second == "stopped early after epoch 4: No more."
+
+
+def test_a_notebook_has_a_bar_over_the_epochs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notebook = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})
+    monkeypatch.setattr("sys.stdout", notebook())
+    (bar,) = progress_bars()
+    trainer = fake_trainer(max_epochs=3, current_epoch=1)
+    bar.on_train_start(trainer, TASK)
+    bar.on_train_epoch_end(trainer, TASK)
+    bar.on_train_epoch_end(trainer, TASK)
+    bar.teardown(trainer, TASK, "fit")
+    shown = capsys.readouterr().err
+    assert " 1/3 " in shown
+    assert " 3/3 " in shown
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from mlp_lab.files.plain_text import as_markdown
 from mlp_lab.runs.checkpoint import read_checkpoint
 from tests.conftest import CommandLine
 from tests.helpers.runs import read_manifest
@@ -112,7 +113,7 @@ def test_a_note_stands_in_manifest_report_and_comparison(mlp_lab: CommandLine) -
     assert mlp_lab("report", "runs").code == 0
     text = Path("runs/report.md").read_text()
     assert "| training time | note |" in text
-    assert text.count("wider &#124; than before") == 1
+    assert text.count(as_markdown("wider | than before")) == 1
     assert '<td class="label">wider | than before</td>' in Path("runs/report.html").read_text()
     resumed = mlp_lab("fit", f"--run_dir={plain}", "--trainer.max_epochs=3", "--note=longer")
     assert resumed.code == 0, resumed.err
