@@ -1,4 +1,4 @@
-"""What a sweep that searches asks for, read from YAML: plain data, checked before anything starts."""
+"""What a sweep that searches asks for, read from YAML and checked before anything starts."""
 
 import math
 from collections.abc import Mapping
@@ -151,7 +151,7 @@ def _read_range(name: str, entry: object) -> Range:
 
 def _read_part(kind: str, entry: object) -> Part:
     """Read ``NAME`` or ``{class_path: NAME, init_args: ...}``."""
-    spec = {"class_path": entry} if isinstance(entry, str) else entry
+    spec: Any = {"class_path": entry} if isinstance(entry, str) else entry
     is_spec = isinstance(spec, Mapping) and {*spec} <= {"class_path", "init_args"}
     if not is_spec or not isinstance(spec.get("class_path"), str):
         raise ConfigError(

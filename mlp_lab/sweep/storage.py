@@ -98,7 +98,7 @@ class Storage:
             ) from error
         except (ArgumentError, NoSuchModuleError, RuntimeError) as error:
             raise ConfigError(
-                f"storage {self.name!r} cannot be used: {first_line(error)}"
+                f"storage {self.name!r} cannot be used: {self._hide(first_line(error))}"
             ) from error
 
     def retry(self, operation: Callable[[], T], pauses: Sequence[float] | None = None) -> T:

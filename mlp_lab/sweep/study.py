@@ -120,7 +120,7 @@ class Study:
                     sampler=sampler,
                     pruner=pruner or optuna.pruners.NopPruner(),
                     study_name=self.name,
-                    direction=f"{score.mode}imize",
+                    direction="maximize" if score.mode == "max" else "minimize",
                     load_if_exists=True,
                 )
             )
@@ -164,7 +164,7 @@ class Study:
             for _ in range(len(self.trials()), self.sweep.search.trials):
                 self._do(self.study.enqueue_trial, {})
             return
-        from optuna.distributions import CategoricalDistribution
+        from optuna.distributions import BaseDistribution, CategoricalDistribution
         from optuna.trial import create_trial
 
         others = (p for p in self.sweep.workers_dir.glob("*.lock") if p.stem != self.worker)
@@ -174,7 +174,9 @@ class Study:
             for trial in self.trials()
             if not (is_alone and trial.state == self._states.FAIL)
         }
-        spaces = {k: CategoricalDistribution(v) for k, v in self.sweep.grid.values.items()}
+        spaces: dict[str, BaseDistribution] = {
+            key: CategoricalDistribution(values) for key, values in self.sweep.grid.values.items()
+        }
         for trial in self.sweep.grid.trials():
             if trial.key not in there:
                 waiting = create_trial(

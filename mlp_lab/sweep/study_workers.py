@@ -132,9 +132,10 @@ def work_in_processes(work: Work, jobs: int) -> None:
         for worker in workers:
             worker.join()
     except BaseException:
-        for worker in multiprocessing.active_children():
-            worker.terminate()
-            worker.join()
+        for child in multiprocessing.active_children():
+            child.terminate()
+        for child in multiprocessing.active_children():
+            child.join()
         raise
     if all(worker.exitcode for worker in workers):
         raise WorkerError(
