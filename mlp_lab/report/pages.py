@@ -16,9 +16,10 @@ from mlp_lab import __version__
 from mlp_lab.files.atomic import write_text
 from mlp_lab.files.plain_text import as_cell, as_markdown
 from mlp_lab.report.comparison import Comparison
-from mlp_lab.report.figures import draw_comparison_figures, embed_run_figures
+from mlp_lab.report.figures import draw_comparison_figures, draw_search_figures, embed_run_figures
 from mlp_lab.report.formatting import format_metric, format_number, format_spread, format_value
 from mlp_lab.report.run_summary import RunSummary, is_number
+from mlp_lab.report.search import SearchSummary
 
 # What a reader wants first comes first: a phone shows two of these columns.
 PARTS = {
@@ -57,9 +58,18 @@ def write_run_report(summary: RunSummary, out: Path) -> Path:
 
 
 def write_comparison_report(
-    comparisons: Sequence[Comparison], left_out: Sequence[tuple[RunSummary, str]], out: Path
+    comparisons: Sequence[Comparison],
+    left_out: Sequence[tuple[RunSummary, str]],
+    out: Path,
+    search: SearchSummary | None = None,
 ) -> list[Path]:
     """Write ``report.html``, ``report.md`` and ``report.csv`` of many runs.
+
+    Args:
+        comparisons: The runs that can be compared.
+        left_out: Other runs, and why they cannot.
+        out: Where the files go.
+        search: The search that the runs are of, if they are.
 
     Returns:
         The files.
@@ -69,7 +79,10 @@ def write_comparison_report(
     """
     content = {
         "comparisons": comparisons,
-        "left_out": left_out,
+        "left_out": [entry for entry in left_out if entry[0].status != "pruned"],
+        "pruned": [summary for summary, _ in left_out if summary.status == "pruned"],
+        "search": search,
+        "search_figures": draw_search_figures(search) if search else [],
         "figures": [
             draw_comparison_figures(comparison, f"figure-{number}")
             for number, comparison in enumerate(comparisons)

@@ -58,6 +58,7 @@ class Storage:
     def __init__(self, url: str | None, directory: Path) -> None:
         import_optuna()
         self.url = url
+        self._engine: Any = None
         self.journal_path = directory / "study.journal"
         self.name = str(self.journal_path) if url is None else _without_secrets(url)
 
@@ -86,7 +87,7 @@ class Storage:
             # Two at once is all that a worker needs; a server has a hundred for all of them.
             engine |= {"pool_size": 1, "max_overflow": 1}
         try:
-            return RDBStorage(
+            storage = RDBStorage(
                 self.url,
                 engine,
                 heartbeat_interval=HEARTBEAT_SECONDS,
@@ -100,6 +101,14 @@ class Storage:
             raise ConfigError(
                 f"storage {self.name!r} cannot be used: {self._hide(first_line(error))}"
             ) from error
+
+        self._engine = storage.engine
+        return storage
+
+    def close(self) -> None:
+        """Close the connections of a database."""
+        if self._engine is not None:
+            self._engine.dispose()
 
     def retry(self, operation: Callable[[], T], pauses: Sequence[float] | None = None) -> T:
         """Do something with the storage, again where the database fails.
@@ -143,7 +152,7 @@ def _without_secrets(url: str) -> str:
     Raises:
         ConfigError: It is no URL.
     """
-    from sqlalchemy.engine import make_url
+    from sqlalchemy.engine import URL, make_url
     from sqlalchemy.exc import ArgumentError
 
     try:
@@ -153,7 +162,9 @@ def _without_secrets(url: str) -> str:
             "storage is no URL of a database; write --storage "
             "postgresql+psycopg://USER@HOST/DATABASE."
         ) from error
-    bare = parsed.set(username=None, password=None).set(query={})
+    bare = URL.create(
+        parsed.drivername, host=parsed.host, port=parsed.port, database=parsed.database
+    )
     return bare.render_as_string()
 
 

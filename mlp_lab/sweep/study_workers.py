@@ -56,7 +56,10 @@ class Work:
         worker = name_worker()
         with self.sweep.joined(worker):
             storage = Storage(self.url, self.sweep.dir)
-            yield Study(self.sweep, storage, self.score, worker, is_first=is_first)
+            try:
+                yield Study(self.sweep, storage, self.score, worker, is_first=is_first)
+            finally:
+                storage.close()
 
 
 def work_on(study: Study, work: Work) -> None:
