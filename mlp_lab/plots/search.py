@@ -31,7 +31,8 @@ def plot_search_history(
         axes.scatter(*pruned, s=16, marker="x", color="grey", label="pruned, last score")
     numbers, scores = complete
     best = list(accumulate(scores, max if highest_is_best else min))
-    axes.step(numbers, best, where="post", color="black", label="best so far")
+    end = max([*numbers, *pruned[0]])
+    axes.step([*numbers, end], [*best, best[-1]], where="post", color="black", label="best so far")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     return figure

@@ -36,7 +36,9 @@ class SearchSummary:
 
     @property
     def caution(self) -> str:
-        """A sentence about what the winner's validation score is worth."""
+        """A sentence about what the winner's validation score is worth; empty without rivals."""
+        if self.num_settings < 2:
+            return ""
         pruned = len(self.scores["pruned"][0])
         of_them = f", {pruned} of which were given up early" if pruned else ""
         return (

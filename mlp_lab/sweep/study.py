@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from mlp_lab.errors import ConfigError, MLPLabError, did_you_mean
 from mlp_lab.files.lock import is_held, locked
 from mlp_lab.report.formatting import format_setting
 from mlp_lab.sweep.grid import Trial, format_typed
-from mlp_lab.sweep.search_space import Part, Range
+from mlp_lab.sweep.search_space import Part, Range, Search
 from mlp_lab.sweep.storage import GRACE_SECONDS, HEARTBEAT_SECONDS, Storage
 from mlp_lab.sweep.trials import SweepDir
 
@@ -149,7 +150,8 @@ class Study:
             different = ["its trials"]
         else:
             different = self.sweep.differences(before) if before else []
-            if before and before["set"] != self.sweep.grid.values and "set" not in different:
+            grew = before and before["set"] != self.sweep.grid.values
+            if grew and not self.sweep.search and "set" not in different:
                 different.append("set")  # Optuna's choices cannot grow
         if different:
             raise ConfigError(
@@ -167,8 +169,7 @@ class Study:
         from optuna.distributions import BaseDistribution, CategoricalDistribution
         from optuna.trial import create_trial
 
-        others = (p for p in self.sweep.workers_dir.glob("*.lock") if p.stem != self.worker)
-        is_alone = not any(map(is_held, others))
+        is_alone = not self.sweep.has_workers(besides=self.worker)
         there = {
             Trial(trial.params, trial.user_attrs[_SEED]).key
             for trial in self.trials()
@@ -325,10 +326,13 @@ class Study:
         """Return what was tried in plain types, and Optuna's importances of the parameters."""
         import optuna
 
-        try:
+        importances: dict[str, float] = {}
+        # Of too few trials it raises or warns, and has nothing to tell.
+        with (
+            contextlib.suppress(RuntimeError, ValueError, UserWarning),
+            warnings.catch_warnings(action="error", category=UserWarning),
+        ):
             importances = optuna.importance.get_param_importances(self.study)
-        except (RuntimeError, ValueError, ImportError):  # too few trials
-            importances = {}
         return {
             "score": self.score.key,
             "mode": self.score.mode,
@@ -378,6 +382,16 @@ def make_part(kind: Literal["sampler", "pruner"], part: Part | None) -> Any:
         return known[part.name](**arguments)
     except (TypeError, ValueError, ImportError) as error:
         raise ConfigError(f"{kind} {part.name} cannot be made: {error}") from error
+
+
+def check_parts(search: Search) -> None:
+    """Refuse a sampler and a pruner that cannot be made.
+
+    Raises:
+        ConfigError: One cannot.
+    """
+    make_part("sampler", search.sampler)
+    make_part("pruner", search.pruner)
 
 
 def name_worker() -> str:

@@ -140,6 +140,10 @@ def work_in_processes(work: Work, jobs: int) -> None:
         for child in multiprocessing.active_children():
             child.join()
         raise
+    for worker in workers:
+        if worker.exitcode is not None and worker.exitcode < 0:
+            name = signal.Signals(-worker.exitcode).name
+            print(f"a process that trained was ended by {name}", file=sys.stderr)
     if all(worker.exitcode for worker in workers):
         raise WorkerError(
             "No process that trained came to its end: they have printed why, or were stopped, "

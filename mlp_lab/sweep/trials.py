@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mlp_lab.errors import ConfigError, InUseError, MLPLabError, first_line
+from mlp_lab.errors import ConfigError, InUseError, MLPLabError, StorageError, first_line
 from mlp_lab.files.atomic import write_json
 from mlp_lab.files.lock import hold, is_held, locked, try_hold
 from mlp_lab.runs.run import Run, read_json
 from mlp_lab.sweep.grid import Grid, Trial
 from mlp_lab.sweep.search_space import Search
+
+_WORKER = "worker-"
 
 MAX_UNASKED = 1000
 """Trials that are begun without being confirmed."""
@@ -58,7 +60,7 @@ class SweepDir:
         self._check()
         lock = hold(self.dir, self._in_use)
         try:
-            if any(map(is_held, self.workers_dir.glob("*.lock"))):
+            if self.has_workers():
                 raise InUseError(self._in_use)
             write_json(self.dir / "sweep.json", self.plain())
             yield
@@ -84,6 +86,7 @@ class SweepDir:
             yield
         finally:
             lock.release()
+            self.lock_path(worker).unlink(missing_ok=True)
 
     def _check(self) -> None:
         try:
@@ -122,6 +125,11 @@ class SweepDir:
             different.append("seeds")
         return [key for key in different if not (key == "set" and self.search)]
 
+    def has_workers(self, besides: str = "") -> bool:
+        """Whether other processes work on the sweep than the worker of a name."""
+        paths = self.workers_dir.glob(f"{_WORKER}*.lock")
+        return any(is_held(path) for path in paths if path != self.lock_path(besides))
+
     @property
     def workers_dir(self) -> Path:
         """Where the workers that share the trials have a lock file each."""
@@ -129,7 +137,7 @@ class SweepDir:
 
     def lock_path(self, worker: str) -> Path:
         """The file that a worker keeps locked while it lives."""
-        return self.workers_dir / f"{worker}.lock"
+        return self.workers_dir / f"{_WORKER}{worker}.lock"
 
     def note_path(self, trial: Trial) -> Path:
         """Where a trial's outcome is noted."""
@@ -203,6 +211,7 @@ def run_trial(
 
     Raises:
         InUseError: Another process trains the run.
+        StorageError: ``should_prune`` cannot be answered.
         Interrupted: The sweep is to stop; the trial goes on with the next one.
     """
     start = time.monotonic()
@@ -216,8 +225,8 @@ def run_trial(
     with _into(sweep.log_path(trial)):
         try:
             fit(sweep.words(trial), opened=note_run, should_prune=should_prune)
-        except InUseError:
-            raise
+        except (InUseError, StorageError):
+            raise  # nothing is wrong with the trial
         except MLPLabError as refusal:
             error = str(refusal)
             print(error)

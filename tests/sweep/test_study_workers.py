@@ -16,7 +16,7 @@ from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.run import Run, read_json
 from tests.conftest import CommandLine
 from tests.helpers.postgresql import PASSWORD, postgresql
-from tests.helpers.processes import wait_for
+from tests.helpers.processes import children_of, wait_for
 from tests.helpers.runs import read_manifests
 from tests.helpers.training import assert_same_training
 
@@ -68,9 +68,9 @@ def epochs_in(log: Path) -> list[int]:
 
 
 def is_midway(lab: Path, process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process is in the first half of a training."""
+    """Whether a process is well within a training."""
     log = find_log(lab, process)
-    return log is not None and 5 < (epochs_in(log) or [0])[-1] < EPOCHS // 2
+    return log is not None and 5 < (epochs_in(log) or [0])[-1] < EPOCHS * 3 // 4
 
 
 def find_run(log: Path) -> Run:
@@ -181,3 +181,65 @@ def assert_nowhere(secret: str, directory: Path) -> None:
     for path in directory.rglob("*"):
         if path.is_file() and path.name != "password":
             assert secret.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.slow
+def test_processes_of_one_command_take_over_from_a_killed_one(tmp_path: Path) -> None:
+    lab = tmp_path / "runs" / "lab"
+    (tmp_path / "lab.yaml").write_text(SEARCH.replace("trials: 4", "trials: 2"))
+    with worker("--grid=lab.yaml", "--jobs=2", cwd=tmp_path) as process:
+        wait_for(lambda: len(list(lab.glob("version_*/checkpoints/last.ckpt"))) == 2)
+        os.kill(children_of(process.pid, "spawn_main")[0], signal.SIGKILL)
+        assert process.wait(120) == 0
+    assert set(read_manifests(lab)) == {f"version_{number}" for number in range(4)}
+    assert num_finished(lab) == 4
+    assert (tmp_path / "err.txt").read_text() == "a process that trained was ended by SIGKILL\n"
+
+
+@pytest.mark.slow
+def test_an_interrupted_trial_goes_on_at_once(tmp_path: Path) -> None:
+    lab = tmp_path / "runs" / "lab"
+    words = [*FLAGS, "--seeds=0", "--experiment=lab"]
+    with postgresql(tmp_path) as server:
+        words += ["--storage", server.url]
+        with worker(*words, cwd=tmp_path) as process:
+            wait_for(lambda: is_midway(lab, process), lambda: process.poll() is None)
+            process.terminate()
+            assert process.wait(60) == 143
+        errors = (tmp_path / "err.txt").read_text()
+        assert errors.endswith("interrupted; the same command goes on\n")
+        run = Run(lab / "version_0")
+        assert status_of(run) == "interrupted"
+        # Its name is in no trial any longer, so that nobody waits for its heartbeats to end.
+        with worker(*words, cwd=tmp_path) as process:
+            wait_for(lambda: status_of(run) == "running", lambda: process.poll() is None)
+            server.stop()
+            wait_for(lambda: status_of(run) == "finished", lambda: process.poll() is None)
+            server.start()  # while the worker tries to note it
+            assert process.wait(120) == 0
+        assert list(read_manifests(lab)) == ["version_0"]
+
+
+@pytest.mark.slow
+def test_a_server_that_is_gone_for_good_ends_a_worker_and_loses_nothing(tmp_path: Path) -> None:
+    lab = tmp_path / "runs" / "lab"
+    words = [*FLAGS, "--seeds=0", "--experiment=lab"]
+    with postgresql(tmp_path) as server:
+        words += ["--storage", server.url]
+        with worker(*words, cwd=tmp_path) as process:
+            wait_for(lambda: is_midway(lab, process), lambda: process.poll() is None)
+            server.stop()
+            assert process.wait(180) == 1
+        last = (tmp_path / "err.txt").read_text().splitlines()[-1]
+        place = f"storage 'postgresql+psycopg://127.0.0.1:{server.port}/postgres'"
+        assert last.startswith(f"mlp-lab: error: {place} cannot be reached: ")
+        assert last.endswith("Nothing is lost; the same command goes on.")
+        run = Run(lab / "version_0")
+        assert status_of(run) == "finished"
+        trained = run.read_manifest()
+        server.start()
+        with worker(*words, cwd=tmp_path) as process:
+            assert process.wait(120) == 0
+        assert run.read_manifest() == trained
+        assert list(read_manifests(lab)) == ["version_0"]
+    assert_nowhere(PASSWORD, tmp_path)

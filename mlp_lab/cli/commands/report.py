@@ -56,7 +56,7 @@ def write_report(directory: Path, out: Path | None) -> int:
             test = format_spread(setting.spread(f"test/{comparison.metric}"), comparison.metric)
             print(f"  validation {val}  test {test or 'not measured'}  {setting.label}")
     search = read_search_summary(directory)
-    if search is not None:
+    if search is not None and search.caution:
         print(search.caution)
     reasons = [f"{s.name} ({reason})" for s, reason in left_out if s.status != "pruned"]
     if len(reasons) < len(left_out):

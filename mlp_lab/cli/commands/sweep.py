@@ -24,7 +24,7 @@ from mlp_lab.runs.run import check_experiment
 from mlp_lab.sweep.grid import CONFIG, Grid, Trial, parse_seeds, parse_setting, read_grid
 from mlp_lab.sweep.search_space import Search, read_search
 from mlp_lab.sweep.storage import Storage
-from mlp_lab.sweep.study import Score
+from mlp_lab.sweep.study import Score, check_parts
 from mlp_lab.sweep.trials import MAX_UNASKED, SweepDir
 from mlp_lab.sweep.workers import run_here, run_in_processes
 
@@ -48,6 +48,8 @@ def sweep(args: Sequence[str]) -> int:
     sweep = SweepDir(words.runs_dir / name, grid, search)
     is_shared = search is not None or words.storage is not None
     storage = Storage(words.storage, sweep.dir) if is_shared else None
+    if search:
+        check_parts(search)
     scores = _check(grid, search)
     for typed in (*([words.grid] if words.grid else []), *grid.files()):
         if (found := find_config(typed)) != Path(typed):
