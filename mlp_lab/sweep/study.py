@@ -11,7 +11,7 @@ import secrets
 import socket
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -194,13 +194,16 @@ class Study:
         Raises:
             StorageError: The storage cannot be reached.
         """
-        running = self.trials(self._states.RUNNING)
+        unfinished = self.trials(self._states.RUNNING, self._states.WAITING)
+        running = [trial for trial in unfinished if trial.state == self._states.RUNNING]
         if any(map(self._may_be_left, running)):
             with locked(self.sweep.workers_dir):
                 for trial in self.trials(self._states.RUNNING):
                     if self._may_be_left(trial) and self._is_silent(trial):
                         return self._take(trial)
-        for trial in self.trials(self._states.WAITING):
+        for trial in unfinished:
+            if trial.state == self._states.RUNNING:
+                continue
             args = trial._trial_id, self._states.RUNNING
             if self._do(self._base.set_trial_state_values, *args):
                 return self._take(trial)
@@ -298,9 +301,11 @@ class Study:
             )
         )
 
-    def best(self) -> "optuna.trial.FrozenTrial | None":
+    def best_of(
+        self, trials: "Sequence[optuna.trial.FrozenTrial]"
+    ) -> "optuna.trial.FrozenTrial | None":
         """Return the complete trial of the best score; of equal ones the first."""
-        complete = self.trials(self._states.COMPLETE)
+        complete = [trial for trial in trials if trial.state == self._states.COMPLETE]
         sign = 1 if self.score.mode == "max" else -1
         return max(complete, key=lambda trial: sign * trial.values[0], default=None)
 

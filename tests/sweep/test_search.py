@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from mlp_lab.runs.run import read_json
-from mlp_lab.sweep import storage as storage_module
+from mlp_lab.sweep.storage import PAUSES
 from tests.conftest import CommandLine
 from tests.helpers.runs import read_manifests
 
@@ -60,10 +60,11 @@ def test_a_trial_is_a_setting_whose_value_is_the_mean_over_its_seeds(
     assert [trial["state"] for trial in trials] == ["complete", "complete"]
     for trial in trials:
         rate = trial["params"]["model.optimizer.lr"]
-        scores = []
-        for run in lab.glob("version_*"):
-            if f"lr: {rate!r}" in (run / "config.yaml").read_text():
-                scores.append(read_json(run / "metrics.json")["val/acc"])
+        scores = [
+            read_json(run / "metrics.json")["val/acc"]
+            for run in lab.glob("version_*")
+            if f"lr: {rate!r}" in (run / "config.yaml").read_text()
+        ]
         assert len(scores) == 2
         assert trial["value"] == pytest.approx(sum(scores) / 2)
     report = (lab / "report.html").read_text()
@@ -266,7 +267,7 @@ def test_a_storage_that_cannot_be_used_is_a_sentence_without_its_secrets(
     message: str,
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(storage_module.time, "sleep", pauses.append)
+    monkeypatch.setattr("mlp_lab.sweep.storage.time.sleep", pauses.append)
     outcome = mlp_lab(*GRID, "--storage", url)
     assert outcome.code == code
     assert re.search(message, outcome.err), outcome.err
@@ -319,7 +320,7 @@ def test_a_storage_that_fails_in_the_middle_is_tried_again_and_loses_nothing(
             move("", "_away")
 
     outlasts = False
-    monkeypatch.setattr(storage_module.time, "sleep", wait)
+    monkeypatch.setattr("mlp_lab.sweep.storage.time.sleep", wait)
     monkeypatch.setattr(EpochLines, "on_train_epoch_start", take_away)
     outcome = mlp_lab(*words)
     assert (outcome.code, outcome.err) == (0, "")
@@ -332,7 +333,7 @@ def test_a_storage_that_fails_in_the_middle_is_tried_again_and_loses_nothing(
     assert "study.db' cannot be reached: " in outcome.err
     assert "Nothing is lost; the same command goes on." in outcome.err
     assert outcome.err.count("\n") == 1
-    assert pauses == [*storage_module.PAUSES]
+    assert pauses == [*PAUSES]
     move("_away", "")
     moved = True
     before = set(read_manifests(lab))

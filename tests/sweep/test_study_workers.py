@@ -64,7 +64,7 @@ def find_log(lab: Path, process: subprocess.Popen[bytes]) -> Path | None:
 
 
 def epochs_in(log: Path) -> list[int]:
-    return [int(epoch) for epoch in re.findall(r"^epoch (\d+)/", log.read_text(), re.MULTILINE)]
+    return [int(epoch) for epoch in re.findall(r"^epoch +(\d+)/", log.read_text(), re.MULTILINE)]
 
 
 def is_midway(lab: Path, process: subprocess.Popen[bytes]) -> bool:

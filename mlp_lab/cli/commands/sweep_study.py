@@ -50,6 +50,6 @@ def print_trial(study: Study, claim: Claim, result: Result) -> None:
     line = f"{done:>{len(str(len(trials)))}}/{len(trials)}  {claim.label}  {text}"
     if result.state != "failed":
         line += f"  {result.seconds:.1f} s"
-    if best := study.best():
+    if best := study.best_of(trials):
         line += f"  best so far {format_number(best.value, study.score.key)} (trial {best.number})"
     print(line, flush=True)
