@@ -132,7 +132,8 @@ class Storage:
             except (StorageInternalError, DBAPIError, TimeoutError) as error:
                 if pause is None:
                     raise StorageError(
-                        f"storage {self.name!r} cannot be reached: {self._hide(_cause(error))} "
+                        f"storage {self.name!r} cannot be reached: "
+                        f"{self._hide(_cause(error)).rstrip('.')}. "
                         "Nothing is lost; the same command goes on."
                     ) from error
                 time.sleep(pause)

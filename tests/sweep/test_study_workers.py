@@ -100,7 +100,7 @@ def disturb(words: list[str], lab: Path, cwd: Path) -> None:
         assert log is not None
         epochs_before = len(epochs_in(log))
         done = read_checkpoint(find_run(log).last_checkpoint)["epoch"] + 1
-        assert 5 < done < EPOCHS
+        assert 3 < done < EPOCHS
 
         wait_for(lambda: is_midway(lab, second), lambda: second.poll() is None)
         second.send_signal(signal.SIGSTOP)
@@ -111,7 +111,9 @@ def disturb(words: list[str], lab: Path, cwd: Path) -> None:
         if stopped_log != log:
             wait_for(lambda: status_of(find_run(log)) == "finished")
             assert epochs_in(log)[epochs_before] == done + 1
-        wait_for(lambda: num_finished(lab) == NUM_RUNS - 1, lambda: late.poll() is None)
+        # A search leaves the second seed of a setting to the same worker.
+        left = 2 if "--grid=lab.yaml" in words and "_seed_0-" in stopped_log.name else 1
+        wait_for(lambda: num_finished(lab) == NUM_RUNS - left, lambda: late.poll() is None)
         assert status_of(stopped) == "running"
         second.send_signal(signal.SIGCONT)
         assert [process.wait(120) for process in (second, third, late)] == [0, 0, 0]
