@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from mlp_lab.errors import ConfigError, MLPLabError, did_you_mean
+from mlp_lab.errors import ConfigError, MLPLabError
 from mlp_lab.files.lock import is_held, locked
 from mlp_lab.report.formatting import format_setting
 from mlp_lab.sweep.grid import Trial, format_typed
-from mlp_lab.sweep.search_space import Part, Range, Search
+from mlp_lab.sweep.parts import make_part
+from mlp_lab.sweep.search_space import Part, Range
 from mlp_lab.sweep.storage import GRACE_SECONDS, HEARTBEAT_SECONDS, Storage
 from mlp_lab.sweep.trials import SweepDir
 
@@ -31,8 +32,6 @@ T = TypeVar("T")
 
 _SPEC, _SEED, _WORKER, _ERROR = "sweep", "seed", "worker", "error"
 _NOBODY = ""
-# They end a study by themselves, which they can only where Optuna runs the trials.
-_ENDING = ("GridSampler", "BruteForceSampler")
 
 
 @dataclass(frozen=True)
@@ -220,10 +219,25 @@ class Study:
             self._do(trial.suggest_categorical, key, choices)
         for key, entry in search.ranges.items() if search else ():
             self._do(_suggest, trial, key, entry)
-        point = {key: format_typed(value) for key, value in trial.params.items()}
+        point = self._point_of(trial)
         seeds = self.sweep.grid.seeds if search else [trial.user_attrs[_SEED]]
         runs = [Trial(point, seed) for seed in seeds]
         return Claim(trial.number, self._label(trial), trial, runs)
+
+    def _point_of(self, trial: "optuna.Trial") -> dict[str, str]:
+        """Return the settings of a trial as typed: those of the sweep, with its values alone.
+
+        Raises:
+            ConfigError: It has another value, so that somebody else has written it.
+        """
+        ranges = self.sweep.search.ranges if self.sweep.search else {}
+        for key, choices in self.sweep.grid.values.items():
+            if trial.params.get(key) not in choices:
+                raise ConfigError(
+                    f"Trial {trial.number} of the study {self.name!r} has {key} "
+                    f"{trial.params.get(key)!r}, which is no value of this sweep."
+                )
+        return {key: format_typed(trial.params[key]) for key in (*self.sweep.grid.values, *ranges)}
 
     def _may_be_left(self, trial: "optuna.trial.FrozenTrial") -> bool:
         """Whether the worker of a running trial has ended, as far as this machine knows."""
@@ -355,48 +369,6 @@ class Study:
 
     def _do(self, operation: Callable[..., T], *args: Any) -> T:
         return self.storage.retry(lambda: operation(*args))
-
-
-def make_part(kind: Literal["sampler", "pruner"], part: Part | None) -> Any:
-    """Make a sampler or a pruner of Optuna; None for none.
-
-    Raises:
-        ConfigError: There is none of this name, or it cannot be made so.
-    """
-    if part is None:
-        return None
-    import optuna
-
-    module = getattr(optuna, f"{kind}s")
-    base = getattr(module, f"Base{kind.capitalize()}")
-    known = {
-        name: made
-        for name in module.__all__
-        if isinstance(made := getattr(module, name), type)
-        and issubclass(made, base)
-        and not name.startswith("Base")
-        and name not in _ENDING
-    }
-    if part.name not in known:
-        raise ConfigError(f"There is no {kind} {part.name!r}. {did_you_mean(part.name, known)}")
-    arguments = {
-        key: make_part(kind, value) if isinstance(value, Part) else value
-        for key, value in part.arguments.items()
-    }
-    try:
-        return known[part.name](**arguments)
-    except (TypeError, ValueError, ImportError) as error:
-        raise ConfigError(f"{kind} {part.name} cannot be made: {error}") from error
-
-
-def check_parts(search: Search) -> None:
-    """Refuse a sampler and a pruner that cannot be made.
-
-    Raises:
-        ConfigError: One cannot.
-    """
-    make_part("sampler", search.sampler)
-    make_part("pruner", search.pruner)
 
 
 def name_worker() -> str:

@@ -101,11 +101,12 @@ def _train(study: Study, claim: Claim, fit: Fit) -> Result:
 
     for number, trial in enumerate(claim.runs):
         prunes = sweep.search is not None and sweep.search.pruner is not None and number == 0
-        if not sweep.is_over(trial):
-            prune = partial(study.should_prune, claim) if prunes else None
-            outcome = run_trial(sweep, trial, fit, prune)
-            if outcome.error:
-                return end("failed", error=outcome.error)
+        with sweep.kept(trial):
+            if not sweep.is_over(trial):
+                prune = partial(study.should_prune, claim) if prunes else None
+                outcome = run_trial(sweep, trial, fit, prune)
+                if outcome.error:
+                    return end("failed", error=outcome.error)
         run = sweep.run_of(trial)
         summary = read_summary(run.dir) if run else None
         if summary and summary.status == "pruned":

@@ -163,6 +163,23 @@ class SweepDir:
         run = self.run_of(trial)
         return run is not None and run.read_manifest().get("status") in ("finished", "pruned")
 
+    @contextlib.contextmanager
+    def kept(self, trial: Trial) -> Iterator[None]:
+        """Keep a trial for this process, also before it has a run.
+
+        Raises:
+            InUseError: Another process has it.
+        """
+        path = self.workers_dir / f"{trial.key}.lock"
+        lock = try_hold(path)
+        if lock is None:
+            raise InUseError(f"{trial.label} of {str(self.dir)!r} is in use by another sweep.")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            lock.release()
+
     def note(self, trial: Trial, **entries: Any) -> None:
         """Note something of a trial."""
         path = self.note_path(trial)

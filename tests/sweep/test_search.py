@@ -105,6 +105,7 @@ def test_what_is_pruned_is_not_tested_and_listed_apart(mlp_lab: CommandLine, lab
     assert read_manifests(lab)[name]["status"] == "finished"  # by hand it goes on
 
 
+@pytest.mark.slow
 def test_a_seed_of_the_sampler_repeats_a_search_of_one_process(
     mlp_lab: CommandLine, lab: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_a_grid_in_a_database_is_trained_as_if_alone(mlp_lab: CommandLine, lab: 
     assert "6 trials, 4 of them done before" in outcome.out
 
 
+@pytest.mark.slow
 def test_what_has_failed_is_done_again_by_the_next_command(
     mlp_lab: CommandLine, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,7 +181,12 @@ def test_what_has_failed_is_done_again_by_the_next_command(
             "trials: 3\npruner: MedianPrunr",
             "There is no pruner 'MedianPrunr'. Did you",
         ),
-        ("trials: 3", "trials: 3\nsampler: GridSampler", "There is no sampler 'GridSampler'"),
+        (
+            "trials: 3",
+            "trials: 3\nsampler: GridSampler",
+            "GridSampler cannot be used here: it ends a stu",
+        ),
+        ("trials: 3", "trials: 3\nsampler: CmaEsSampler", "here: it unpickles what it finds"),
         (
             "trials: 3",
             "trials: 3\nsampler: {class_path: TPESampler, init_args: {sed: 1}}",
@@ -214,9 +221,14 @@ def test_a_search_that_cannot_be_is_refused_before_anything_runs(
     ("old", "new", "message"),
     [
         ("high: 0.1", "high: 0.2", "search model.optimizer.lr differ"),
-        ("seeds: [0, 1]", "seeds: [0, 1, 2]", "seeds differ"),
-        ("max_epochs=2", "max_epochs=3", "flags differ"),
-        ("search:", "set: {data.batch_size: [8, 16]}\nsearch:", "data.batch_size differ"),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [
+                ("seeds: [0, 1]", "seeds: [0, 1, 2]", "seeds differ"),
+                ("max_epochs=2", "max_epochs=3", "flags differ"),
+                ("search:", "set: {data.batch_size: [8, 16]}\nsearch:", "data.batch_size differ"),
+            ]
+        ),
     ],
 )
 def test_another_search_under_the_same_name_is_refused(
@@ -372,3 +384,36 @@ def test_a_plain_grid_never_loads_optuna(mlp_lab: CommandLine, lab: Path) -> Non
     assert not [name for name in loaded if name.startswith(("optuna", "sqlalchemy"))]
     assert "search" not in json.loads((lab / "sweep.json").read_text())
     assert not (lab / "workers").exists()
+
+
+@pytest.mark.slow
+def test_what_somebody_else_writes_into_a_study_is_not_typed(
+    mlp_lab: CommandLine, lab: Path
+) -> None:
+    import optuna
+    from optuna.distributions import CategoricalDistribution
+
+    url = f"sqlite:///{lab.parent.parent / 'study.db'}"
+    assert mlp_lab(*GRID, f"--storage={url}").code == 0
+    storage = optuna.storages.RDBStorage(url)
+    study = optuna.load_study(study_name="lab", storage=storage)
+    foreign = optuna.trial.create_trial(
+        state=optuna.trial.TrialState.WAITING,
+        params={"model.optimizer.lr": "0.5", "trainer.plugins": "os.system"},
+        distributions={
+            key: CategoricalDistribution(choices)
+            for key, choices in {
+                "model.optimizer.lr": ["0.001", "0.03", "0.5"],
+                "trainer.plugins": ["os.system"],
+            }.items()
+        },
+        user_attrs={"seed": 0},
+    )
+    with pytest.raises(ValueError, match="dynamic value space"):
+        study.add_trial(foreign)
+    del foreign.distributions["model.optimizer.lr"], foreign.params["model.optimizer.lr"]
+    study.add_trial(foreign)
+    outcome = mlp_lab(*GRID, f"--storage={url}")
+    storage.engine.dispose()
+    assert outcome.code == 2
+    assert "Trial 4 of the study 'lab' has model.optimizer.lr None, which is no va" in outcome.err

@@ -22,9 +22,10 @@ from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.runs.packaged_configs import find_config, format_config
 from mlp_lab.runs.run import check_experiment
 from mlp_lab.sweep.grid import CONFIG, Grid, Trial, parse_seeds, parse_setting, read_grid
+from mlp_lab.sweep.parts import check_parts
 from mlp_lab.sweep.search_space import Search, read_search
 from mlp_lab.sweep.storage import Storage
-from mlp_lab.sweep.study import Score, check_parts
+from mlp_lab.sweep.study import Score
 from mlp_lab.sweep.trials import MAX_UNASKED, SweepDir
 from mlp_lab.sweep.workers import run_here, run_in_processes
 
