@@ -23,6 +23,10 @@ class ConfigError(MLPLabError, ValueError):
     """A setting that cannot work, or settings that cannot go together."""
 
 
+class InUseError(ConfigError):
+    """A directory that another process writes to."""
+
+
 class DatasetNotFoundError(MLPLabError, FileNotFoundError):
     """A data set whose files are neither there nor available."""
 
@@ -51,6 +55,12 @@ class ExportError(MLPLabError, RuntimeError):
 
 class WorkerError(MLPLabError, RuntimeError):
     """A process that trained or decoded beside this one, and was killed."""
+
+    exit_code = 1
+
+
+class StorageError(MLPLabError, ConnectionError):
+    """The storage of a study, which cannot be reached or used."""
 
     exit_code = 1
 

@@ -18,6 +18,7 @@ from mlp_lab.callbacks.net_plots import NetPlots
 from mlp_lab.callbacks.onnx_export import OnnxExport
 from mlp_lab.callbacks.overfit_check import OverfitCheck
 from mlp_lab.callbacks.predictions_file import PredictionsFile
+from mlp_lab.callbacks.pruning import Pruning
 from mlp_lab.callbacks.result import PlotCallback, ResultCallback
 from mlp_lab.callbacks.run_record import RunRecord
 from mlp_lab.callbacks.sample_plots import DecisionSurfacePlot, MistakesPlot, TargetPlots
@@ -47,6 +48,7 @@ __all__ = [
     "OverfitCheck",
     "PlotCallback",
     "PredictionsFile",
+    "Pruning",
     "ResultCallback",
     "RunRecord",
     "SWAWeightAveraging",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from mlp_lab.errors import ConfigError, WriteError
+from mlp_lab.errors import InUseError, WriteError
 
 _NAME = ".lock"
 
@@ -19,17 +19,38 @@ def hold(directory: Path, in_use: str) -> BaseFileLock:
         A lock to be released; it is free when the process ends, however that comes.
 
     Raises:
-        ConfigError: Another process has it.
+        InUseError: Another process has it.
         WriteError: The directory cannot be written.
     """
-    lock = FileLock(directory / _NAME)
+    lock = try_hold(directory / _NAME)
+    if lock is None:
+        raise InUseError(in_use)
+    return lock
+
+
+def try_hold(path: Path) -> BaseFileLock | None:
+    """Keep a lock file for this process as ``hold`` does; None where another process has it.
+
+    Raises:
+        WriteError: The directory cannot be written.
+    """
+    lock = FileLock(path)
     try:
         lock.acquire(blocking=False)
-    except Timeout as error:
-        raise ConfigError(in_use) from error
+    except Timeout:
+        return None
     except OSError as error:
-        raise WriteError(f"{str(directory)!r} could not be written: {error.strerror}.") from error
+        raise WriteError(f"{str(path.parent)!r} could not be written: {error.strerror}.") from error
     return lock
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process has a lock file."""
+    lock = try_hold(path)
+    if lock is None:
+        return True
+    lock.release()
+    return False
 
 
 @contextlib.contextmanager

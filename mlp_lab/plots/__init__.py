@@ -11,6 +11,7 @@ from mlp_lab.plots.history import plot_history
 from mlp_lab.plots.images import plot_images, plot_mistakes
 from mlp_lab.plots.learning_rate import plot_learning_rate_search
 from mlp_lab.plots.nets import plot_filters, plot_net
+from mlp_lab.plots.search import plot_importances, plot_search_history
 from mlp_lab.plots.surface import plot_decision_surface
 from mlp_lab.plots.write import to_png, write_figure
 
@@ -23,6 +24,7 @@ __all__ = [
     "plot_filters",
     "plot_history",
     "plot_images",
+    "plot_importances",
     "plot_learning_rate_search",
     "plot_mistakes",
     "plot_net",
@@ -30,6 +32,7 @@ __all__ = [
     "plot_precision_recall_curves",
     "plot_predictions",
     "plot_roc_curves",
+    "plot_search_history",
     "to_png",
     "write_figure",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlp_lab.report.config_diff import differing_keys, effective_settings, last_part
-from mlp_lab.report.formatting import format_value
+from mlp_lab.report.formatting import format_setting
 from mlp_lab.report.run_files import find_some_runs, read_summary
 from mlp_lab.report.run_summary import RunSummary, is_number
 from mlp_lab.report.spread import Spread
@@ -187,7 +187,7 @@ def _compare(summaries: Sequence[RunSummary]) -> Comparison:
     configs = [effective_settings(group[0]) for group in groups]
     keys = differing_keys(configs)
     settings = [
-        Setting(label, {key: format_value(config.get(key)) for key in keys}, group)
+        Setting(label, {key: format_setting(config.get(key)) for key in keys}, group)
         for label, config, group in zip(_labels(groups, configs), configs, groups, strict=True)
     ]
     score, highest = summaries[0].score, summaries[0].highest_is_best
@@ -210,7 +210,7 @@ def _labels(groups: list[list[RunSummary]], configs: list[dict[str, Any]]) -> li
     }
     labels = []
     for name, config in zip(experiments, configs, strict=True):
-        values = [(last_part(key), format_value(config.get(key))) for key in own_keys[name]]
+        values = [(last_part(key), format_setting(config.get(key))) for key in own_keys[name]]
         text = ", ".join(f"{key} {value}" for key, value in values if value)
         labels.append(f"{name}: {text}" if text and len(own_keys) > 1 else text or name)
     return [

@@ -5,10 +5,11 @@ import struct
 from dataclasses import dataclass
 from statistics import fmean
 
-from mlp_lab.plots import plot_history, to_png
+from mlp_lab.plots import plot_history, plot_importances, plot_search_history, to_png
 from mlp_lab.report.comparison import Comparison, Setting
 from mlp_lab.report.formatting import format_metric
 from mlp_lab.report.run_summary import RunSummary
+from mlp_lab.report.search import SearchSummary
 from mlp_lab.runs.metrics_csv import History
 
 _BROAD = 1.7  # width by height
@@ -134,6 +135,23 @@ def draw_comparison_figures(comparison: Comparison, prefix: str) -> list[PageFig
                 title += f" of the {_MAX_CURVES} best settings"
             png = to_png(plot_history(histories, "epoch", title))
             figures.append(PageFigure(f"{prefix}-{len(figures)}", f"{title} over epochs", png))
+    return figures
+
+
+def draw_search_figures(search: SearchSummary) -> list[PageFigure]:
+    """Plot the scores of a search over its trials, and how much each setting mattered."""
+    figures = []
+    if search.scores["complete"][0]:
+        history = plot_search_history(
+            search.scores["complete"],
+            search.scores["pruned"],
+            f"validation {format_metric(search.score)}",
+            highest_is_best=search.highest_is_best,
+        )
+        figures.append(PageFigure("figure-search-0", "Optimisation history", to_png(history)))
+    if search.importances:
+        png = to_png(plot_importances(search.importances))
+        figures.append(PageFigure("figure-search-1", "Parameter importances", png))
     return figures
 
 

@@ -69,6 +69,16 @@ def format_spread(spread: Spread | None, key: str, *, signed: bool = False) -> s
     return text + unit
 
 
+def format_setting(value: Any) -> str:
+    """Format a value for people: as ``format_value``, but a drawn number in four digits.
+
+    Example:
+        >>> format_setting(0.012813042833556144), format_setting(0.001), format_setting(1e-05)
+        ('0.01281', '0.001', '1e-05')
+    """
+    return f"{value:.4g}" if isinstance(value, float) else format_value(value)
+
+
 def format_value(value: Any) -> str:
     """Format a value of a configuration, classes by their names.
 

@@ -18,9 +18,10 @@ from mlp_lab import __version__
 from mlp_lab.files.atomic import write_text
 from mlp_lab.files.plain_text import as_cell, as_markdown
 from mlp_lab.report.comparison import Comparison
-from mlp_lab.report.figures import draw_comparison_figures, embed_run_figures
+from mlp_lab.report.figures import draw_comparison_figures, draw_search_figures, embed_run_figures
 from mlp_lab.report.formatting import format_metric, format_number, format_spread, format_value
 from mlp_lab.report.run_summary import RunSummary, is_number
+from mlp_lab.report.search import SearchSummary
 
 # What a reader wants first comes first: a phone shows two of these columns.
 PARTS = {
@@ -59,9 +60,18 @@ def write_run_report(summary: RunSummary, out: Path) -> Path:
 
 
 def write_comparison_report(
-    comparisons: Sequence[Comparison], left_out: Sequence[tuple[RunSummary, str]], out: Path
+    comparisons: Sequence[Comparison],
+    left_out: Sequence[tuple[RunSummary, str]],
+    out: Path,
+    search: SearchSummary | None = None,
 ) -> list[Path]:
     """Write ``report.html``, ``report.md`` and ``report.csv`` of many runs.
+
+    Args:
+        comparisons: The runs that can be compared.
+        left_out: Other runs, and why they cannot.
+        out: Where the files go.
+        search: The search that the runs are of, if they are.
 
     Returns:
         The files.
@@ -71,7 +81,10 @@ def write_comparison_report(
     """
     content = {
         "comparisons": comparisons,
-        "left_out": left_out,
+        "left_out": [entry for entry in left_out if entry[0].status != "pruned"],
+        "pruned": [summary for summary, _ in left_out if summary.status == "pruned"],
+        "search": search,
+        "search_figures": draw_search_figures(search) if search else [],
         "figures": [
             draw_comparison_figures(comparison, f"figure-{number}")
             for number, comparison in enumerate(comparisons)
@@ -81,17 +94,19 @@ def write_comparison_report(
     }
     paths = [out / f"report.{kind}" for kind in ("html", "md", "csv")]
     write_text(paths[0], templates().get_template("comparison.html").render(content))
-    write_text(paths[1], render_comparison(comparisons, left_out))
+    write_text(paths[1], render_comparison(comparisons, left_out, search))
     write_text(paths[2], _to_csv(comparisons))
     return paths
 
 
 def render_comparison(
-    comparisons: Sequence[Comparison], left_out: Sequence[tuple[RunSummary, str]]
+    comparisons: Sequence[Comparison],
+    left_out: Sequence[tuple[RunSummary, str]],
+    search: SearchSummary | None = None,
 ) -> str:
     """Return the tables of a comparison as Markdown."""
     page = templates().get_template("comparison.md")
-    return page.render(comparisons=comparisons, left_out=left_out)
+    return page.render(comparisons=comparisons, left_out=left_out, search=search)
 
 
 def render_run_in_notebook(summary: RunSummary) -> str:

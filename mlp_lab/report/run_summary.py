@@ -162,6 +162,12 @@ class RunSummary:
         return column(self.rows, key, "epoch")
 
     @property
+    def best_score(self) -> float | None:
+        """The best score of a validation in metrics.csv; None where nothing was validated."""
+        _, scores = self.history(self.score)
+        return (max if self.highest_is_best else min)(scores, default=None)
+
+    @property
     def constant_learning_rate(self) -> float | None:
         """The learning rate, if it was the same in all steps."""
         rates = {*column(self.rows, "lr", "step")[1]}

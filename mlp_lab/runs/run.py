@@ -19,8 +19,9 @@ from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
 from mlp_lab.files.atomic import write_json
 from mlp_lab.files.lock import hold
 
-Status = Literal["running", "incomplete", "finished", "interrupted", "failed"]
-"""How a run stands; ``incomplete`` is one that was trained, and lacks some of its results."""
+Status = Literal["running", "incomplete", "finished", "interrupted", "failed", "pruned"]
+"""How a run stands; ``incomplete`` is one that was trained, and lacks some of its results;
+``pruned`` one that a search has given up."""
 
 _CHECKPOINTS = "checkpoints"
 _CONFIG = "config.yaml"
@@ -124,7 +125,7 @@ class Run:
             A lock to be released; it is free when the process ends, however that comes.
 
         Raises:
-            ConfigError: Another process trains it.
+            InUseError: Another process trains it.
         """
         return hold(self.dir, f"run_dir {str(self.dir)!r} is in use by another fit.")
 

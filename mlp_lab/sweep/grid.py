@@ -15,6 +15,9 @@ from mlp_lab.errors import ConfigError
 from mlp_lab.files.plain_yaml import load_yaml
 from mlp_lab.runs.packaged_configs import find_config
 
+SEARCH_KEYS = ("search", "trials", "sampler", "pruner")
+"""The keys of a sweep's file that are about a search."""
+
 CONFIG = "config"
 """The key whose values are configuration files, each a whole experiment of its own."""
 
@@ -55,11 +58,15 @@ class Trial:
     @property
     def label(self) -> str:
         """What it is called on the console."""
-        settings = [
+        return "  ".join(filter(None, [self.point_label, f"seed {self.seed}"]))
+
+    @property
+    def point_label(self) -> str:
+        """What its settings are called."""
+        return "  ".join(
             Path(value).stem if key == CONFIG else f"{key.rpartition('.')[2]} {value}"
             for key, value in self.point.items()
-        ]
-        return "  ".join([*settings, f"seed {self.seed}"])
+        )
 
 
 @dataclass(frozen=True)
@@ -86,8 +93,7 @@ class Grid:
                 that the sweep says itself.
         """
         for key, values in self.values.items():
-            if key in _OWN:
-                raise ConfigError(f"set {key} cannot be varied here{_OWN[key]}.")
+            refuse_own(key)
             if not values:
                 raise ConfigError(f"set {key} has no value; write --set {key}=first,second.")
             if len({*values}) < len(values):
@@ -150,6 +156,16 @@ class Grid:
         return [*self.configs, *self.values.get(CONFIG, [])]
 
 
+def refuse_own(key: str) -> None:
+    """Refuse to vary what the sweep sets itself.
+
+    Raises:
+        ConfigError: It does.
+    """
+    if key in _OWN:
+        raise ConfigError(f"set {key} cannot be varied here{_OWN[key]}.")
+
+
 def _digest(path: str) -> str:
     """Return the hash of what a configuration file holds, without its comments."""
     try:
@@ -208,7 +224,9 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def read_grid(path: Path) -> dict[str, Any]:
-    """Read a grid from YAML: ``config``, ``seeds``, ``set``, and ``flags``, none of them needed.
+    """Read a sweep from YAML: ``config``, ``seeds``, ``set``, and ``flags``, none of them needed.
+
+    What a search adds is left for ``read_search``.
 
     Raises:
         ConfigError: It cannot be read, or says something else.
@@ -219,12 +237,12 @@ def read_grid(path: Path) -> dict[str, Any]:
         raise ConfigError(f"grid {str(path)!r} cannot be read: {error.strerror}.") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"grid {str(path)!r} is no YAML.") from error
-    allowed = ("config", "flags", "set", "seeds")
+    allowed = ("config", "flags", "set", "seeds", *SEARCH_KEYS)
     if not isinstance(content, dict) or not {*content} <= {*allowed}:
         raise ConfigError(f"grid {str(path)!r} must hold some of {', '.join(allowed)} alone.")
     kinds = {"config": list, "flags": list, "set": Mapping, "seeds": list}
     for key, value in content.items():
-        if not isinstance(value, kinds[key]):
+        if not isinstance(value, kinds.get(key, object)):
             raise ConfigError(f"grid {str(path)!r}: {key} is {value!r}.")
     chosen = content.get("set", {})
     if not all(isinstance(values, list) for values in chosen.values()):
@@ -236,6 +254,7 @@ def read_grid(path: Path) -> dict[str, Any]:
         "flags": [str(word) for word in content.get("flags", [])],
         "set": {str(key): [format_typed(v) for v in values] for key, values in chosen.items()},
         "seeds": content.get("seeds", []),
+        **{key: content[key] for key in SEARCH_KEYS if key in content},
     }
 
 

@@ -3,16 +3,19 @@
 import contextlib
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mlp_lab.errors import ConfigError, MLPLabError, first_line
+from mlp_lab.errors import ConfigError, InUseError, MLPLabError, StorageError, first_line
 from mlp_lab.files.atomic import write_json
-from mlp_lab.files.lock import hold
+from mlp_lab.files.lock import hold, is_held, locked, try_hold
 from mlp_lab.runs.run import Run, read_json
 from mlp_lab.sweep.grid import Grid, Trial
+from mlp_lab.sweep.search_space import Search
+
+_WORKER = "worker-"
 
 MAX_UNASKED = 1000
 """Trials that are begun without being confirmed."""
@@ -38,12 +41,14 @@ class SweepDir:
 
     Args:
         dir: The directory.
-        grid: The grid.
+        grid: The grid; of a search what all its trials share, and the values to choose from.
+        search: What is searched; None for a grid.
     """
 
-    def __init__(self, directory: Path, grid: Grid) -> None:
+    def __init__(self, directory: Path, grid: Grid, search: Search | None = None) -> None:
         self.dir = directory
         self.grid = grid
+        self.search = search
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
@@ -52,31 +57,87 @@ class SweepDir:
         Raises:
             ConfigError: It is of another grid, no sweep's, or in use by another process.
         """
-        path = self.dir / "sweep.json"
+        self._check()
+        lock = hold(self.dir, self._in_use)
+        try:
+            if self.has_workers():
+                raise InUseError(self._in_use)
+            write_json(self.dir / "sweep.json", self.plain())
+            yield
+        finally:
+            lock.release()
+
+    @contextlib.contextmanager
+    def joined(self, worker: str) -> Iterator[None]:
+        """Keep the directory for what it is of, and for workers, of which this is one.
+
+        Raises:
+            ConfigError: It is of another grid, no sweep's, or in use by a sweep of one command.
+        """
+        self._check()
+        self.workers_dir.mkdir(exist_ok=True)
+        lock = try_hold(self.lock_path(worker))
+        assert lock is not None  # no other worker has this name
+        try:
+            with locked(self.workers_dir):
+                hold(self.dir, self._in_use).release()
+                self._check()
+                write_json(self.dir / "sweep.json", self.plain())
+            yield
+        finally:
+            lock.release()
+            self.lock_path(worker).unlink(missing_ok=True)
+
+    def _check(self) -> None:
         try:
             self.dir.mkdir(parents=True, exist_ok=True)
-            is_empty = not any(self.dir.iterdir())
+            names = {path.name for path in self.dir.iterdir()} - {self.workers_dir.name, ".lock"}
         except OSError as error:
             raise ConfigError(
                 f"{str(self.dir)!r} cannot hold a sweep: {error.strerror}."
             ) from error
-        before = read_json(path)
-        if before and (different := self.grid.continues(before)):
+        before = read_json(self.dir / "sweep.json")
+        if before and (different := self.differences(before)):
             raise ConfigError(
                 f"{str(self.dir)!r} is of another grid: {', '.join(different)} differ. Give this "
                 "one a name of its own with --experiment."
             )
-        if not before and not is_empty:
+        if not before and names:
             raise ConfigError(
                 f"{str(self.dir)!r} holds something else than a sweep. Give this one a name of its "
                 "own with --experiment."
             )
-        lock = hold(self.dir, f"{str(self.dir)!r} is in use by another sweep.")
-        try:
-            write_json(path, self.grid.plain())
-            yield
-        finally:
-            lock.release()
+
+    @property
+    def _in_use(self) -> str:
+        return f"{str(self.dir)!r} is in use by another sweep."
+
+    def plain(self) -> dict[str, Any]:
+        """Return what it is of in plain types."""
+        return self.grid.plain() | ({"search": self.search.plain()} if self.search else {})
+
+    def differences(self, before: Mapping[str, Any]) -> list[str]:
+        """Return what keeps this sweep from going on with one before; a grid may have grown."""
+        different = self.grid.continues(before)
+        ours, theirs = self.plain().get("search", {}), before.get("search", {})
+        different += [f"search {k}" for k in {**theirs, **ours} if ours.get(k) != theirs.get(k)]
+        if self.search and before.get("seeds") != self.grid.seeds and "seeds" not in different:
+            different.append("seeds")
+        return [key for key in different if not (key == "set" and self.search)]
+
+    def has_workers(self, besides: str = "") -> bool:
+        """Whether other processes work on the sweep than the worker of a name."""
+        paths = self.workers_dir.glob(f"{_WORKER}*.lock")
+        return any(is_held(path) for path in paths if path != self.lock_path(besides))
+
+    @property
+    def workers_dir(self) -> Path:
+        """Where the workers that share the trials have a lock file each."""
+        return self.dir / "workers"
+
+    def lock_path(self, worker: str) -> Path:
+        """The file that a worker keeps locked while it lives."""
+        return self.workers_dir / f"{_WORKER}{worker}.lock"
 
     def note_path(self, trial: Trial) -> Path:
         """Where a trial's outcome is noted."""
@@ -97,6 +158,28 @@ class SweepDir:
         run = self.run_of(trial)
         return run is not None and run.read_manifest().get("status") == "finished"
 
+    def is_over(self, trial: Trial) -> bool:
+        """Whether a trial came to its end, or was given up."""
+        run = self.run_of(trial)
+        return run is not None and run.read_manifest().get("status") in ("finished", "pruned")
+
+    @contextlib.contextmanager
+    def kept(self, trial: Trial) -> Iterator[None]:
+        """Keep a trial for this process, also before it has a run.
+
+        Raises:
+            InUseError: Another process has it.
+        """
+        path = self.workers_dir / f"{trial.key}.lock"
+        lock = try_hold(path)
+        if lock is None:
+            raise InUseError(f"{trial.label} of {str(self.dir)!r} is in use by another sweep.")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            lock.release()
+
     def note(self, trial: Trial, **entries: Any) -> None:
         """Note something of a trial."""
         path = self.note_path(trial)
@@ -105,7 +188,7 @@ class SweepDir:
     def words(self, trial: Trial) -> list[str]:
         """Return what is typed behind ``mlp-lab fit`` to begin a trial, or to go on with it."""
         run = self.run_of(trial)
-        if run is not None and run.last_checkpoint.is_file():
+        if run is not None:
             return ["--run_dir", str(run.dir), "--trust"]  # this sweep has written it
         # Where configurations vary, each names an experiment of its own.
         place = (
@@ -116,17 +199,36 @@ class SweepDir:
         return ["--figures=false", "--onnx=false", *self.grid.words(trial), *place]
 
 
+ShouldPrune = Callable[[int, float], bool]
+
+
 class Fit(Protocol):
     """What trains: ``mlp-lab fit`` with some words, in this process."""
 
-    def __call__(self, words: Sequence[str], *, opened: Callable[[Run], None]) -> int:
-        """Train; call ``opened`` with the run once it is there."""
+    def __call__(
+        self,
+        words: Sequence[str],
+        *,
+        opened: Callable[[Run], None],
+        should_prune: ShouldPrune | None,
+    ) -> int:
+        """Train; call ``opened`` with the run once it is there, ``should_prune`` after epochs."""
 
 
-def run_trial(sweep: SweepDir, trial: Trial, fit: Fit) -> Outcome:
+def run_trial(
+    sweep: SweepDir, trial: Trial, fit: Fit, should_prune: ShouldPrune | None = None
+) -> Outcome:
     """Train a trial in this process, and note what became of it.
 
+    Args:
+        sweep: The sweep.
+        trial: The trial.
+        fit: What trains.
+        should_prune: Says after an epoch, from 0, by its score whether the trial is given up.
+
     Raises:
+        InUseError: Another process trains the run.
+        StorageError: ``should_prune`` cannot be answered.
         Interrupted: The sweep is to stop; the trial goes on with the next one.
     """
     start = time.monotonic()
@@ -139,7 +241,9 @@ def run_trial(sweep: SweepDir, trial: Trial, fit: Fit) -> Outcome:
 
     with _into(sweep.log_path(trial)):
         try:
-            fit(sweep.words(trial), opened=note_run)
+            fit(sweep.words(trial), opened=note_run, should_prune=should_prune)
+        except (InUseError, StorageError):
+            raise  # nothing is wrong with the trial
         except MLPLabError as refusal:
             error = str(refusal)
             print(error)

@@ -36,7 +36,7 @@ def run_in_processes(
     executor = ProcessPoolExecutor(jobs, context, begin_helper, (os.getpid(), signal.SIGTERM))
     try:
         # Read when torch is loaded: a thread that waits leaves its core to the other trainings.
-        with _environment("OMP_WAIT_POLICY", "PASSIVE"):
+        with environment("OMP_WAIT_POLICY", "PASSIVE"):
             futures = {executor.submit(_run, sweep, trial, fit): trial for trial in trials}
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -54,7 +54,7 @@ def run_in_processes(
 
 
 @contextlib.contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
+def environment(name: str, value: str) -> Iterator[None]:
     """Set a variable for processes that are started meanwhile, unless the user has set it."""
     before = os.environ.get(name)
     os.environ.setdefault(name, value)

@@ -1,7 +1,6 @@
 """Build the Trainer of a job: its callbacks, loggers and plugins."""
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from mlp_lab.errors import (
     first_line,
 )
 from mlp_lab.loggers import CSVLogger, TensorBoardEvents, run_loggers
+from mlp_lab.runs.provenance import command_line
 from mlp_lab.runs.run import Run
 from mlp_lab.training.hardware import choose_threads
 from mlp_lab.training.job import Job
@@ -34,19 +34,26 @@ _BATCH_HOOKS = (
 )
 
 
-def build_trainer(job: Job, run: Run | None) -> pl.Trainer:
+def build_trainer(
+    job: Job, run: Run | None, extra_callbacks: Sequence[pl.Callback] = ()
+) -> pl.Trainer:
     """Build the Trainer of a training.
 
     Args:
         job: What is trained.
         run: The run that is written to; None to write nothing.
+        extra_callbacks: Callbacks beside those that every training has.
 
     Raises:
         ConfigError: The settings of the trainer cannot work.
     """
     settings = job.trainer
     writes = not settings.fast_dev_run
-    callbacks = [*_users_callbacks(job, writes=writes), *_training_callbacks(job, run)]
+    callbacks = [
+        *_users_callbacks(job, writes=writes),
+        *extra_callbacks,
+        *_training_callbacks(job, run),
+    ]
     loggers = _make_loggers(settings.logger, run)
     clipping: dict[str, Any] = {}
     if settings.gradient_clip_val and job.data.steps_per_execution != 1:
@@ -161,7 +168,7 @@ def _training_callbacks(job: Job, run: Run | None) -> list[pl.Callback]:
         lab.RunRecord(
             run,
             job.config,
-            ["mlp-lab", *sys.argv[1:]],
+            command_line(),
             job.origin.own_modules,
             resumes=job.origin.resumes,
         ),

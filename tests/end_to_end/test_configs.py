@@ -121,7 +121,9 @@ def test_sweep_trains_one_trial(
 ) -> None:
     name = f"configs/{name_of(path)}"
     assert f"#   mlp-lab sweep --grid {name}" in path.read_text().splitlines()
-    first = [f"--set={key}={values[0]}" for key, values in read_grid(path)["set"].items()]
+    content = read_grid(path)
+    first = [f"--set={key}={values[0]}" for key, values in content["set"].items()]
+    first += ["--trials=1"] if "search" in content else []
     runs_dir = Path.cwd() / "runs"
     monkeypatch.chdir(CONFIGS.parent)
     words = [*first, "--seeds=0", f"--data.root={fake_root}", "--trainer.max_epochs=1"]

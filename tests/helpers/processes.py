@@ -98,15 +98,20 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def wait_for(condition: Callable[[], bool], is_alive: Callable[[], bool] = lambda: True) -> None:
-    """Wait until something has happened, at most a minute.
+def wait_for(
+    condition: Callable[[], bool],
+    is_alive: Callable[[], bool] = lambda: True,
+    seconds: float = 60,
+) -> None:
+    """Wait until something has happened.
 
     Args:
         condition: Whether it has.
         is_alive: Whether the process that it is expected of still runs.
+        seconds: How long to wait for it at most.
     """
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + seconds
     while not condition():
         assert is_alive(), "the process ended before"
-        assert time.monotonic() < deadline, "it has not happened within a minute"
+        assert time.monotonic() < deadline, f"it has not happened within {seconds} s"
         time.sleep(0.02)

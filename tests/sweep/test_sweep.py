@@ -74,8 +74,14 @@ def test_what_cannot_be_a_grid_is_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- 1", "must hold some of config, flags, set, seeds alone"),
-        ("grid: {}", "must hold some of config, flags, set, seeds alone"),
+        (
+            "- 1",
+            "must hold some of config, flags, set, seeds, search, trials, sampler, pruner alone",
+        ),
+        (
+            "grid: {}",
+            "must hold some of config, flags, set, seeds, search, trials, sampler, pruner alone",
+        ),
         ("set: [a]", "set is"),
         ("set: {lr: 1}", "each key of set needs a list of values"),
         ("seeds: [a]", "seeds must be whole numbers"),

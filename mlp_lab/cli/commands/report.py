@@ -8,6 +8,7 @@ from mlp_lab.report.comparison import compare
 from mlp_lab.report.formatting import format_spread
 from mlp_lab.report.pages import write_comparison_report, write_run_report
 from mlp_lab.report.run_files import find_some_runs, read_summary
+from mlp_lab.report.search import read_search_summary
 
 
 def report(args: Sequence[str]) -> int:
@@ -48,9 +49,14 @@ def write_report(directory: Path, out: Path | None) -> int:
             val = format_spread(setting.spread(comparison.score), comparison.score)
             test = format_spread(setting.spread(f"test/{comparison.metric}"), comparison.metric)
             print(f"  validation {val}  test {test or 'not measured'}  {setting.label}")
-    if left_out:
-        reasons = [f"{summary.name} ({reason})" for summary, reason in left_out]
+    search = read_search_summary(directory)
+    if search is not None and search.caution:
+        print(search.caution)
+    reasons = [f"{s.name} ({reason})" for s, reason in left_out if s.status != "pruned"]
+    if len(reasons) < len(left_out):
+        print(f"pruned: {len(left_out) - len(reasons)} runs, listed in the report")
+    if reasons:
         print(f"left out: {', '.join(reasons)}")
-    for path in write_comparison_report(comparisons, left_out, out):
+    for path in write_comparison_report(comparisons, left_out, out, search):
         print(f"report: {path}")
     return 0

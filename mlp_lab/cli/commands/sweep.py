@@ -2,16 +2,19 @@
 
 import argparse
 import contextlib
+import importlib
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlp_lab.cli.commands.report import write_report
+from mlp_lab.cli.commands.sweep_study import run_study
 from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, read_invocation
 from mlp_lab.errors import ConfigError
 from mlp_lab.processes.signals import Interrupted
+from mlp_lab.processes.slurm import leave_slurm
 from mlp_lab.report.comparison import ranking_key
 from mlp_lab.report.formatting import format_number
 from mlp_lab.report.run_files import read_summary
@@ -19,35 +22,60 @@ from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.runs.packaged_configs import find_config, format_config
 from mlp_lab.runs.run import check_experiment
 from mlp_lab.sweep.grid import CONFIG, Grid, Trial, parse_seeds, parse_setting, read_grid
+from mlp_lab.sweep.parts import check_parts
+from mlp_lab.sweep.search_space import Search, read_search
+from mlp_lab.sweep.storage import Storage
+from mlp_lab.sweep.study import Score
 from mlp_lab.sweep.trials import MAX_UNASKED, SweepDir
 from mlp_lab.sweep.workers import run_here, run_in_processes
 
 
 def sweep(args: Sequence[str]) -> int:
     """Run the command and return its exit code."""
+    leave_slurm()
     words, flags = make_parser().parse_known_args(args)
-    grid = make_grid(words, flags)
+    grid, search = make_grid(words, flags)
     if words.jobs < 1:
         raise ConfigError(f"jobs is {words.jobs}; it must be at least 1.")
-    if grid.num_trials > MAX_UNASKED and not words.yes:
+    num_runs = search.trials * len(grid.seeds) if search else grid.num_trials
+    if num_runs > MAX_UNASKED and not words.yes:
+        kind = "search" if search else "grid"
         raise ConfigError(
-            f"The grid has {grid.num_trials:,} trials. If that is what you want, add --yes."
+            f"The {kind} has {num_runs:,} trials. If that is what you want, add --yes."
         )
 
-    _check(grid)
     name = words.experiment or _name(words, grid)
     check_experiment(name)
-    sweep = SweepDir(words.runs_dir / name, grid)
+    sweep = SweepDir(words.runs_dir / name, grid, search)
+    is_shared = search is not None or words.storage is not None
+    storage = Storage(words.storage, sweep.dir) if is_shared else None
+    if search:
+        check_parts(search)
+    scores = _check(grid, search)
     for typed in (*([words.grid] if words.grid else []), *grid.files()):
         if (found := find_config(typed)) != Path(typed):
             print(f"configuration: {format_config(found)}")
-    with sweep.opened():
-        try:
+    with _explaining_interruption():
+        if storage is not None:
+            if len(scores) > 1:
+                names = " and others by ".join(sorted(score.key for score in scores))
+                raise ConfigError(
+                    f"Some settings are scored by {names}, so that no study can rank them. Leave "
+                    "some out."
+                )
+            return run_study(sweep, storage, scores.pop(), words.jobs)
+        with sweep.opened():
             return run_sweep(sweep, words.jobs)
-        except Interrupted:
-            with contextlib.suppress(OSError):  # its terminal may be gone
-                print("interrupted; the same command goes on", file=sys.stderr)
-            raise
+
+
+@contextlib.contextmanager
+def _explaining_interruption() -> Iterator[None]:
+    try:
+        yield
+    except Interrupted:
+        with contextlib.suppress(OSError):  # its terminal may be gone
+            print("interrupted; the same command goes on", file=sys.stderr)
+        raise
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -71,7 +99,18 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seeds", help="seeds of each point, such as 0,1,2; by default 0")
     parser.add_argument(
-        "--grid", type=Path, metavar="FILE", help="YAML with config, set, seeds and flags"
+        "--grid",
+        type=Path,
+        metavar="FILE",
+        help="YAML with config, set, seeds and flags; and, to search, search, trials, sampler and "
+        "pruner",
+    )
+    parser.add_argument("--trials", type=int, help="settings that a search tries")
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="database in which several machines share the trials, such as "
+        "postgresql+psycopg://USER@HOST/DATABASE; the same command is typed on each",
     )
     parser.add_argument("--jobs", type=int, default=1, help="processes that train at once")
     parser.add_argument("--experiment", help="name of the sweep; by default the file's")
@@ -80,8 +119,12 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def make_grid(words: argparse.Namespace, flags: list[str]) -> Grid:
-    """Combine what is typed with a grid file; what is typed wins."""
+def make_grid(words: argparse.Namespace, flags: list[str]) -> tuple[Grid, Search | None]:
+    """Combine what is typed with a sweep's file; what is typed wins.
+
+    Returns:
+        The grid; and the search, where the file has one, whose choices are then the grid's values.
+    """
     base: dict[str, Any] = {"config": [], "flags": [], "set": {}, "seeds": []}
     if words.grid is not None:
         base |= read_grid(words.grid)
@@ -89,12 +132,15 @@ def make_grid(words: argparse.Namespace, flags: list[str]) -> Grid:
     if twice := [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]:
         raise ConfigError(f"set {twice[0]} is given twice; put all its values into one, as in a,b.")
     seeds = base["seeds"] or [0] if words.seeds is None else parse_seeds(words.seeds)
-    return Grid(
+    values = base["set"] | dict(pairs)
+    search = read_search(base, values, words.trials)
+    grid = Grid(
         configs=[*base["config"], *words.config],
         flags=[*base["flags"], *flags],
-        values=base["set"] | dict(pairs),
+        values=search.choices if search else values,
         seeds=seeds,
     )
+    return grid, search
 
 
 def run_sweep(sweep: SweepDir, jobs: int) -> int:
@@ -140,23 +186,30 @@ def _best_so_far(summaries: Sequence[RunSummary]) -> str:
     return f"  best so far {format_number(score, best.score)} ({best.name})"
 
 
-def _check(grid: Grid) -> None:
+def _check(grid: Grid, search: Search | None) -> set[Score]:
     """Refuse settings and values that no fit would take, before the first one.
 
     Each value is tried by itself: their combinations may be many.
+
+    Returns:
+        What the settings are scored by.
     """
     from mlp_lab.cli.parser import ParsedCLI
 
-    first = {key: values[0] for key, values in grid.values.items()}
-    points = [{**first, key: value} for key, values in grid.values.items() for value in values] or [
-        first
-    ]
+    tried = search.corners() if search else grid.values
+    first = {key: values[0] for key, values in tried.items()}
+    points = [{**first, key: value} for key, values in tried.items() for value in values] or [first]
+    scores = set()
     for point in points:
         words = grid.words(Trial(point, grid.seeds[0]))
-        trainer = ParsedCLI("fit", read_invocation("fit", words)).config.trainer
+        config = ParsedCLI("fit", read_invocation("fit", words)).config
         for key in ("fast_dev_run", "overfit_batches"):
-            if trainer[key]:
+            if config.trainer[key]:
                 raise ConfigError(f"trainer.{key} leaves nothing to compare; leave it out.")
+        module, _, name = config.model.class_path.rpartition(".")
+        task = getattr(importlib.import_module(module), name)
+        scores.add(Score(task.score, task.score_mode))
+    return scores
 
 
 def _name(words: argparse.Namespace, grid: Grid) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 
-from mlp_lab.callbacks import OverfitCheck, PredictionsFile
+from mlp_lab.callbacks import OverfitCheck, PredictionsFile, Pruning
 from mlp_lab.callbacks.checkpoints import find_checkpoint_to_test
 from mlp_lab.callbacks.result import collect_results
 from mlp_lab.cli.console import print_table
@@ -28,12 +28,19 @@ from mlp_lab.training.trainer import build_evaluator, build_trainer, result_call
 from mlp_lab.training.weights import load_checkpoint
 
 
-def fit(words: Sequence[str], *, opened: Callable[[Run], None] | None = None) -> int:
+def fit(
+    words: Sequence[str],
+    *,
+    opened: Callable[[Run], None] | None = None,
+    should_prune: Callable[[int, float], bool] | None = None,
+) -> int:
     """Train, test the best checkpoint, and report.
 
     Args:
         words: What is typed behind ``mlp-lab fit``.
         opened: Called with the run, once it is there.
+        should_prune: Called after each validated epoch with its number, from 0, and its score; a
+            training that is given up ends with its last.ckpt, neither tested nor reported.
 
     Returns:
         The exit code.
@@ -44,9 +51,14 @@ def fit(words: Sequence[str], *, opened: Callable[[Run], None] | None = None) ->
     with open_run(job) as run:
         if run and opened:
             opened(run)
-        trainer = build_trainer(job, run)
+        pruning = Pruning(should_prune) if should_prune else None
+        trainer = build_trainer(job, run, [pruning] if pruning else [])
         with supervise(trainer, run):
             trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+            if run and pruning and pruning.pruned_after:
+                run.end("pruned")
+                print(f"pruned after epoch {pruning.pruned_after}: {run.dir}")
+                return 0
             if not job.is_overfit_check:
                 _load_best(job, trainer, run)
                 trainer.test(task, datamodule=data, verbose=False)
