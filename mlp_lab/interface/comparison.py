@@ -7,6 +7,7 @@ from typing import Any
 from mlp_lab.report.comparison import Comparison, read_comparisons
 from mlp_lab.report.pages import render_comparison
 from mlp_lab.report.run_summary import RunSummary
+from mlp_lab.report.search import SearchSummary, read_search_summary
 
 
 @dataclass(frozen=True)
@@ -16,10 +17,12 @@ class RunComparison:
     Attributes:
         comparisons: One for each data set and kind of score, settings the best first.
         left_out: Runs that cannot be compared, with the reason of each.
+        search: What a search has tried, where the runs are of one.
     """
 
     comparisons: list[Comparison]
     left_out: list[tuple[RunSummary, str]]
+    search: SearchSummary | None = None
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -49,7 +52,7 @@ class RunComparison:
 
     def to_markdown(self) -> str:
         """Return the tables and the paired comparisons of report.md."""
-        return render_comparison(self.comparisons, self.left_out)
+        return render_comparison(self.comparisons, self.left_out, self.search)
 
     def _repr_markdown_(self) -> str:
         """Show the tables in a notebook."""
@@ -67,4 +70,4 @@ def compare(directory: str | Path = "runs") -> RunComparison:
         Traceback (most recent call last):
         mlp_lab.errors.RunNotFoundError: 'nowhere' is no directory. Give ...
     """
-    return RunComparison(*read_comparisons(Path(directory)))
+    return RunComparison(*read_comparisons(Path(directory)), read_search_summary(Path(directory)))

@@ -79,21 +79,22 @@ def write_comparison_report(
     Raises:
         WriteError: One of them cannot be written.
     """
-    content = {
-        "comparisons": comparisons,
-        "left_out": [entry for entry in left_out if entry[0].status != "pruned"],
-        "pruned": [summary for summary, _ in left_out if summary.status == "pruned"],
-        "search": search,
-        "search_figures": draw_search_figures(search) if search else [],
-        "figures": [
-            draw_comparison_figures(comparison, f"figure-{number}")
-            for number, comparison in enumerate(comparisons)
-        ],
-        "out": out,
-        "version": __version__,
-    }
+    page = (
+        templates()
+        .get_template("comparison.html")
+        .render(
+            **_compared(comparisons, left_out, search),
+            search_figures=draw_search_figures(search) if search else [],
+            figures=[
+                draw_comparison_figures(comparison, f"figure-{number}")
+                for number, comparison in enumerate(comparisons)
+            ],
+            out=out,
+            version=__version__,
+        )
+    )
     paths = [out / f"report.{kind}" for kind in ("html", "md", "csv")]
-    write_text(paths[0], templates().get_template("comparison.html").render(content))
+    write_text(paths[0], page)
     write_text(paths[1], render_comparison(comparisons, left_out, search))
     write_text(paths[2], _to_csv(comparisons))
     return paths
@@ -106,7 +107,20 @@ def render_comparison(
 ) -> str:
     """Return the tables of a comparison as Markdown."""
     page = templates().get_template("comparison.md")
-    return page.render(comparisons=comparisons, left_out=left_out, search=search)
+    return page.render(_compared(comparisons, left_out, search))
+
+
+def _compared(
+    comparisons: Sequence[Comparison],
+    left_out: Sequence[tuple[RunSummary, str]],
+    search: SearchSummary | None,
+) -> dict[str, Any]:
+    return {
+        "comparisons": comparisons,
+        "left_out": [entry for entry in left_out if entry[0].status != "pruned"],
+        "pruned": [summary for summary, _ in left_out if summary.status == "pruned"],
+        "search": search,
+    }
 
 
 def render_run_in_notebook(summary: RunSummary) -> str:
