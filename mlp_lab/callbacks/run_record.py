@@ -1,6 +1,7 @@
 """manifest.json, and what a checkpoint holds of this package: settings, scores, the model."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -31,6 +32,9 @@ class RunRecord(pl.Callback):
         command: The command line.
         own_modules: Files of the modules that classes of the user's own were taken from, by name.
         resumes: Whether the run goes on from its own checkpoint.
+
+    Attributes:
+        shared_dir: The directory of the run, which the first process has told the others.
     """
 
     def __init__(
@@ -47,11 +51,15 @@ class RunRecord(pl.Callback):
         self.command = command
         self.own_modules = dict(own_modules)
         self.resumes = resumes
+        self.shared_dir: Path | None = None
         self._metrics: dict[str, float] = {}
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Write the manifest's first half."""
-        if stage != "fit" or self.run is None:
+        if stage != "fit":
+            return
+        self.shared_dir = trainer.strategy.broadcast(self.run.dir if self.run else None)
+        if self.run is None:
             return
         before = self.run.read_manifest()
         self.run.update_manifest(

@@ -142,7 +142,8 @@ def _run(command: str, words: Sequence[str]) -> int:
         print("finished before, with all its results; to train on, add --trainer.max_epochs")
         print(f"run: {run.dir}")
         return 0
-    raise_on_signals()
+    # A launcher may send the same one that a whole group of processes got already.
+    raise_on_signals(ends_at_second="LOCAL_RANK" not in os.environ)
     code: int = getattr(_load(f"mlp_lab.cli.commands.{COMMANDS[command].module}"), command)(words)
     return code
 

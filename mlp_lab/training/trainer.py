@@ -124,6 +124,8 @@ def _build(
         trainer = pl.Trainer(**given)
     except (MisconfigurationException, ValueError, TypeError) as error:
         raise ConfigError(f"The settings of trainer cannot work: {error}") from error
+    # Its handler of SIGTERM waits for processes that may have ended; see mlp_lab.training.group.
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     _drop_idle_hooks(trainer)
     if trainer.strategy.root_device.type == "cpu":
         # Lightning sets it at import; Adam then looks for a GPU driver at each step, 30 us.
