@@ -9,7 +9,6 @@ from collections.abc import Callable
 from mlp_lab.errors import WorkerError
 from mlp_lab.processes.signals import Interrupted, signals_that_end
 
-_SECONDS_TO_END = 5.0
 _SECONDS_BETWEEN_LOOKS = 0.2
 
 Reason = Interrupted | WorkerError
@@ -26,13 +25,18 @@ class Watch:
     Args:
         look: Called several times a second; returns a reason other than a signal, if there is one.
         give_up: Called with the reason. Both run in a thread of their own.
+        seconds: How long the process has to end by itself.
     """
 
     def __init__(
-        self, look: Callable[[], Reason | None], give_up: Callable[[Reason], object]
+        self,
+        look: Callable[[], Reason | None],
+        give_up: Callable[[Reason], object],
+        seconds: float,
     ) -> None:
         self._look = look
         self._give_up = give_up
+        self._seconds = seconds
         self._stopped = threading.Event()
         self._signals = signals_that_end()
         # The interpreter writes a signal's number there at once, wherever it waits itself.
@@ -51,7 +55,7 @@ class Watch:
         reason = None
         while reason is None and not self._stopped.is_set():
             reason = self._receive() or self._look()
-        if reason is not None and not self._stopped.wait(_SECONDS_TO_END):
+        if reason is not None and not self._stopped.wait(self._seconds):
             self._give_up(reason)
 
     def _receive(self) -> Interrupted | None:

@@ -15,12 +15,14 @@ import torch.distributed
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 
 from mlp_lab.errors import WorkerError, causes
+from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.processes.signals import Interrupted, exit_code, signals_that_end
 from mlp_lab.processes.watch import Reason, Watch
 
 _PARENT = "MLP_LAB_PARENT"  # in the environment of a process that another one has started
 _KEY = "mlp_lab/interrupted"
 _SECONDS_TO_END = 1.0
+_PATIENCE_SECONDS = 5.0
 _SECONDS_BETWEEN_LOOKS = 0.02
 _Found = TypeVar("_Found")
 
@@ -47,6 +49,7 @@ class Group:
         self._trainer = trainer
         self._record = record
         self._how_to_go_on = how_to_go_on
+        self._signals = signals_that_end()
         self._parent = os.environ.get(_PARENT)
         self._started: list[subprocess.Popen[bytes]] = []
         self._watch: Watch | None = None
@@ -55,7 +58,9 @@ class Group:
         """Start the others, and watch over the end of this process."""
         if self._trainer.world_size > 1:
             self._started = _start_others(self._trainer)
-            self._watch = Watch(self._find_reason, self._give_up)
+            # The first one has files and loggers to close.
+            seconds = _PATIENCE_SECONDS if is_first_process() else _SECONDS_TO_END
+            self._watch = Watch(self._find_reason, self._give_up, seconds)
         return self
 
     def __exit__(
@@ -79,20 +84,29 @@ class Group:
         wait_for(lambda: all(process.poll() is not None for process in self._started))
         self._kill_others()  # what still waits for this one
 
-    def explain(self, error: RuntimeError) -> Reason | None:
-        """Return why another process has ended, if ``error`` comes from that."""
-        if self._watch is None:
+    def explain(self, error: BaseException) -> Reason | None:
+        """Return the signal, or the end of another process, that an error comes from.
+
+        The earlier of the two decides: a launcher ends the others by a signal when one is killed,
+        and what is interrupted may fail in its own way.
+        """
+        known = [c for c in causes(error) if isinstance(c, Interrupted) or _is_lost_connection(c)]
+        if not known:
             return None
-        # Whichever has ended, the others fail in any way then.
-        if reason := wait_for(self._find_reason):
+        if isinstance(known[-1], Interrupted):
+            return known[-1]
+        if self._parent:  # that one ends this one, unless it is the one that was lost
+            return wait_for(self._find_reason, _PATIENCE_SECONDS) or self._explain_loss()
+        for signum in self._signals:
+            signal.signal(signum, signal.SIG_IGN)
+        if self._started and (reason := wait_for(self._find_reason)):
             return reason
-        if not _is_lost_connection(error):
-            return None
         if signum := _hear_from_others():
             return Interrupted(signum)
         return self._explain_loss()
 
     def _find_reason(self) -> Reason | None:
+        """Return what is known without asking."""
         if ended := next((process for process in self._started if process.poll()), None):
             return self._explain_end(ended.returncode)
         if self._parent and os.getppid() != int(self._parent):
@@ -100,12 +114,14 @@ class Group:
         return None
 
     def _explain_end(self, code: int) -> Reason:
-        for signum in signals_that_end():
+        for signum in self._signals:
             if code in (-signum, exit_code(signum)):
                 return Interrupted(signum)
-        how = f"was ended by {signal.Signals(-code).name}, perhaps because memory ran out"
-        if code > 0:
-            how = f"has ended with exit code {code}"
+        how = (
+            f"was ended by {signal.Signals(-code).name}, perhaps because memory ran out"
+            if code < 0
+            else f"has ended with exit code {code}"
+        )
         return WorkerError(f"A process that computes beside this one {how}.{self._how_to_go_on()}")
 
     def _explain_loss(self) -> WorkerError:
@@ -129,9 +145,9 @@ class Group:
             process.wait()
 
 
-def wait_for(find: Callable[[], _Found]) -> _Found:
-    """Return the first result that is true, or the last one when a second has passed."""
-    deadline = time.monotonic() + _SECONDS_TO_END
+def wait_for(find: Callable[[], _Found], seconds: float = _SECONDS_TO_END) -> _Found:
+    """Return the first result that is true, or the last one when so many seconds have passed."""
+    deadline = time.monotonic() + seconds
     while not (found := find()) and time.monotonic() < deadline:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
     return found
@@ -158,11 +174,9 @@ def _start_others(trainer: pl.Trainer) -> list[subprocess.Popen[bytes]]:
     ]
 
 
-def _is_lost_connection(error: RuntimeError) -> bool:
-    return any(
-        isinstance(cause, torch.distributed.DistError) or "gloo" in str(cause)
-        for cause in causes(error)
-    )
+def _is_lost_connection(error: BaseException) -> bool:
+    is_of_gloo = isinstance(error, RuntimeError) and "/gloo/" in str(error)
+    return is_of_gloo or isinstance(error, torch.distributed.DistError)
 
 
 def _tell_others(signum: int) -> None:

@@ -9,7 +9,7 @@ from filelock import BaseFileLock
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from mlp_lab.callbacks import RunRecord
-from mlp_lab.errors import ConfigError, MLPLabError, WriteError, causes
+from mlp_lab.errors import ConfigError, MLPLabError, WorkerError, WriteError
 from mlp_lab.files.atomic import find_kept
 from mlp_lab.loggers import run_loggers
 from mlp_lab.processes.signals import Interrupted
@@ -45,11 +45,7 @@ def supervise(trainer: pl.Trainer, run: Run | None) -> Iterator[None]:
             with _explaining(group):
                 yield
         except BaseException as error:
-            # A file that was half written may have failed in its own way when it was interrupted.
-            stop = next((cause for cause in causes(error) if isinstance(cause, Interrupted)), None)
-            record(stop or error)
-            if stop and stop is not error:
-                raise stop from None
+            record(error)
             raise
         finally:
             for logger in run_loggers(trainer.loggers):
@@ -79,10 +75,11 @@ def _explaining(group: Group) -> Iterator[None]:
         yield
     except MisconfigurationException as error:
         raise ConfigError(f"The settings of trainer cannot work: {error}") from error
-    except RuntimeError as error:
-        if reason := group.explain(error):
-            raise reason from error
-        raise
+    except BaseException as error:
+        reason = group.explain(error)
+        if reason is None or reason is error:
+            raise
+        raise reason from (error if isinstance(reason, WorkerError) else None)
 
 
 def _record_end(run: Run, error: BaseException) -> None:
