@@ -101,8 +101,8 @@ class Group:
             signal.signal(signum, signal.SIG_IGN)
         if self._started and (reason := wait_for(self._find_reason)):
             return reason
-        if signum := _hear_from_others():
-            return Interrupted(signum)
+        if heard := _hear_from_others():
+            return Interrupted(heard)
         return self._explain_loss()
 
     def _find_reason(self) -> Reason | None:

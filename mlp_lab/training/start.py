@@ -11,10 +11,11 @@ from mlp_lab.files.atomic import find_kept, keep_to, let_go, remove_leftovers, w
 from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.processes.threads import describe_threads
 from mlp_lab.runs.own_runs import remember
-from mlp_lab.runs.resume import refuse_changes, refuse_other_horizon
+from mlp_lab.runs.resume import refuse_changes, refuse_other_horizon, refuse_other_processes
 from mlp_lab.runs.run import Run
 from mlp_lab.training.hardware import choose_precision, choose_threads
 from mlp_lab.training.job import Job
+from mlp_lab.training.processes import count_processes
 from mlp_lab.training.weights import check_fits
 
 
@@ -79,6 +80,7 @@ def _has_not_begun(run: Run) -> bool:
 def _check_resumable(job: Job) -> None:
     """Refuse to make another run of one that is resumed."""
     refuse_changes(job.origin, job.changed_settings("training"), job.flags)
+    refuse_other_processes(job.origin, count_processes(job.trainer))
     schedule = job.task.schedule
     if schedule is not None and schedule.has_horizon:
         refuse_other_horizon(job.origin, job.config, type(schedule).__name__)

@@ -23,6 +23,7 @@ from mlp_lab.loggers import CSVLogger, TensorBoardEvents, run_loggers
 from mlp_lab.runs.run import Run
 from mlp_lab.training.hardware import choose_threads
 from mlp_lab.training.job import Job
+from mlp_lab.training.processes import check_processes
 
 _BATCH_HOOKS = (
     *(
@@ -74,6 +75,7 @@ def build_evaluator(job: Job, **settings: Any) -> pl.Trainer:
     Raises:
         ConfigError: The settings of the trainer cannot work.
     """
+    check_processes({**job.trainer, **settings})
     choose_threads(job, job.origin.run)
     callbacks = _users_callbacks(job, writes=False)
     return _build(job, job.origin.run, callbacks, writes=False, logger=False, **settings)
@@ -122,7 +124,7 @@ def _build(
     }
     try:
         trainer = pl.Trainer(**given)
-    except (MisconfigurationException, ValueError, TypeError) as error:
+    except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
         raise ConfigError(f"The settings of trainer cannot work: {error}") from error
     # Its handler of SIGTERM waits for processes that may have ended; see mlp_lab.training.group.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]

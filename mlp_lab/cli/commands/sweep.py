@@ -146,6 +146,7 @@ def _check(grid: Grid) -> None:
     Each value is tried by itself: their combinations may be many.
     """
     from mlp_lab.cli.parser import ParsedCLI
+    from mlp_lab.training.processes import count_processes
 
     first = {key: values[0] for key, values in grid.values.items()}
     points = [{**first, key: value} for key, values in grid.values.items() for value in values] or [
@@ -157,6 +158,11 @@ def _check(grid: Grid) -> None:
         for key in ("fast_dev_run", "overfit_batches"):
             if trainer[key]:
                 raise ConfigError(f"trainer.{key} leaves nothing to compare; leave it out.")
+        if (processes := count_processes(trainer)) > 1:
+            raise ConfigError(
+                f"trainer.devices and trainer.num_nodes ask for {processes} processes, and a trial "
+                "of a sweep is one. Add --trainer.devices=1; --jobs trains several trials at once."
+            )
 
 
 def _name(words: argparse.Namespace, grid: Grid) -> str:
