@@ -29,7 +29,6 @@ class RunRecord(pl.Callback):
     Args:
         run: Where to write, on the first process; None on the others.
         config: The full configuration in plain types.
-        command: The command line.
         own_modules: Files of the modules that classes of the user's own were taken from, by name.
         resumes: Whether the run goes on from its own checkpoint.
 
@@ -41,14 +40,12 @@ class RunRecord(pl.Callback):
         self,
         run: Run | None,
         config: Mapping[str, Any],
-        command: list[str],
         own_modules: Mapping[str, str],
         *,
         resumes: bool,
     ) -> None:
         self.run = run
         self.config = dict(config)
-        self.command = command
         self.own_modules = dict(own_modules)
         self.resumes = resumes
         self.shared_dir: Path | None = None
@@ -58,7 +55,13 @@ class RunRecord(pl.Callback):
         """Write the manifest's first half."""
         if stage != "fit":
             return
-        self.shared_dir = trainer.strategy.broadcast(self.run.dir if self.run else None)
+        own = (self.run.dir if self.run else None, self.resumes)
+        self.shared_dir, resumes = trainer.strategy.broadcast(own)
+        if resumes != self.resumes:
+            raise ConfigError(
+                f"{str(self.shared_dir)!r} is not known to all processes of this training. Point "
+                "--runs_dir at a disk that all machines share."
+            )
         if self.run is None:
             return
         before = self.run.read_manifest()
@@ -66,7 +69,6 @@ class RunRecord(pl.Callback):
             status="running",
             start=before.get("start", now()),
             end=None,
-            command=before.get("command", self.command),
             git=git_state(),
             versions=versions(),
             device=device_name(trainer.strategy.root_device),

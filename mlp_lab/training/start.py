@@ -1,6 +1,7 @@
 """Open the run directory of a training: a new one, or one that goes on, or refuse it."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 
 import yaml
@@ -8,11 +9,12 @@ import yaml
 from mlp_lab.data.checks import check_training_classes
 from mlp_lab.errors import ConfigError, WriteError
 from mlp_lab.files.atomic import find_kept, keep_to, let_go, remove_leftovers, write_text
+from mlp_lab.processes.launcher import describe_jobs
 from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.processes.threads import describe_threads
 from mlp_lab.runs.own_runs import remember
 from mlp_lab.runs.resume import refuse_changes, refuse_other_horizon, refuse_other_processes
-from mlp_lab.runs.run import Run
+from mlp_lab.runs.run import Run, now
 from mlp_lab.training.hardware import choose_precision, choose_threads
 from mlp_lab.training.job import Job
 from mlp_lab.training.processes import count_processes
@@ -49,7 +51,7 @@ def open_run(job: Job) -> Iterator[Run | None]:
         return
     config = yaml.safe_dump(job.config, sort_keys=False, allow_unicode=True, width=100)
     run = resumed or Run.create(
-        job.settings.runs_dir, job.settings.experiment, config, manifest=describe_threads()
+        job.settings.runs_dir, job.settings.experiment, config, manifest=_describe_start()
     )
     lock = run.lock()
     keep_to(run.dir)
@@ -67,6 +69,12 @@ def open_run(job: Job) -> Iterator[Run | None]:
     finally:
         let_go(run.dir)
         lock.release()
+
+
+def _describe_start() -> dict[str, object]:
+    """Return what a run's manifest holds from the beginning; a restart finds the run by it."""
+    command = ["mlp-lab", *sys.argv[1:]]
+    return {"start": now(), "command": command, "launcher": describe_jobs(), **describe_threads()}
 
 
 def _has_not_begun(run: Run) -> bool:

@@ -1,7 +1,6 @@
 """Build the Trainer of a job: its callbacks, loggers and plugins."""
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -165,7 +164,6 @@ def _training_callbacks(job: Job, run: Run | None) -> list[pl.Callback]:
         lab.RunRecord(
             run,
             job.config,
-            ["mlp-lab", *sys.argv[1:]],
             job.origin.own_modules,
             resumes=job.origin.resumes,
         ),
