@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
-from mlp_lab.processes.launcher import find_jobs, is_restarted
+from mlp_lab.processes.launcher import agree, find_jobs, has_store
 from mlp_lab.runs.config import read_config
 from mlp_lab.runs.origin import Origin
 from mlp_lab.runs.own_classes import import_own_classes, typed_settings
@@ -92,16 +92,22 @@ def find_run_to_resume(words: Sequence[str]) -> Run | None:
 def go_on_after_restart(words: Sequence[str]) -> list[str]:
     """Return the words that go on with the run which ``fit`` with these words began.
 
-    They are the same words, unless a launcher has started this process before.
+    They are the same words, unless a launcher has started this command before, in the same job.
     """
     typed, flags = read_words(words)
-    if not is_restarted() or not _starts_from_run("fit", typed, flags) or typed.run_dir:
+
+    def find() -> str:
+        if typed.run_dir or not (jobs := find_jobs()):
+            return ""
+        contents = [read_config(find_config(path)) for path in typed.config]
+        command = ["mlp-lab", *sys.argv[1:]]
+        run = find_begun_run(_find_runs_dir(contents, flags), command, jobs)
+        return str(run.dir) if run else ""
+
+    if not _starts_from_run("fit", typed, flags):
         return [*words]
-    runs_dir = _find_runs_dir([read_config(find_config(path)) for path in typed.config], flags)
-    run = find_begun_run(runs_dir, ["mlp-lab", *sys.argv[1:]], find_jobs())
-    if run is None:
-        return [*words]
-    return ["--run_dir", str(run.dir), *(["--trust"] if typed.trust else [])]
+    begun = agree(find) if has_store() else find()
+    return ["--run_dir", begun, *(["--trust"] if typed.trust else [])] if begun else [*words]
 
 
 def read_invocation(command: ConfiguredCommand, words: Sequence[str]) -> Invocation:

@@ -1,60 +1,82 @@
 """What has started this process as one of several, and may start it anew: torchrun, SLURM."""
 
+import json
 import os
+import time
 import uuid
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-_NO_ID = "none"  # torchrun's, unless --rdzv-id is typed
-_KEY = "mlp_lab/job"
+if TYPE_CHECKING:
+    from torch.distributed import Store  # type: ignore[attr-defined]
+
+_SECONDS_BETWEEN_LOOKS = 0.05
+_PREFIX = "mlp_lab"
+_ROUND = "MLP_LAB_ROUND"  # in the environment, once it is agreed upon
 
 
-@dataclass(frozen=True)
-class LauncherJob:
-    """A job of a launcher.
+def find_jobs() -> dict[str, dict[str, str | int]]:
+    """Return what a launcher keeps over the restarts of a job, by launcher.
 
-    Attributes:
-        id: What the job keeps over its restarts, and shares with no other job.
-        restarts: How often it has been restarted.
+    SLURM keeps its number of the job and of the step, and counts the restarts; torchrun may run
+    within it. torchrun's ``--rdzv-id`` is the same for many jobs, and each machine counts its own
+    restarts: what tells its jobs apart is a number in the store that it keeps while it runs.
     """
-
-    id: str
-    restarts: int
-
-
-def find_jobs() -> dict[str, LauncherJob]:
-    """Return the jobs that this process belongs to, by launcher: torchrun may run within SLURM."""
-    jobs = {}
-    environment = os.environ
-    if job := environment.get("SLURM_JOB_ID"):
-        # A script may run several trainings, each as a step.
-        step = environment.get("SLURM_STEP_ID", "batch")
-        restarts = int(environment.get("SLURM_RESTART_COUNT", 0))
-        jobs["slurm"] = LauncherJob(f"{job}.{step}", restarts)
-    run_id = environment.get("TORCHELASTIC_RUN_ID")
-    if run_id == _NO_ID:
-        run_id = _find_shared_id()
-    if run_id:
-        restarts = int(environment["TORCHELASTIC_RESTART_COUNT"])
-        jobs["torchrun"] = LauncherJob(run_id, restarts)
+    jobs: dict[str, dict[str, str | int]] = {}
+    if job := os.environ.get("SLURM_JOB_ID"):
+        step = os.environ.get("SLURM_STEP_ID", "batch")
+        restarts = int(os.environ.get("SLURM_RESTART_COUNT", 0))
+        jobs["slurm"] = {"id": f"{job}.{step}", "restarts": restarts}
+    if has_store():
+        number = _open_store().compare_set(f"{_PREFIX}/job", "", uuid.uuid4().hex)
+        jobs["torchrun"] = {"id": number.decode()}
     return jobs
 
 
-def is_restarted() -> bool:
-    """Whether a launcher says that it has started this process before."""
-    counts = ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")
-    return any(int(os.environ.get(name, 0)) > 0 for name in counts)
+def has_store() -> bool:
+    """Whether torchrun has started this process, and keeps a store for all that it starts."""
+    return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == str(True)
 
 
-def describe_jobs() -> dict[str, dict[str, str | int]]:
-    """Return the jobs in plain types."""
-    return {launcher: asdict(job) for launcher, job in find_jobs().items()}
+def agree(decide: Callable[[], str]) -> str:
+    """Return what the first process decides, once all that torchrun has just started are there.
+
+    None that it started before, and has ended since, is taken for one of them.
+    """
+    store, own = _open_store(), uuid.uuid4().hex
+    rank, size = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE"))
+    if rank == 0:
+        os.environ[_ROUND] = own
+        store.set(f"{_PREFIX}/round", own)
+        others = [store.get(f"{_PREFIX}/{own}/{other}").decode() for other in range(1, size)]
+        decision = decide()
+        store.set(f"{_PREFIX}/{own}", json.dumps([others, decision]))
+        return decision
+    while True:
+        latest = store.get(f"{_PREFIX}/round").decode()
+        store.set(f"{_PREFIX}/{latest}/{rank}", own)
+        if store.check([f"{_PREFIX}/{latest}"]):
+            others, decision = json.loads(store.get(f"{_PREFIX}/{latest}"))
+            if own in others:  # else it is of an earlier start
+                os.environ[_ROUND] = latest
+                return str(decision)
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
-def _find_shared_id() -> str | None:
-    """Return a number that torchrun's own process keeps for all that it starts, if it can."""
-    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != str(True):
-        return None
-    from torch.distributed import TCPStore  # type: ignore[attr-defined]  # a build may lack it
+def open_shared_store() -> "Store | None":
+    """Return a store for those that have agreed; None where they have not.
 
-    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
-    return str(store.compare_set(_KEY, "", uuid.uuid4().hex).decode())
+    In torchrun's own store the addresses of processes that have ended are still there, and torch
+    would wait for those.
+    """
+    from torch.distributed import PrefixStore  # type: ignore[attr-defined]  # as below
+
+    round_ = os.environ.get(_ROUND)
+    return PrefixStore(f"{_PREFIX}/{round_}/torch", _open_store()) if round_ else None
+
+
+def _open_store() -> "Store":
+    # A build of torch may lack it; and it takes a second, which other commands spare.
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    return TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))

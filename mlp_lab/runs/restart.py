@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlp_lab.processes.launcher import LauncherJob
 from mlp_lab.runs.run import Run
 
+Job = Mapping[str, str | int]
 
-def find_begun_run(
-    runs_dir: Path, command: Sequence[str], jobs: Mapping[str, LauncherJob]
-) -> Run | None:
+
+def find_begun_run(runs_dir: Path, command: Sequence[str], jobs: Mapping[str, Job]) -> Run | None:
     """Return the newest run that the same command began in the same job before its restart.
 
     Args:
@@ -18,21 +17,20 @@ def find_begun_run(
         command: The command line.
         jobs: The jobs of this process, by launcher.
     """
-    begun = [
-        (str(manifest.get("start")), run)
-        for path in sorted(runs_dir.glob("*/version_*/manifest.json"))
-        if _is_of_job(manifest := (run := Run(path.parent)).read_manifest(), jobs)
-        and manifest.get("command") == [*command]
-    ]
+    begun = []
+    for path in sorted(runs_dir.glob("*/version_*/manifest.json")):
+        manifest = (run := Run(path.parent)).read_manifest()
+        if manifest.get("command") == [*command] and _is_of_job(manifest, jobs):
+            begun.append((str(manifest.get("start")), run))
     return max(begun, key=lambda pair: pair[0])[1] if begun else None
 
 
-def _is_of_job(manifest: Mapping[str, Any], jobs: Mapping[str, LauncherJob]) -> bool:
+def _is_of_job(manifest: Mapping[str, Any], jobs: Mapping[str, Job]) -> bool:
     known = manifest.get("launcher", {})
     return any(
         launcher in known
-        and known[launcher]["id"] == job.id
-        # Since the restart another process of this training may have begun the one it needs.
-        and known[launcher]["restarts"] < job.restarts
+        and known[launcher]["id"] == job["id"]
+        # SLURM's processes all look; one may have begun since the restart what the others need.
+        and ("restarts" not in job or known[launcher]["restarts"] < job["restarts"])
         for launcher, job in jobs.items()
     )

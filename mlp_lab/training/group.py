@@ -15,6 +15,7 @@ import torch.distributed
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 
 from mlp_lab.errors import WorkerError, causes
+from mlp_lab.processes.launcher import open_shared_store
 from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.processes.signals import Interrupted, exit_code, signals_that_end
 from mlp_lab.processes.watch import Reason, Watch
@@ -58,6 +59,7 @@ class Group:
         """Start the others, and watch over the end of this process."""
         if self._trainer.world_size > 1:
             self._started = _start_others(self._trainer)
+            _meet(self._trainer)
             # The first one has files and loggers to close.
             seconds = _PATIENCE_SECONDS if is_first_process() else _SECONDS_TO_END
             self._watch = Watch(self._find_reason, self._give_up, seconds)
@@ -172,6 +174,17 @@ def _start_others(trainer: pl.Trainer) -> list[subprocess.Popen[bytes]]:
         subprocess.Popen(command, env={**os.environ, **own, "LOCAL_RANK": str(rank)})
         for rank in range(1, trainer.num_devices)
     ]
+
+
+def _meet(trainer: pl.Trainer) -> None:
+    """Connect processes that torchrun may have started before; Lightning finds it done."""
+    if store := open_shared_store():
+        torch.distributed.init_process_group(
+            getattr(trainer.strategy, "process_group_backend", None),
+            store=store,
+            rank=int(os.environ["RANK"]),
+            world_size=trainer.world_size,
+        )
 
 
 def _is_lost_connection(error: BaseException) -> bool:

@@ -9,7 +9,7 @@ import yaml
 from mlp_lab.data.checks import check_training_classes
 from mlp_lab.errors import ConfigError, WriteError
 from mlp_lab.files.atomic import find_kept, keep_to, let_go, remove_leftovers, write_text
-from mlp_lab.processes.launcher import describe_jobs
+from mlp_lab.processes.launcher import find_jobs
 from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.processes.threads import describe_threads
 from mlp_lab.runs.own_runs import remember
@@ -74,7 +74,7 @@ def open_run(job: Job) -> Iterator[Run | None]:
 def _describe_start() -> dict[str, object]:
     """Return what a run's manifest holds from the beginning; a restart finds the run by it."""
     command = ["mlp-lab", *sys.argv[1:]]
-    return {"start": now(), "command": command, "launcher": describe_jobs(), **describe_threads()}
+    return {"start": now(), "command": command, "launcher": find_jobs(), **describe_threads()}
 
 
 def _has_not_begun(run: Run) -> bool:
