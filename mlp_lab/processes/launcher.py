@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mlp_lab.errors import WorkerError, first_line
+
 if TYPE_CHECKING:
     from torch.distributed import Store  # type: ignore[attr-defined]
 
@@ -42,7 +44,19 @@ def agree(decide: Callable[[], str]) -> str:
     """Return what the first process decides, once all that torchrun has just started are there.
 
     None that it started before, and has ended since, is taken for one of them.
+
+    Raises:
+        WorkerError: Another one has not come within minutes, or torchrun has ended.
     """
+    try:
+        return _agree(decide)
+    except RuntimeError as error:
+        raise WorkerError(
+            f"The processes that torchrun has started do not find together: {first_line(error)}"
+        ) from error
+
+
+def _agree(decide: Callable[[], str]) -> str:
     store, own = _open_store(), uuid.uuid4().hex
     rank, size = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE"))
     if rank == 0:
