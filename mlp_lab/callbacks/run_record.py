@@ -1,6 +1,7 @@
 """manifest.json, and what a checkpoint holds of this package: settings, scores, the model."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -28,37 +29,46 @@ class RunRecord(pl.Callback):
     Args:
         run: Where to write, on the first process; None on the others.
         config: The full configuration in plain types.
-        command: The command line.
         own_modules: Files of the modules that classes of the user's own were taken from, by name.
         resumes: Whether the run goes on from its own checkpoint.
+
+    Attributes:
+        shared_dir: The directory of the run, which the first process has told the others.
     """
 
     def __init__(
         self,
         run: Run | None,
         config: Mapping[str, Any],
-        command: list[str],
         own_modules: Mapping[str, str],
         *,
         resumes: bool,
     ) -> None:
         self.run = run
         self.config = dict(config)
-        self.command = command
         self.own_modules = dict(own_modules)
         self.resumes = resumes
+        self.shared_dir: Path | None = None
         self._metrics: dict[str, float] = {}
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Write the manifest's first half."""
-        if stage != "fit" or self.run is None:
+        if stage != "fit":
+            return
+        own = (self.run.dir if self.run else None, self.resumes)
+        self.shared_dir, resumes = trainer.strategy.broadcast(own)
+        if resumes != self.resumes:
+            raise ConfigError(
+                f"{str(self.shared_dir)!r} is not known to all processes of this training. Point "
+                "--runs_dir at a disk that all machines share."
+            )
+        if self.run is None:
             return
         before = self.run.read_manifest()
         self.run.update_manifest(
             status="running",
             start=before.get("start", now()),
             end=None,
-            command=before.get("command", self.command),
             git=git_state(),
             versions=versions(),
             device=device_name(trainer.strategy.root_device),

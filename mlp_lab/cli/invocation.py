@@ -6,17 +6,20 @@ The later wins: the defaults; the run's own configuration, when a run or checkpo
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
+from mlp_lab.processes.launcher import agree, find_jobs, has_store
 from mlp_lab.runs.config import read_config
 from mlp_lab.runs.origin import Origin
 from mlp_lab.runs.own_classes import import_own_classes, typed_settings
 from mlp_lab.runs.own_runs import own_modules_of
 from mlp_lab.runs.packaged_configs import find_config, format_config
+from mlp_lab.runs.restart import find_begun_run
 from mlp_lab.runs.run import Run
 from mlp_lab.settings import is_typed
 
@@ -33,11 +36,13 @@ class Invocation:
         configs: Typed configuration files, where they were found.
         flags: All other words.
         origin: The run or checkpoint that the command works on.
+        command: The whole command line.
     """
 
     configs: list[str]
     flags: list[str]
     origin: Origin = field(default_factory=Origin)
+    command: Sequence[str] = ()
 
     @property
     def arguments(self) -> list[str]:
@@ -86,6 +91,27 @@ def find_run_to_resume(words: Sequence[str]) -> Run | None:
     return Run.open(typed.run_dir)
 
 
+def go_on_after_restart(words: Sequence[str]) -> list[str]:
+    """Return the words that go on with the run which ``fit`` with these words began.
+
+    They are the same words, unless a launcher has started this command before, in the same job.
+    """
+    typed, flags = read_words(words)
+
+    def find() -> str:
+        if typed.run_dir or not (jobs := find_jobs()):
+            return ""
+        contents = [read_config(find_config(path)) for path in typed.config]
+        command = ["mlp-lab", *sys.argv[1:]]
+        run = find_begun_run(_find_runs_dir(contents, flags), command, jobs)
+        return str(run.dir) if run else ""
+
+    if not _starts_from_run("fit", typed, flags):
+        return [*words]
+    begun = agree(find) if has_store() else find()
+    return ["--run_dir", begun, *(["--trust"] if typed.trust else [])] if begun else [*words]
+
+
 def read_invocation(command: ConfiguredCommand, words: Sequence[str]) -> Invocation:
     """Find out from the command line what run and configuration are meant.
 
@@ -102,14 +128,10 @@ def read_invocation(command: ConfiguredCommand, words: Sequence[str]) -> Invocat
         own_modules |= import_own_classes(content, directories)
     origin = Origin(own_modules=own_modules)
     if _starts_from_run(command, typed, flags):
-        runs_dirs = [
-            Path(str(content["runs_dir"])) for content in contents if content.get("runs_dir")
-        ]
-        runs_dir = _typed_runs_dir(flags) or (runs_dirs or [DEFAULT_RUNS_DIR])[-1]
-        run, checkpoint = _find_checkpoint(command, typed, runs_dir)
+        run, checkpoint = _find_checkpoint(command, typed, _find_runs_dir(contents, flags))
         if run or checkpoint:
             origin = _read_origin(command, typed, run, checkpoint, own_modules)
-    return Invocation([str(path) for path in paths], flags, origin)
+    return Invocation([str(path) for path in paths], flags, origin, ["mlp-lab", command, *words])
 
 
 def _starts_from_run(
@@ -171,12 +193,13 @@ def _directories(first: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(path.absolute() for path in (*first, Path.cwd())))
 
 
-def _typed_runs_dir(flags: list[str]) -> Path | None:
+def _find_runs_dir(contents: Iterable[dict[str, Any]], flags: list[str]) -> Path:
     """Return where to look for runs; the flag stays one of the parser's too."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--runs_dir", type=Path)
-    runs_dir: Path | None = parser.parse_known_args(flags)[0].runs_dir
-    return runs_dir
+    typed: Path | None = parser.parse_known_args(flags)[0].runs_dir
+    configured = [Path(str(content["runs_dir"])) for content in contents if content.get("runs_dir")]
+    return typed or (configured or [DEFAULT_RUNS_DIR])[-1]
 
 
 def _find_checkpoint(

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 from mlp_lab import __version__
-from mlp_lab.cli.invocation import find_run_to_resume
+from mlp_lab.cli.invocation import find_run_to_resume, go_on_after_restart
 from mlp_lab.errors import MLPLabError, did_you_mean, explain_out_of_memory
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.processes.signals import Interrupted, exit_code, raise_on_signals
@@ -138,11 +138,14 @@ def _end(codes: Sequence[int]) -> None:
 
 
 def _run(command: str, words: Sequence[str]) -> int:
+    if command == "fit":
+        words = go_on_after_restart(words)
     if command == "fit" and (run := find_run_to_resume(words)) and is_complete(run):
         print("finished before, with all its results; to train on, add --trainer.max_epochs")
         print(f"run: {run.dir}")
         return 0
-    raise_on_signals()
+    # A launcher may send the same one that a whole group of processes got already.
+    raise_on_signals(ends_at_second="LOCAL_RANK" not in os.environ)
     code: int = load_command(command)(words)
     return code
 

@@ -226,6 +226,7 @@ class LabCLI(LightningCLI):
             origin=self.invocation.origin,
             configs=self.invocation.configs,
             flags=self.invocation.flags,
+            command=self.invocation.command,
         )
 
 

@@ -39,15 +39,13 @@ def exit_code(signum: int) -> int:
 def raise_on_signals(*signums: signal.Signals, ends_at_second: bool = True) -> None:
     """Make the first of some signals raise Interrupted; the next ends the process at once.
 
-    Lightning keeps a SIGTERM handler that it finds and calls it too.
-
     Args:
-        signums: The signals; by default SIGINT, SIGTERM and, unless nohup has it ignored, SIGHUP.
+        signums: The signals; by default all of ``signals_that_end``.
         ends_at_second: Whether the next one does; else it is ignored.
     """
     delivery = _Delivery(ends_at_second=ends_at_second)
     sys.unraisablehook = delivery.deliver_again
-    for signum in signums or _all_that_end():
+    for signum in signums or signals_that_end():
         signal.signal(signum, delivery.deliver)
 
 
@@ -110,7 +108,8 @@ def _is_handing_over(frame: FrameType | None) -> bool:
     return False
 
 
-def _all_that_end() -> list[signal.Signals]:
+def signals_that_end() -> list[signal.Signals]:
+    """Return SIGINT, SIGTERM and, unless nohup has it ignored, SIGHUP."""
     signums = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signums.append(signal.SIGHUP)

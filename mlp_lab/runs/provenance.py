@@ -4,13 +4,11 @@ import functools
 import importlib.metadata
 import platform
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import mlp_lab
 
-_STORAGE = "--storage"
 _PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "jsonargparse", "numpy")
 
 
@@ -30,20 +28,6 @@ def git_state() -> dict[str, Any] | None:
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-def command_line() -> list[str]:
-    """Return the command line of this process, without where a study is stored.
-
-    That may hold a password.
-    """
-    words = ["mlp-lab", *sys.argv[1:]]
-    for number, word in enumerate(words):
-        if word == _STORAGE and number + 1 < len(words):
-            words[number + 1] = "..."
-        elif word.startswith(f"{_STORAGE}="):
-            words[number] = f"{_STORAGE}=..."
-    return words
 
 
 @functools.cache

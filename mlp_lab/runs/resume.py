@@ -50,3 +50,23 @@ def refuse_other_horizon(origin: Origin, config: Mapping[str, Any], schedule: st
                 f"{schedule} stretches over all of it. Leave it out, or begin a new run: "
                 f"mlp-lab fit --config {origin.config_place} --trainer.{key} {now}"
             )
+
+
+def refuse_other_processes(origin: Origin, processes: int) -> None:
+    """Refuse another number of processes, which would change how many samples a step takes.
+
+    Args:
+        origin: The run.
+        processes: How many there are now.
+
+    Raises:
+        ConfigError: The run began with another number.
+    """
+    before = origin.run.read_manifest().get("processes", processes) if origin.run else processes
+    if before != processes:
+        raise ConfigError(
+            f"{origin.config_place!r} began with {before} processes, and now it would be "
+            f"{processes}: a step takes a batch of each, so going on would be no run of either "
+            "number. Give as many by --trainer.devices and --trainer.num_nodes, or begin a new "
+            f"run: mlp-lab fit --config {origin.config_place}"
+        )

@@ -20,6 +20,7 @@ from mlp_lab.settings import SETTINGS
 from mlp_lab.tasks import Task
 from mlp_lab.tasks.multi_step import MultiStepModule
 from mlp_lab.training.job import Job
+from mlp_lab.training.processes import check_processes
 
 # What Lightning does for each batch it is handed is then shared by sixteen steps, see
 # docs/performance.md; the bar still moves for a net whose step takes a tenth of a second.
@@ -35,8 +36,9 @@ def check_training(job: Job) -> None:
     """Refuse settings that contradict each other, and decide how many steps run as one.
 
     Raises:
-        ConfigError: Two settings cannot go together.
+        ConfigError: Two settings cannot go together, or the trainer cannot have its processes.
     """
+    check_processes(job.trainer)
     _check_contradictions(job)
     steps = find_steps_per_execution(job)
     job.data.steps_per_execution = job.config["data"]["steps_per_execution"] = steps

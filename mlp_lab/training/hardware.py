@@ -5,9 +5,12 @@ What is decided here stands in config.yaml, since the last bits of all numbers d
 
 import os
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import torch
-from lightning.pytorch.accelerators import CPUAccelerator
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.accelerators import AcceleratorRegistry
 
 from mlp_lab.errors import ConfigError, MLPLabWarning
 from mlp_lab.nets import measure_net, trace_layers
@@ -30,12 +33,12 @@ def choose_precision(job: Job) -> None:
     Without instructions of its own for it a processor takes many times as long. What is typed, and
     what a resumed run began with, is obeyed with a warning.
     """
-    configured = job.trainer.precision
+    configured, device = job.trainer.precision, device_type(job.trainer)
     if configured not in _BFLOAT16 or _has_bfloat16(job):
         return
     if is_typed(job.flags, "trainer.precision") or job.origin.resumes:
         warnings.warn(
-            f"trainer.precision is {configured}, and this {_device_type(job)} has no bfloat16 "
+            f"trainer.precision is {configured}, and this {device} has no bfloat16 "
             "instructions: it takes many times as long as --trainer.precision 32-true.",
             MLPLabWarning,
             stacklevel=2,
@@ -44,7 +47,7 @@ def choose_precision(job: Job) -> None:
     job.trainer.precision = job.config["trainer"]["precision"] = "32-true"
     if is_first_process():
         print(
-            f"precision: 32-true, since this {_device_type(job)} has no bfloat16 instructions; "
+            f"precision: 32-true, since this {device} has no bfloat16 instructions; "
             f"for {configured} all the same, type --trainer.precision"
         )
 
@@ -93,7 +96,7 @@ def _worthwhile_threads(job: Job, most: int) -> int:
 
     All of them, where most weights are in layers whose connections cannot be counted.
     """
-    if _device_type(job) != "cpu":
+    if device_type(job.trainer) != "cpu":
         return most
     size = measure_net(job.task.net)
     counted = sum(layer.weight.numel() for layer in trace_layers(job.task.net))
@@ -104,28 +107,43 @@ def _worthwhile_threads(job: Job, most: int) -> int:
 
 def _share_of_threads(job: Job) -> int:
     """Return how many threads there are for this process; several of one training share them."""
-    if _device_type(job) != "cpu" or "LOCAL_RANK" in os.environ:  # a launcher has shared them out
+    if (
+        device_type(job.trainer) != "cpu" or "LOCAL_RANK" in os.environ
+    ):  # a launcher has shared them out
         return max_threads()
-    try:
-        processes = CPUAccelerator.parse_devices(job.trainer.devices)
-    except TypeError:  # "auto" is one; the Trainer refuses what cannot work
-        processes = 1
+    processes = count_devices(job.trainer)
     if processes == 1:
         return max_threads()
     most = max(1, max_threads() // processes)
-    # Lightning starts the others, and they get it from here.
+    # The others are started later, and get it from here.
     os.environ["OMP_NUM_THREADS"] = str(most)
     return most
 
 
-def _device_type(job: Job) -> str:
+def device_type(trainer: Mapping[str, Any]) -> str:
     """Return the kind of device that the trainer will find."""
     device = torch.accelerator.current_accelerator(check_available=True)
-    return "cpu" if job.trainer.accelerator == "cpu" or device is None else device.type
+    return "cpu" if trainer["accelerator"] == "cpu" or device is None else device.type
+
+
+def count_devices(trainer: Mapping[str, Any]) -> int:
+    """Return how many devices of this machine the trainer will take; each has a process of its own.
+
+    What cannot work counts as one, and is left to the Trainer to refuse.
+    """
+    accelerator = AcceleratorRegistry.get(device_type(trainer))
+    devices = trainer["devices"]
+    if devices == "auto":
+        return int(accelerator.auto_device_count()) or 1
+    try:
+        found = accelerator.parse_devices(devices)
+    except (TypeError, MisconfigurationException):
+        return 1
+    return found if isinstance(found, int) else len(found or "1")
 
 
 def _has_bfloat16(job: Job) -> bool:
-    match _device_type(job):
+    match device_type(job.trainer):
         case "cpu":
             known = torch.cpu.get_capabilities()
             return any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))

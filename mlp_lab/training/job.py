@@ -25,6 +25,7 @@ class Job:
         origin: The run or checkpoint to start from.
         configs: The configuration files that were typed.
         flags: All other words that were typed.
+        command: The whole command line.
     """
 
     task: Task
@@ -34,6 +35,7 @@ class Job:
     origin: Origin
     configs: Sequence[str]
     flags: Sequence[str]
+    command: Sequence[str] = ()
 
     @property
     def trainer(self) -> Any:

@@ -9,13 +9,15 @@ import yaml
 from mlp_lab.data.checks import check_training_classes
 from mlp_lab.errors import ConfigError, WriteError
 from mlp_lab.files.atomic import find_kept, keep_to, let_go, remove_leftovers, write_text
+from mlp_lab.processes.launcher import find_jobs
 from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.processes.threads import describe_threads
 from mlp_lab.runs.own_runs import remember
-from mlp_lab.runs.resume import refuse_changes, refuse_other_horizon
-from mlp_lab.runs.run import Run
+from mlp_lab.runs.resume import refuse_changes, refuse_other_horizon, refuse_other_processes
+from mlp_lab.runs.run import Run, now
 from mlp_lab.training.hardware import choose_precision, choose_threads
 from mlp_lab.training.job import Job
+from mlp_lab.training.processes import count_processes
 from mlp_lab.training.weights import begin_with, check_fits
 
 
@@ -51,7 +53,7 @@ def open_run(job: Job) -> Iterator[Run | None]:
         return
     config = yaml.safe_dump(job.config, sort_keys=False, allow_unicode=True, width=100)
     run = resumed or Run.create(
-        job.settings.runs_dir, job.settings.experiment, config, manifest=describe_threads()
+        job.settings.runs_dir, job.settings.experiment, config, manifest=_describe_start(job)
     )
     lock = run.lock()
     keep_to(run.dir)
@@ -73,6 +75,16 @@ def open_run(job: Job) -> Iterator[Run | None]:
         lock.release()
 
 
+def _describe_start(job: Job) -> dict[str, object]:
+    """Return what a run's manifest holds from the beginning; a restart finds the run by it."""
+    return {
+        "start": now(),
+        "command": [*job.command],
+        "launcher": find_jobs(),
+        **describe_threads(),
+    }
+
+
 def _has_not_begun(run: Run) -> bool:
     """Whether a new run is still where it was made, and its training has not begun."""
     try:
@@ -84,6 +96,7 @@ def _has_not_begun(run: Run) -> bool:
 def _check_resumable(job: Job) -> None:
     """Refuse to make another run of one that is resumed."""
     refuse_changes(job.origin, job.changed_settings("training"), job.configs, job.flags)
+    refuse_other_processes(job.origin, count_processes(job.trainer))
     schedule = job.task.schedule
     if schedule is not None and schedule.has_horizon:
         refuse_other_horizon(job.origin, job.config, type(schedule).__name__)

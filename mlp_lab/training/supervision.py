@@ -1,72 +1,67 @@
 """What becomes of a training that ends otherwise than it should."""
 
 import contextlib
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 
 import lightning.pytorch as pl
+from filelock import BaseFileLock
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from mlp_lab.errors import ConfigError, WorkerError, WriteError, causes
+from mlp_lab.callbacks import RunRecord
+from mlp_lab.errors import ConfigError, MLPLabError, WorkerError, WriteError
 from mlp_lab.files.atomic import find_kept
 from mlp_lab.loggers import run_loggers
 from mlp_lab.processes.signals import Interrupted
 from mlp_lab.runs.run import Run
-
-_SECONDS_TO_END = 1.0
+from mlp_lab.training.group import Group, wait_for
 
 
 @contextlib.contextmanager
 def supervise(trainer: pl.Trainer, run: Run | None) -> Iterator[None]:
-    """Record in the run how a training ends, and close its loggers.
+    """Start the other processes of a training, record in the run how it ends, close its loggers.
+
+    Args:
+        trainer: What trains.
+        run: The run that is written to; None in other processes than the first.
 
     Raises:
         ConfigError: Lightning refuses the settings of the trainer.
-        WorkerError: A process that computes beside this one was killed.
+        WorkerError: Another process of the training was killed.
     """
-    try:
-        with explain_failures(trainer, run):
-            yield
-    except BaseException as error:
-        # A file that was half written may have failed in its own way when it was interrupted.
-        stop = next((cause for cause in causes(error) if isinstance(cause, Interrupted)), None)
-        if run and stop:
-            with contextlib.suppress(WriteError):
-                Run(find_kept(run.dir)).end("interrupted")
-            with contextlib.suppress(OSError):  # its terminal may be gone
-                print(f"interrupted; go on with: {resume_command(run)}", file=sys.stderr)
-        elif run:
-            Run(find_kept(run.dir)).end("failed")
-        if stop and stop is not error:
-            raise stop from None
-        raise
-    finally:
-        for logger in run_loggers(trainer.loggers):
-            logger.close()
+
+    def record(error: BaseException) -> None:
+        if run:
+            _record_end(run, error)
+        elif shared := _find_shared_run(trainer):
+            _record_for_killed(shared)
+
+    def go_on() -> str:
+        known = run or _find_shared_run(trainer)
+        return f" Go on with: {resume_command(known)}" if known else ""
+
+    with Group(trainer, record, go_on) as group:
+        try:
+            with _explaining(group):
+                yield
+        except BaseException as error:
+            record(error)
+            raise
+        finally:
+            for logger in run_loggers(trainer.loggers):
+                logger.close()
 
 
 @contextlib.contextmanager
-def explain_failures(trainer: pl.Trainer, run: Run | None) -> Iterator[None]:
-    """Explain in a sentence what Lightning refuses, and that a process was killed.
+def explain_failures(trainer: pl.Trainer) -> Iterator[None]:
+    """Start the other processes of an evaluation, and explain in a sentence why it cannot work.
 
     Raises:
         ConfigError: Lightning refuses the settings of the trainer.
-        WorkerError: A process that computes beside this one was killed.
+        WorkerError: Another process was killed.
     """
-    try:
+    with Group(trainer, lambda _: None, lambda: "") as group, _explaining(group):
         yield
-    except MisconfigurationException as error:
-        raise ConfigError(f"The settings of trainer cannot work: {error}") from error
-    except RuntimeError as error:
-        if name := _find_killer(trainer):
-            how_to_go_on = f" Go on with: {resume_command(run)}" if run else ""
-            raise WorkerError(
-                f"A process that computes beside this one was ended by {name}, perhaps because "
-                f"memory ran out.{how_to_go_on}"
-            ) from error
-        raise
 
 
 def resume_command(run: Run) -> str:
@@ -74,10 +69,49 @@ def resume_command(run: Run) -> str:
     return f"mlp-lab fit --run_dir {run.dir}"
 
 
-def _find_killer(trainer: pl.Trainer) -> str | None:
-    """Return the signal that ended a process beside this one; the others fail in any way then."""
-    for process in getattr(trainer.strategy.launcher, "procs", []):
-        with contextlib.suppress(subprocess.TimeoutExpired):  # it is alive
-            if (code := process.wait(_SECONDS_TO_END)) < 0:
-                return signal.Signals(-code).name
-    return None
+@contextlib.contextmanager
+def _explaining(group: Group) -> Iterator[None]:
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise ConfigError(f"The settings of trainer cannot work: {error}") from error
+    except BaseException as error:
+        reason = group.explain(error)
+        if reason is None or reason is error:
+            raise
+        raise reason from (error if isinstance(reason, WorkerError) else None)
+
+
+def _record_end(run: Run, error: BaseException) -> None:
+    if not isinstance(error, Interrupted):
+        Run(find_kept(run.dir)).end("failed")
+        return
+    with contextlib.suppress(WriteError):
+        Run(find_kept(run.dir)).end("interrupted")
+    with contextlib.suppress(OSError):  # its terminal may be gone
+        print(f"interrupted; go on with: {resume_command(run)}", file=sys.stderr)
+
+
+def _find_shared_run(trainer: pl.Trainer) -> Run | None:
+    """Return the run that the first process writes to, once it has told the others."""
+    records = [c for c in trainer.callbacks if isinstance(c, RunRecord)]  # type: ignore[attr-defined]  # set by a connector
+    return next((Run(r.shared_dir) for r in records if r.shared_dir), None)
+
+
+def _record_for_killed(run: Run) -> None:
+    """Record the failure where the first process was killed, and left its run running."""
+
+    def is_running() -> bool:
+        return run.read_manifest().get("status") == "running"
+
+    def take() -> BaseFileLock | None:
+        with contextlib.suppress(MLPLabError):  # the first process has it, or another fit by now
+            return run.lock()
+        return None
+
+    # It is free as soon as the first process, and whatever worked beside it, has ended.
+    lock = wait_for(lambda: take() or not is_running())
+    if isinstance(lock, BaseFileLock):
+        if is_running():
+            run.end("failed")
+        lock.release()

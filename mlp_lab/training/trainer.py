@@ -19,10 +19,10 @@ from mlp_lab.errors import (
     first_line,
 )
 from mlp_lab.loggers import CSVLogger, TensorBoardEvents, run_loggers
-from mlp_lab.runs.provenance import command_line
 from mlp_lab.runs.run import Run
 from mlp_lab.training.hardware import choose_threads
 from mlp_lab.training.job import Job
+from mlp_lab.training.processes import check_processes
 
 _BATCH_HOOKS = (
     *(
@@ -81,6 +81,7 @@ def build_evaluator(job: Job, **settings: Any) -> pl.Trainer:
     Raises:
         ConfigError: The settings of the trainer cannot work.
     """
+    check_processes({**job.trainer, **settings})
     choose_threads(job, job.origin.run)
     callbacks = _users_callbacks(job, writes=False)
     return _build(job, job.origin.run, callbacks, writes=False, logger=False, **settings)
@@ -129,8 +130,10 @@ def _build(
     }
     try:
         trainer = pl.Trainer(**given)
-    except (MisconfigurationException, ValueError, TypeError) as error:
+    except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
         raise ConfigError(f"The settings of trainer cannot work: {error}") from error
+    # Its handler of SIGTERM waits for processes that may have ended; see mlp_lab.training.group.
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     _drop_idle_hooks(trainer)
     if trainer.strategy.root_device.type == "cpu":
         # Lightning sets it at import; Adam then looks for a GPU driver at each step, 30 us.
@@ -168,7 +171,6 @@ def _training_callbacks(job: Job, run: Run | None) -> list[pl.Callback]:
         lab.RunRecord(
             run,
             job.config,
-            command_line(),
             job.origin.own_modules,
             resumes=job.origin.resumes,
         ),

@@ -34,12 +34,12 @@ def trainer(tmp_path: Path) -> Any:
     data = LabDataModule(Moons(num_samples=100), root=tmp_path)
     data.prepare_data()
     data.setup("fit")
-    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    strategy = SimpleNamespace(root_device=torch.device("cpu"), broadcast=lambda value: value)
     return fake_trainer(datamodule=data, strategy=strategy)
 
 
 def record(run: Run | None, *, resumes: bool = False) -> RunRecord:
-    return RunRecord(run, CONFIG, ["mlp-lab", "fit"], {"my_net": "my_net.py"}, resumes=resumes)
+    return RunRecord(run, CONFIG, {"my_net": "my_net.py"}, resumes=resumes)
 
 
 def test_the_manifest_says_what_runs(run: Run, trainer: Any, task: BinaryTask) -> None:

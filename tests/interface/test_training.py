@@ -39,6 +39,10 @@ def test_a_run_is_that_of_the_command(
     assert run.dir == Path("runs/quickstart/version_1")
     assert_same_training(command.run_dir, run.dir)
     assert (run.dir / "config.yaml").read_text() == (command.run_dir / "config.yaml").read_text()
+    assert run.manifest["command"] == [
+        *("mlp-lab", "fit", f"--config={QUICKSTART}", "--model.net.hidden_dims=[30]"),
+        *("--trainer.max_epochs=3", "--figures=false", "--onnx=false"),
+    ]
     files = [{p.name for p in path.rglob("*.*")} for path in (command.run_dir, run.dir)]
     assert {name for name in files[0] ^ files[1] if "tfevents" not in name} == set()
     printed = capsys.readouterr().out

@@ -74,7 +74,7 @@ def validate(words: Sequence[str]) -> int:
     job = _parse("validate", words)
     trainer = build_evaluator(job)
     _load_origin(job, trainer)
-    with explain_failures(trainer, job.origin.run):
+    with explain_failures(trainer):
         (metrics,) = trainer.validate(job.task, datamodule=job.data, verbose=False)
     if is_first_process():
         print_table("validation", metrics)
@@ -89,7 +89,7 @@ def test(words: Sequence[str]) -> int:
     directory = _find_results_dir(job)
     if directory:
         trainer.callbacks += result_callbacks(directory, figures=job.settings.figures)  # type: ignore[attr-defined]  # set by a connector
-    with explain_failures(trainer, job.origin.run), _removing_if_empty(job, directory):
+    with explain_failures(trainer), _removing_if_empty(job, directory):
         metrics = trainer.test(job.task, datamodule=job.data, verbose=False)
     if directory:
         results = collect_results(trainer, directory)
@@ -113,7 +113,7 @@ def predict(words: Sequence[str]) -> int:
     path = directory / "predictions.csv" if directory else None
     if path:
         trainer.callbacks.append(PredictionsFile(path))  # type: ignore[attr-defined]  # set by a connector
-    with explain_failures(trainer, job.origin.run), _removing_if_empty(job, directory):
+    with explain_failures(trainer), _removing_if_empty(job, directory):
         trainer.predict(job.task, datamodule=job.data, return_predictions=False)
     if path:
         print(f"predictions: {path}")
