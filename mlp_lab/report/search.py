@@ -23,7 +23,8 @@ class SearchSummary:
         highest_is_best: Whether a higher score is better.
         keys: The settings that were searched.
         scores: Numbers and scores of the trials in a state: ``complete``, ``pruned``.
-        num_settings: How many settings were begun.
+        num_settings: How many settings came to an end.
+        num_pruned: How many of them were given up.
         importances: Optuna's importance of each setting, in 0..1; empty where it found none.
     """
 
@@ -32,6 +33,7 @@ class SearchSummary:
     keys: list[str]
     scores: dict[str, History]
     num_settings: int
+    num_pruned: int
     importances: dict[str, float]
 
     @property
@@ -39,8 +41,7 @@ class SearchSummary:
         """A sentence about what the winner's validation score is worth; empty without rivals."""
         if self.num_settings < 2:
             return ""
-        pruned = len(self.scores["pruned"][0])
-        of_them = f", {pruned} of which were given up early" if pruned else ""
+        of_them = f", {self.num_pruned} of which were given up early" if self.num_pruned else ""
         return (
             f"The best was chosen among {self.num_settings} settings{of_them}, by validation "
             f"{format_metric(self.score)}: that score is optimistic, the more so the more settings "
@@ -71,6 +72,7 @@ def read_search_summary(directory: Path) -> SearchSummary | None:
             keys=list(dict.fromkeys(str(key) for trial in trials for key in trial["params"])),
             scores={state: _scores(trials, state) for state in ("complete", "pruned")},
             num_settings=len(trials),
+            num_pruned=sum(trial["state"] == "pruned" for trial in trials),
             importances={str(k): float(v) for k, v in content["importances"].items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -16,7 +16,7 @@ from tests.conftest import CommandLine
 from tests.helpers.runs import read_manifests
 
 SEARCH = """
-flags: [--data.source=Moons, --trainer.max_epochs=2]
+flags: [--data.source=Moons, --trainer.max_epochs=1]
 seeds: [0, 1]
 search:
   model.optimizer.lr: {low: 0.0001, high: 0.1, log: true}
@@ -26,7 +26,7 @@ GRID = [
     *("sweep", "--data.source=Moons", "--trainer.max_epochs=2"),
     *("--set=model.optimizer.lr=0.001,0.03", "--seeds=0,1", "--experiment=lab"),
 ]
-PRUNED = SEARCH.replace("trials: 3", "trials: 4").replace("max_epochs=2", "max_epochs=4")
+PRUNED = SEARCH.replace("trials: 3", "trials: 4").replace("max_epochs=1", "max_epochs=4")
 PRUNED += """
 pruner: {class_path: optuna.pruners.ThresholdPruner, init_args: {lower: 0.8, n_warmup_steps: 1}}
 sampler: {class_path: optuna.samplers.QMCSampler, init_args: {seed: 0}}
@@ -121,6 +121,7 @@ def test_a_seed_of_the_sampler_repeats_a_search_of_one_process(
     assert len({str(trial["params"]) for trial in read_trials(lab.parent / "two")}) == 4
 
 
+@pytest.mark.slow
 def test_a_grid_in_a_database_is_trained_as_if_alone(mlp_lab: CommandLine, lab: Path) -> None:
     url = f"sqlite:///{lab.parent.parent / 'study.db'}"
     outcome = mlp_lab(*GRID, f"--storage={url}")
@@ -225,7 +226,7 @@ def test_a_search_that_cannot_be_is_refused_before_anything_runs(
             pytest.param(*case, marks=pytest.mark.slow)
             for case in [
                 ("seeds: [0, 1]", "seeds: [0, 1, 2]", "seeds differ"),
-                ("max_epochs=2", "max_epochs=3", "flags differ"),
+                ("max_epochs=1", "max_epochs=3", "flags differ"),
                 ("search:", "set: {data.batch_size: [8, 16]}\nsearch:", "data.batch_size differ"),
             ]
         ),
@@ -301,6 +302,7 @@ def test_a_missing_extra_is_a_sentence(
     assert mlp_lab(*GRID).code == 0  # which needs none of it
 
 
+@pytest.mark.slow
 def test_a_storage_that_fails_in_the_middle_is_tried_again_and_loses_nothing(
     mlp_lab: CommandLine, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
