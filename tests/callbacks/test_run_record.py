@@ -46,10 +46,17 @@ def test_the_manifest_says_what_runs(run: Run, trainer: Any, task: BinaryTask) -
     record(run).setup(trainer, task, "fit")
     manifest = run.read_manifest()
     assert (manifest["status"], manifest["end"], manifest["seed"]) == ("running", None, 3)
-    assert manifest["command"] == ["mlp-lab", "fit"]
     assert manifest["own_modules"] == {"my_net": "my_net.py"}
     assert manifest["versions"]["mlp_lab"] == mlp_lab.__version__
     assert (manifest["device"], manifest["processes"]) == ("cpu, 1 thread", 1)
+
+
+def test_processes_that_know_another_run_are_refused(
+    run: Run, trainer: Any, task: BinaryTask
+) -> None:
+    trainer.strategy.broadcast = lambda value: (run.dir, True)
+    with pytest.raises(ConfigError, match=r"is not known to all processes of this training"):
+        record(None).setup(trainer, task, "fit")
 
 
 def test_a_resumed_run_keeps_its_start_and_command(

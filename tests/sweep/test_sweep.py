@@ -279,6 +279,10 @@ def test_several_processes_train_the_same(mlp_lab: CommandLine, tmp_path: Path) 
         (["--experiment=a/b"], "experiment is 'a/b'; it names a directory"),
         (["--trainer.fast_dev_run=true"], "trainer.fast_dev_run leaves nothing to compare"),
         (["--trainer.overfit_batches=1"], "trainer.overfit_batches leaves nothing to compare"),
+        (
+            ["--trainer.accelerator=cpu", "--trainer.devices=2"],
+            "trainer.devices and trainer.num_nodes ask for 2 processes, and a trial of a sweep is",
+        ),
         ([f"--set={LRS}", f"--set={LRS}"], "set model.optimizer.lr is given twice"),
         (["--runs_dir=/dev/null"], "'/dev/null/base_sweep' cannot hold a sweep: Not a directory"),
     ],

@@ -43,7 +43,7 @@ def test_a_strategy_that_cannot_work_is_refused(strategy: str, accelerator: str)
 
 
 def test_a_strategy_that_is_an_object_is_refused_too() -> None:
-    flag = "--trainer.strategy=lightning.pytorch.strategies.FSDPStrategy"
+    flag = '--trainer.strategy={"class_path":"lightning.pytorch.strategies.FSDPStrategy"}'
     with pytest.raises(ConfigError, match=r"^trainer.strategy is FSDPStrategy; a net is whole"):
         check_processes(make_job("--data.source=Digits", flag).trainer)
 

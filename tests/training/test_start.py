@@ -45,7 +45,7 @@ def test_a_new_run_holds_its_configuration_and_is_locked() -> None:
         assert run is not None
         assert run.name == "base/version_0"
         assert yaml.safe_load(run.config_path.read_text()) == job.config
-        assert set(run.read_manifest()) == {"threads", "cores"}
+        assert set(run.read_manifest()) == {"start", "command", "launcher", "threads", "cores"}
         with pytest.raises(ConfigError, match="is in use by another fit"):
             run.lock()
         assert job.data.subsets["train"].labels.numel() > 0

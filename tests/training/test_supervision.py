@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+from mlp_lab.callbacks import RunRecord
 from mlp_lab.errors import ConfigError, WorkerError
 from mlp_lab.files.atomic import keep_to, let_go
 from mlp_lab.loggers import CSVLogger
-from mlp_lab.processes.signals import Interrupted
-from mlp_lab.runs.run import Run
+from mlp_lab.processes.signals import Interrupted, signals_that_end
+from mlp_lab.runs.run import Run, Status
+from mlp_lab.training import group
 from mlp_lab.training.supervision import resume_command, supervise
 from tests.helpers.training import fake_trainer
 
@@ -106,10 +108,92 @@ def test_what_lightning_refuses_is_a_setting(trainer: Any, run: Run) -> None:
         end_with(trainer, run, MisconfigurationException("too few"))
 
 
-def test_a_killed_process_is_named(trainer: Any, run: Run) -> None:
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    process.kill()
-    trainer.strategy.launcher.procs = [process]
-    with process, pytest.raises(WorkerError, match=r"was ended by SIGKILL, .* Go on with: mlp-lab"):
-        end_with(trainer, run, RuntimeError("connection closed by peer"))
+LOST = RuntimeError("[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:547] Connection closed")
+
+
+@pytest.fixture
+def start_other(trainer: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what starts the other process of a training of two; signals are put back after."""
+    handlers = {signum: signal.getsignal(signum) for signum in signals_that_end()}
+    started = []
+
+    def start(code: str) -> None:
+        started.append(subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE))
+        monkeypatch.setattr(group, "_start_others", lambda trainer: started)
+        monkeypatch.setattr(group, "Watch", lambda *_: SimpleNamespace(stop=lambda: None))
+        trainer.world_size = 2
+
+    yield start
+    for signum, handler in handlers.items():
+        signal.signal(signum, handler)
+    for process in started:
+        with process:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "was ended by SIGKILL, perhaps because memory"),
+        ("raise SystemExit(3)", "has ended with exit code 3"),
+    ],
+)
+def test_another_process_that_ended_is_named(
+    trainer: Any, run: Run, start_other: Any, code: str, message: str
+) -> None:
+    start_other(code)
+    with pytest.raises(WorkerError, match=rf"beside this one {message}.* Go on with: mlp-lab"):
+        end_with(trainer, run, LOST)
     assert run.read_manifest()["status"] == "failed"
+
+
+def test_another_process_that_was_interrupted_interrupts_this_one(
+    trainer: Any, run: Run, start_other: Any
+) -> None:
+    start_other("raise SystemExit(143)")
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        end_with(trainer, run, LOST)
+    assert run.read_manifest()["status"] == "interrupted"
+
+
+def test_a_failure_of_its_own_stays_one_and_ends_the_other(
+    trainer: Any, run: Run, start_other: Any
+) -> None:
+    start_other("input()")
+    with pytest.raises(ValueError, match="no"):
+        end_with(trainer, run, ValueError("no"))
+    assert run.read_manifest()["status"] == "failed"
+
+
+def test_after_an_end_in_order_the_other_is_waited_for(
+    trainer: Any, run: Run, start_other: Any
+) -> None:
+    start_other("import time; time.sleep(0.1)")
+    end_with(trainer, run, None)
+    assert run.read_manifest() == {"status": "running"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("running", "failed"), ("interrupted", "interrupted")]
+)
+def test_another_process_records_that_the_first_was_killed(
+    trainer: Any, run: Run, before: Status, after: str
+) -> None:
+    run.update_manifest(status=before)
+    record = RunRecord(None, {}, {}, resumes=False)
+    record.shared_dir = run.dir
+    trainer.callbacks = [record]
+    with pytest.raises(ValueError, match="no"):
+        end_with(trainer, None, ValueError("no"))
+    assert run.read_manifest()["status"] == after
+
+
+def test_as_long_as_the_first_has_the_run_it_records_its_end(trainer: Any, run: Run) -> None:
+    record = RunRecord(None, {}, {}, resumes=False)
+    record.shared_dir = run.dir
+    trainer.callbacks = [record]
+    lock = run.lock()
+    with pytest.raises(ValueError, match="no"):
+        end_with(trainer, None, ValueError("no"))
+    lock.release()
+    assert run.read_manifest()["status"] == "running"
