@@ -38,6 +38,7 @@ SETTINGS: dict[str, Setting] = {
     "seed_everything": Setting(_TRAINING),
     "experiment": Setting(),
     "runs_dir": Setting(),
+    "note": Setting(),
     "init_from": Setting(_TRAINING | _COMPARISON),
     "threads": Setting(_TRAINING),
     "figures": Setting(),

@@ -12,7 +12,8 @@ from mlp_lab.tasks import ClassificationTask
 
 LIMITS = [f"trainer.limit_{part}_batches" for part in ("train", "val", "test", "predict")]
 
-# The seven lists of version 0.1, each of which stood beside the code that needed it; and threads.
+# The seven lists of version 0.1, each of which stood beside the code that needed it; and what came
+# after it.
 CHANGE_A_RESULT = [
     *("data", "data.source", "data.source.path", "data.augment", "data.batch_size", "data.root"),
     *("data.download", "data.steps_per_execution", "data.predict_split", "data.predict_dir"),
@@ -20,7 +21,7 @@ CHANGE_A_RESULT = [
     *("data.imbalance", "data.resample", "data.class_weights"),
     *("model", "model.net", "model.net.hidden_dims", "model.loss", "model.optimizer"),
     *("model.optimizer.lr", "model.schedule", "model.label_smoothing", "seed_everything"),
-    "threads",
+    *("threads", "model.score", "init_from"),
     *("trainer.precision", *LIMITS, "trainer.accumulate_grad_batches"),
     *("trainer.gradient_clip_val", "trainer.gradient_clip_algorithm"),
     *("trainer.overfit_batches", "trainer.fast_dev_run"),
@@ -28,14 +29,14 @@ CHANGE_A_RESULT = [
 BUT_NOT_A_TRAINING = ["data.root", "data.download", "data.predict_split", "data.predict_dir"]
 BUT_NOT_A_TEST = [
     *("data.root", "data.download", "data.batch_size", "data.steps_per_execution"),
-    *("seed_everything", "threads"),
+    *("seed_everything", "threads", "model.score", "init_from"),
 ]
 TELL_NO_RUNS_APART = [
     *("seed_everything", "experiment", "runs_dir", "threads", "figures", "onnx"),
     *("data.root", "data.source.path", "data.download", "data.predict_split", "data.predict_dir"),
     *("data.steps_per_execution", "trainer.accelerator", "trainer.devices", "trainer.logger"),
     *("trainer.log_every_n_steps", "trainer.enable_progress_bar", "trainer.enable_model_summary"),
-    "trainer.profiler",
+    *("trainer.profiler", "model.score", "note"),
 ]
 NEUTRAL = {
     "trainer.accumulate_grad_batches": (None, 1),

@@ -93,5 +93,5 @@ class ClassesTask(Task):
         return {
             "loss": totals["loss"] / confusion.sum(),
             "acc": confusion.trace() / confusion.sum(),
-            "f1_macro": f1.mean(),
+            "f1_macro": f1.mean().float(),
         }

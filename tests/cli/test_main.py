@@ -140,7 +140,7 @@ def test_nothing_typed_shows_the_help(mlp_lab: CommandLine) -> None:
         (["fit", "--data.source=Digits", "--data.val_fraction=2"], "data.val_fraction is 2.0"),
         (
             ["fit", "--model.net.hidden_dims=200"],
-            "hidden_dims is '200'; it must be of",
+            "model.net.hidden_dims is '200'; a list is typed as --model.net.hidden_dims=[200].",
         ),
         (["fit", "--model.optimizer.lr=abc"], "model.optimizer.lr is 'abc'; it must be of type fl"),
         (

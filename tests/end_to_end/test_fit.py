@@ -341,7 +341,6 @@ def test_f1_picks_the_best_epoch_where_it_is_the_score(mlp_lab: CommandLine) -> 
     assert read_manifest(run)["score"] == {"metric": "val/f1_macro", "mode": "max"}
     assert f"test F1 (macro)   │ {metrics['test/f1_macro']:.4f}" in outcome.out
     assert "best epoch, by validation F1 (macro)" in (run / "report.html").read_text()
-    assert (run / "plots" / "f1_macro.png").is_file()
 
 
 def test_without_a_test_the_best_epoch_is_known(mlp_lab: CommandLine) -> None:

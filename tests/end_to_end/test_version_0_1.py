@@ -92,7 +92,9 @@ def test_it_goes_on_as_if_it_had_not_been_stopped(
     assert "model.score is not what the run began with" in changed.err
     assert mlp_lab("fit", f"--run_dir={stopped}").code == 0
     whole = RUNS / "whole" / task / "version_0"
-    assert scores(stopped) == pytest.approx(scores(whole), **NEAR)
+    since = {f"{part}/f1_macro" for part in ("val", "train_eval")}
+    found = {key: value for key, value in scores(stopped).items() if key not in since}
+    assert found == pytest.approx(scores(whole), **NEAR)
     rows = [read_rows(run / "metrics.csv") for run in (stopped, whole)]
     assert len(rows[0]) == len(rows[1])
     for row, expected in zip(*rows, strict=True):

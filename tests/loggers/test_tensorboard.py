@@ -71,8 +71,9 @@ def test_a_short_training_has_both_lines(mlp_lab: CommandLine) -> None:
     """An epoch has fewer steps than lie between two of TensorBoard's, and shows its last."""
     run_dir = mlp_lab("fit", "--data.source=Moons", "--trainer.max_epochs=3").run_dir
     events_dir, rows = run_dir / "tensorboard", read_rows(run_dir / "metrics.csv")
-    assert sorted(read_names(events_dir) - {f"test/{tag}" for tag in ("loss", "acc")}) == [
-        *("lr", "train/acc", "train/loss", "val/acc", "val/loss")
+    tested = {f"test/{tag}" for tag in ("loss", "acc", "f1_macro")}
+    assert sorted(read_names(events_dir) - tested) == [
+        *("lr", "train/acc", "train/loss", "val/acc", "val/f1_macro", "val/loss")
     ]
     epoch_ends, _ = column(rows, "val/loss", "step")
     assert len(epoch_ends) == 3
