@@ -11,10 +11,9 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 from mlp_lab import __version__
 from mlp_lab.cli.invocation import find_run_to_resume, go_on_after_restart
@@ -146,28 +145,29 @@ def _run(command: str, words: Sequence[str]) -> int:
         return 0
     # A launcher may send the same one that a whole group of processes got already.
     raise_on_signals(ends_at_second="LOCAL_RANK" not in os.environ)
-    code: int = load_command(command)(words)
+    with _without_garbage_collection():
+        function = load_command(command)
+    code: int = function(words)
     return code
 
 
 def load_command(command: str) -> Callable[..., int]:
     """Return the function of a command, which takes the words behind it."""
-    module = _load(f"mlp_lab.cli.commands.{COMMANDS[command].module}")
+    module = importlib.import_module(f"mlp_lab.cli.commands.{COMMANDS[command].module}")
     function: Callable[..., int] = getattr(module, command)
     return function
 
 
-def _load(name: str) -> ModuleType:
-    """Import a module, and have no garbage looked for in all that comes with it, now or later.
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Have no garbage looked for in all that is imported meanwhile, now or later.
 
     A million objects come with torch and Lightning, and each look through them takes a quarter of a
     second.
     """
-    if name in sys.modules:
-        return sys.modules[name]
     gc.disable()
     try:
-        return importlib.import_module(name)
+        yield
     finally:
         gc.freeze()
         gc.enable()

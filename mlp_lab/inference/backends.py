@@ -45,7 +45,8 @@ def open_model(
     """
     if path.is_dir():
         run = Run.open(path)
-        path = run.model_path if run.model_path.is_file() else run.find_checkpoint("best")
+        is_current = run.model_path.is_file() and not run.is_outdated(run.model_path)
+        path = run.model_path if is_current else run.find_checkpoint("best")
     if not path.is_file():
         raise RunNotFoundError(f"The model {str(path)!r} is not there.")
     match kind or path.suffix.lower():

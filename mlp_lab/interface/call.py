@@ -8,6 +8,10 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import yaml
+
+from mlp_lab.cli.invocation import read_invocation
+from mlp_lab.errors import ConfigError
 from mlp_lab.files.plain_types import class_path
 from mlp_lab.processes.signals import Interrupted, raise_on_signals
 from mlp_lab.sweep.grid import format_typed
@@ -25,29 +29,81 @@ def typed_words(
     configs = [config] if isinstance(config, str | Path) else config
     typed = [f"--config={name}" for name in configs]
     for key, value in settings.items():
-        if isinstance(value, type):
-            value = class_path(value)
-        typed.append(f"--{key}={value if isinstance(value, Path) else format_typed(value)}")
+        try:
+            typed.append(f"--{key}={format_typed(_plain(value))}")
+        except yaml.YAMLError as error:
+            raise ConfigError(
+                f"{key} is {value!r}, which cannot be typed: give text, numbers, lists, mappings "
+                "of them, or a class."
+            ) from error
     return typed
+
+
+def _plain(value: object) -> object:
+    """Return a value as YAML has it: classes and paths as text, arrays as lists."""
+    match value:
+        case type():
+            return class_path(value)
+        case Path():
+            return str(value)
+        case Mapping():
+            return {key: _plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+    return value.tolist() if hasattr(value, "tolist") else value  # of NumPy or torch
+
+
+def refuse_several_processes(words: Sequence[str]) -> None:
+    """Refuse a training in several processes, each of which would run the caller's whole script.
+
+    Raises:
+        ConfigError: It asks for more than one.
+    """
+    from mlp_lab.cli.parser import ParsedCLI  # loads torch
+    from mlp_lab.training.processes import count_processes
+
+    trainer = ParsedCLI("fit", read_invocation("fit", words)).config.trainer
+    if not trainer.fast_dev_run and (processes := count_processes(trainer)) > 1:
+        raise ConfigError(
+            f"trainer.devices and trainer.num_nodes ask for {processes} processes, and from Python "
+            "a training is one. Set trainer.devices to 1, or use the command mlp-lab fit."
+        )
 
 
 @contextlib.contextmanager
 def as_a_call(*, verbose: bool) -> Iterator[None]:
-    """Let a command be called by other code: Ctrl-C raises and ends nothing, nor does silence last.
+    """Let a command be called by other code: Ctrl-C raises and ends nothing.
+
+    Nor do silence and the number of threads last.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was typed.
     """
     silence = contextlib.nullcontext() if verbose else contextlib.redirect_stdout(io.StringIO())
+    with silence, _own_threads(), _own_signals():
+        yield
+
+
+@contextlib.contextmanager
+def _own_threads() -> Iterator[None]:
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # which gets no signals
-        with silence:
-            yield
+        yield
         return
     handler, hook = signal.getsignal(signal.SIGINT), sys.unraisablehook
     raise_on_signals(signal.SIGINT, ends_at_second=False)
     try:
-        with silence:
-            yield
+        yield
     except Interrupted:
         raise KeyboardInterrupt from None
     finally:

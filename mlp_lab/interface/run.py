@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlp_lab.cli.main import load_command
-from mlp_lab.errors import MissingExtraError, RunNotFoundError
+from mlp_lab.errors import ConfigError, MissingExtraError, RunNotFoundError
 from mlp_lab.inference.backends import FloatArray
+from mlp_lab.inference.inputs import Broken
 from mlp_lab.inference.predictor import Predictor
 from mlp_lab.interface.call import as_a_call
 from mlp_lab.report.pages import render_run_in_notebook, write_run_report
@@ -138,7 +139,10 @@ class Run:
         return read_net(self._run.find_checkpoint("best"))[1]
 
     def predict(
-        self, inputs: "NDArray[Any] | Tensor | str | Path | list[str | Path]"
+        self,
+        inputs: "NDArray[Any] | Tensor | str | Path | list[str | Path]",
+        *,
+        broken: Broken = "refuse",
     ) -> FloatArray:
         """Return the probability of each class, or the predicted numbers.
 
@@ -147,6 +151,7 @@ class Run:
         Args:
             inputs: Raw inputs, or one of them; or the path of an image, a directory of images, an
                 .npz or .pt file, or a list of them.
+            broken: Whether an image that cannot be read is refused, or left out (``skip``).
 
         Shape:
             ``(N, *input_shape)`` to ``(N, K)``; ``input_shape`` to ``(K,)``.
@@ -158,9 +163,11 @@ class Run:
         """
         predictor = Predictor(self.dir)
         paths = [inputs] if isinstance(inputs, str | Path) else inputs
-        if not isinstance(paths, list | tuple):
+        if not isinstance(paths, list):
             return predictor.predict(paths)
-        parts = predictor.predict_files(paths)
+        if not paths:
+            raise ConfigError("There is nothing to predict: the list is empty.")
+        parts = predictor.predict_files(paths, broken=broken)
         return np.concatenate(
             [p.outputs if p.probabilities is None else p.probabilities for p in parts]
         )
@@ -171,7 +178,8 @@ class Run:
         Returns:
             The metrics of the test.
         """
-        self._call("test", f"--run_dir={self.dir}")
+        one = ("--trainer.devices=1", "--trainer.num_nodes=1")  # process, or all run the script
+        self._call("test", f"--run_dir={self.dir}", *one)
         return {
             key: value
             for key, value in self.metrics.items()

@@ -205,6 +205,12 @@ class Run:
             )
         return path
 
+    def is_outdated(self, path: Path) -> bool:
+        """Whether a file is there and older than the best checkpoint."""
+        best = self.best_checkpoint
+        both = path.is_file() and best.is_file()
+        return both and path.stat().st_mtime < best.stat().st_mtime
+
     def read_manifest(self) -> dict[str, Any]:
         """Return the manifest, empty where there is none."""
         return read_json(self.manifest_path)

@@ -48,7 +48,7 @@ class BinaryTask(ClassesTask):
         schedule: Schedule | None = None,
         weight_decay_on: Decayed = "weights",
         compile_mode: CompileMode | None = None,
-        score: ClassesScore = "val/acc",
+        score: ClassesScore | None = None,
     ) -> None:
         if num_classes != 2:
             have = f"{num_classes} classes" if num_classes else "numbers to be predicted"

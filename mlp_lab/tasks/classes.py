@@ -27,8 +27,8 @@ class ClassesTask(Task):
     Args:
         num_classes: Number of classes K.
         score: Metric on validation that picks the best epoch, ranks runs, and is what a plateau
-            follows: accuracy, F1 averaged over the classes, in which a rare class counts as much as
-            a common one, or loss.
+            follows: accuracy, the default, F1 averaged over the classes, in which a rare class
+            counts as much as a common one, or loss.
         arguments: Other arguments of Task.
 
     Attributes:
@@ -51,7 +51,9 @@ class ClassesTask(Task):
     overfit_goals: ClassVar[Mapping[str, Goal]] = {"loss": ("under", 0.05), "acc": ("at least", 1)}
     head: ClassVar[Head] = "softmax"
 
-    def __init__(self, num_classes: int, *, score: ClassesScore, **arguments: Any) -> None:
+    def __init__(
+        self, num_classes: int, *, score: ClassesScore | None = None, **arguments: Any
+    ) -> None:
         require_memory(
             num_classes**2 * _INTEGER_BYTES,
             f"The confusion matrix of {num_classes:,} classes",

@@ -43,7 +43,7 @@ class ClassificationTask(ClassesTask):
         schedule: Schedule | None = None,
         weight_decay_on: Decayed = "weights",
         compile_mode: CompileMode | None = None,
-        score: ClassesScore = "val/acc",
+        score: ClassesScore | None = None,
     ) -> None:
         if num_classes == 0:
             raise ConfigError(

@@ -27,7 +27,7 @@ class RegressionTask(Task):
         loss: Class of the loss and its arguments: MSELoss, the default, L1Loss, HuberLoss or
             SmoothL1Loss of torch.nn, or another of outputs and targets ``(N, T)``.
         score: Metric on validation that picks the best epoch, ranks runs, and is what a plateau
-            follows: loss, root mean squared error, mean absolute error or R².
+            follows: loss, the default, root mean squared error, mean absolute error or R².
 
     Raises:
         ConfigError: The data have classes, or a loss that does not fit.
@@ -59,7 +59,7 @@ class RegressionTask(Task):
         schedule: Schedule | None = None,
         weight_decay_on: Decayed = "weights",
         compile_mode: CompileMode | None = None,
-        score: RegressionScore = "val/loss",
+        score: RegressionScore | None = None,
     ) -> None:
         if num_targets == 0:
             raise ConfigError(

@@ -41,7 +41,7 @@ def open_run(job: Job) -> Iterator[Run | None]:
         _check_resumable(job)
     choose_precision(job)
     choose_threads(job, resumed)
-    if job.config["init_from"] and not job.origin.resumes:
+    if job.config["init_from"] and not (resumed and job.origin.checkpoint):
         _begin_with_weights(job)
     if not is_first_process():
         yield None

@@ -1,5 +1,6 @@
 """A training that begins with the weights of another one, and a remark that goes with it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,25 @@ def test_such_a_run_goes_on_from_its_own_checkpoint(mlp_lab: CommandLine) -> Non
     assert "init_from is not what the run began with" in changed.err
 
 
+def test_such_a_run_that_was_killed_at_once_begins_with_them_again(mlp_lab: CommandLine) -> None:
+    first = mlp_lab(*FIT).run_dir
+    begun = mlp_lab(*FIT, f"--init_from={first}", STILL).run_dir
+    shutil.rmtree(begun / "checkpoints")
+    again = mlp_lab("fit", f"--run_dir={begun}")
+    assert f"weights: {first.absolute()}\n" in again.out
+    assert same_tensors(*(net_of(run / "checkpoints" / "best.ckpt") for run in (first, begun)))
+
+
+def test_an_export_of_a_configuration_begins_as_its_fit(mlp_lab: CommandLine) -> None:
+    first = mlp_lab(*FIT).run_dir
+    words = ("export", "--config", "configs/quickstart.yaml", "--format", "pth")
+    assert mlp_lab(*words, "--init_from", first).code == 0
+    assert same_tensors(net_of(first / "checkpoints" / "best.ckpt"), net_of(Path("untrained.pth")))
+    both = mlp_lab(*words, f"--ckpt_path={first}/checkpoints/best.ckpt")
+    assert both.code == 2
+    assert "or with --config alone the configuration of a net" in both.err
+
+
 def test_a_last_layer_of_another_size_begins_anew(mlp_lab: CommandLine) -> None:
     first = mlp_lab(*FIT).run_dir
     fewer = "--data.source.classes=[0,1,2]"
@@ -101,7 +121,10 @@ def test_other_weights_are_refused_and_leave_no_run(
 def test_there_must_be_something_to_export(mlp_lab: CommandLine) -> None:
     outcome = mlp_lab("export", "--format=pth")
     assert outcome.code == 2
-    assert "export what? Name a run, such as runs/base/version_0, or with --config" in outcome.err
+    assert (
+        "export what? Name a run or a checkpoint, such as runs/base/version_0, or with"
+        in outcome.err
+    )
 
 
 def test_a_note_stands_in_manifest_report_and_comparison(mlp_lab: CommandLine) -> None:

@@ -81,6 +81,10 @@ def test_the_net_answers_as_the_prediction(run: mlp_lab.Run, images: Any, tmp_pa
     of_files: Any = run.predict(paths)
     np.testing.assert_allclose(of_files, found[[1, 0]], atol=1e-6)
     np.testing.assert_allclose(run.predict(str(paths[1])), found[:1], atol=1e-6)
+    with pytest.raises(ConfigError, match="There is nothing to predict: the list is empty"):
+        run.predict([])
+    (tmp_path / "1" / "b.png").write_text("no image")
+    assert len(run.predict([tmp_path / "1"], broken="skip")) == 1
     with pytest.raises(ConfigError, match=r"The inputs are uint8 of shape \(1, 4, 8\); the model"):
         run.predict(images[:, :, :4])
 
@@ -102,6 +106,16 @@ def test_it_is_tested_exported_and_reported_anew(
     own_run.report().unlink()
     assert own_run.report().is_file()
     assert capsys.readouterr().out == ""
+
+
+def test_an_export_that_is_outdated_is_not_used(own_run: mlp_lab.Run, images: Any) -> None:
+    other = mlp_lab.fit(
+        settings={"trainer.max_epochs": 5, "figures": False, "onnx": False},
+        run_dir=own_run.dir,
+        verbose=False,
+    )
+    _, expected = other.net()(torch.from_numpy(images))
+    np.testing.assert_allclose(other.predict(images), expected.numpy(), atol=1e-5)
 
 
 def test_a_notebook_shows_results_and_curves(run: mlp_lab.Run) -> None:

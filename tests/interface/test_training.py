@@ -1,5 +1,6 @@
 """``mlp_lab.fit`` does what the command does, and leaves its caller as it was."""
 
+import gc
 import os
 import signal
 import sys
@@ -8,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import pytest
+import torch
 import yaml
 
 import mlp_lab
@@ -126,3 +129,22 @@ def test_values_are_typed_as_yaml() -> None:
         *("--a.b=null", "--c=x, y", "--d=1.0e-05", "--e=f g", "--h={'3': 0.5}"),
         "--i=mlp_lab.nets.cnn.CNN",
     ]
+    arrays = {"a": np.float64(0.5), "b": [np.int64(3)], "c": np.arange(2), "d": {"e": Path("f")}}
+    assert typed_words((), arrays) == ["--a=0.5", "--b=[3]", "--c=[0, 1]", "--d={e: f}"]
+    with pytest.raises(ConfigError, match=r"a is <object .*, which cannot be typed: give text"):
+        typed_words((), {"a": object()})
+
+
+def test_several_processes_are_left_to_the_command() -> None:
+    settings = SETTINGS | {"trainer.accelerator": "cpu", "trainer.devices": 2}
+    with pytest.raises(ConfigError, match=r"ask for 2 processes, and from Python a training is"):
+        fit(QUICKSTART, settings, verbose=False)
+    assert not Path("runs").exists()
+
+
+def test_threads_and_garbage_are_the_callers_own() -> None:
+    threads = torch.get_num_threads()
+    frozen = gc.get_freeze_count()
+    fit(QUICKSTART, SETTINGS | {"trainer.max_epochs": 1, "threads": threads + 1}, verbose=False)
+    assert torch.get_num_threads() == threads
+    assert gc.get_freeze_count() == frozen

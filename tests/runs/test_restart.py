@@ -41,3 +41,11 @@ def test_a_step_of_slurm_is_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_STEP_ID", "1")
     monkeypatch.setenv("SLURM_RESTART_COUNT", "2")
     assert find_jobs() == {"slurm": {"id": "7.1", "restarts": 2}}
+
+
+@pytest.mark.parametrize("text", ["{", '{"launcher": null}', '{"launcher": {"slurm": {"id": 1}}}'])
+def test_a_damaged_manifest_of_another_run_stops_no_restart(tmp_path: Path, text: str) -> None:
+    other = tmp_path / "other" / "version_0"
+    other.mkdir(parents=True)
+    (other / "manifest.json").write_text(text)
+    assert find_begun_run(tmp_path, [], {"slurm": {"id": "1", "restarts": 1}}) is None

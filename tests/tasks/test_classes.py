@@ -18,6 +18,13 @@ def test_metrics_are_computed_from_sums() -> None:
     )
 
 
+class ByLoss(ClassificationTask):
+    """As version 0.1 let a task choose."""
+
+    score = "val/loss"
+    score_mode = "min"
+
+
 def test_the_score_is_chosen() -> None:
     chosen = [ClassificationTask((2,), 2), BinaryTask((2,), 2, score="val/loss")]
     assert [(task.score, task.score_mode) for task in chosen] == [
@@ -25,6 +32,7 @@ def test_the_score_is_chosen() -> None:
         ("val/loss", "min"),
     ]
     assert RegressionTask((2,), 1, score="val/r2").score_mode == "max"
+    assert (ByLoss((2,), 2).score, ByLoss((2,), 2).score_mode) == ("val/loss", "min")
     with pytest.raises(ConfigError, match=r"model.score is 'val/f1'. Did you mean 'val/f1_macro'"):
         ClassificationTask((2,), 2, score="val/f1")  # type: ignore[arg-type]
 

@@ -17,16 +17,19 @@ from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.runs.run import Run, read_json
 from mlp_lab.training.job import Job
-from mlp_lab.training.weights import load_weights
+from mlp_lab.training.weights import begin_with, load_weights
 
 
 def export(args: Sequence[str]) -> int:
     """Run the command and return its exit code."""
-    options, flags = make_parser().parse_known_args(args)
+    # With a configuration and no run in front, a value behind a flag is not taken for a run.
+    is_untrained = bool(read_words(args)[0].config) and args[0].startswith("-")
+    options, flags = make_parser(takes_run=not is_untrained).parse_known_args(args)
     if options.opset is not None and options.format != "onnx":
         raise ConfigError(f"opset is of ONNX, and the format is {options.format}. Leave it out.")
     if options.out is not None and options.out.suffix != f".{options.format}":
         raise ConfigError(f"out is {str(options.out)!r}; it must be a .{options.format}.")
+    flags += [word for config in options.config for word in ("--config", config)]
     if options.run is None:
         return _export_untrained(options, flags)
     origin = ["--ckpt_path" if options.run.is_file() else "--run_dir", str(options.run)]
@@ -51,15 +54,18 @@ def export(args: Sequence[str]) -> int:
 
 def _export_untrained(options: argparse.Namespace, flags: Sequence[str]) -> int:
     """Write the net that a fit would begin with; what it normalises by comes from its data."""
-    if not read_words(flags)[0].config:
+    typed, _ = read_words(flags)
+    if not typed.config or typed.run_dir or typed.ckpt_path:
         raise ConfigError(
-            "export what? Name a run, such as runs/base/version_0, or with --config the "
-            "configuration of a net that is not trained yet."
+            "export what? Name a run or a checkpoint, such as runs/base/version_0, or with "
+            "--config alone the configuration of a net that is not trained yet."
         )
     job = _parse(flags)
     job.data.prepare_data()
     job.data.setup("fit")
     job.task.take_statistics(job.data)
+    if job.config["init_from"]:
+        begin_with(Path(job.config["init_from"]), job.task)
     path: Path = options.out or Path(f"untrained.{options.format}")
     _write(job, describe_model(job.task, job.data, "", {}), path, options.opset)
     print(f"written: {path}, which is untrained; mlp-lab fit --init_from {path} trains it")
@@ -91,7 +97,7 @@ def _summarise(job: Job, checkpoint: Path, content: Mapping[str, Any]) -> RunSum
     return replace(read_summary(run.dir), metrics=metrics)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser(*, takes_run: bool = True) -> argparse.ArgumentParser:
     """Return the command's parser; it leaves the settings of the run aside."""
     parser = argparse.ArgumentParser(
         prog="mlp-lab export",
@@ -100,13 +106,17 @@ def make_parser() -> argparse.ArgumentParser:
         "--data.root.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "run",
-        type=Path,
-        metavar="RUN",
-        nargs="?",
-        help="a run, or a checkpoint; without, the untrained net of --config",
-    )
+    if takes_run:
+        parser.add_argument(
+            "run",
+            type=Path,
+            metavar="RUN",
+            nargs="?",
+            help="a run, or a checkpoint; without, the untrained net of --config",
+        )
+    else:
+        parser.set_defaults(run=None)
+    parser.add_argument("-c", "--config", action="append", default=[], help="as for fit")
     parser.add_argument(
         "--format",
         choices=("onnx", "pth"),

@@ -214,7 +214,7 @@ def _check(grid: Grid, search: Search | None) -> set[Score]:
             )
         module, _, name = config.model.class_path.rpartition(".")
         task = getattr(importlib.import_module(module), name)
-        key = (config.model.get("init_args") or {}).get("score", task.score)
+        key = (config.model.get("init_args") or {}).get("score") or task.score
         scores.add(Score(key, task.score_modes.get(key, task.score_mode)))
     return scores
 

@@ -169,20 +169,15 @@ def _report(job: Job, trainer: pl.Trainer, run: Run | None) -> Results | None:
         _print_figures_dir(results)
         _print_classes(job)
         _print_summary(job, trainer, run)
-    for path in (run.dir / "model.pth", card_path(run.dir / "model.pth")):
-        is_edited = path.suffix == ".md" and path.is_file() and not is_untouched(path)
-        if _is_older(path, run.best_checkpoint) and not is_edited:
+    card = card_path(run.model_path)
+    for path in (run.model_path, run.dir / "model.pth", card):
+        if run.is_outdated(path) and (path != card or is_untouched(card)):
             print(
                 f"{path.name} is of an earlier checkpoint; mlp-lab export {run.dir} writes it anew"
             )
     _write_report(run, results, "incomplete" if results.missing else "finished")
     results.end(run)
     return results
-
-
-def _is_older(path: Path, checkpoint: Path) -> bool:
-    both = path.is_file() and checkpoint.is_file()
-    return both and path.stat().st_mtime < checkpoint.stat().st_mtime
 
 
 def _find_results_dir(job: Job) -> Path | None:
