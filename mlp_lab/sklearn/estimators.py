@@ -218,7 +218,9 @@ class NetClassifier(ClassifierMixin, _NetEstimator):  # type: ignore[misc]  # as
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) == 1:
-            raise ValueError(f"y has one class alone, {self.classes_[0]!r}; there must be two.")
+            raise ValueError(
+                f"y has one class alone, {self.classes_.tolist()[0]!r}; there must be two."
+            )
         weights: Any = self.class_weight
         if weights is not None and weights != "balanced":
             weights = compute_class_weight(weights, classes=self.classes_, y=y).tolist()

@@ -26,6 +26,8 @@ from mlp_lab.cli.console import quieten
 from mlp_lab.cli.invocation import Invocation
 from mlp_lab.cli.parser import LabCLI
 from mlp_lab.data import Samples
+from mlp_lab.errors import ConfigError
+from mlp_lab.files.plain_types import class_path
 from mlp_lab.nets import InferenceNet, rebuild
 from mlp_lab.runs.packaged_configs import find_config
 from mlp_lab.sklearn.arrays import Arrays
@@ -44,7 +46,7 @@ Config = str | os.PathLike[str] | Mapping[str, Any]
 PATIENCE = 10
 """Epochs without improvement after which a training has converged, as in scikit-learn."""
 
-TOLERANCE = 1e-4  # what scikit-learn takes for an improvement
+_TOLERANCE = 1e-4  # what scikit-learn takes for an improvement
 _SEED_VARIABLE = "PL_GLOBAL_SEED"
 
 # Seeds, the number of threads and the filters of warnings are of the whole process.
@@ -100,7 +102,7 @@ def train(
         assert isinstance(job.data.source, Arrays)
         job.data.source.samples = samples
         if stops_early:
-            job.settings.trainer.callbacks = [*job.user_callbacks, _early_stopping(job.task)]
+            _add_early_stopping(job)
         check_training(job)
         history = EpochHistory(StepMetrics(), prints=prints)
         run_dir = None
@@ -122,6 +124,11 @@ def _make_job(settings: Mapping[str, Any], config: Config | None, seed: int) -> 
             pass
         case Mapping():
             for key, value in config.items():
+                if key.startswith(("data.source", "seed_everything")):
+                    raise ConfigError(
+                        f"config sets {key}: the samples are those that fit is given, and the seed "
+                        "is random_state. Leave it out."
+                    )
                 text = value if isinstance(value, str) else json.dumps(value, default=_as_plain)
                 flags.append(f"--{key}={text}")
         case _:
@@ -134,10 +141,18 @@ def _make_job(settings: Mapping[str, Any], config: Config | None, seed: int) -> 
     return replace(cli.job, config=plain_config)
 
 
-def _early_stopping(task: Task) -> EarlyStopping:
-    return EarlyStopping(
-        task.score, mode=task.score_mode, patience=PATIENCE, min_delta=TOLERANCE, strict=False
-    )
+def _add_early_stopping(job: Job) -> None:
+    """Let the training stop by the score that its task has, which only now is known."""
+    task, config = job.task, job.config["trainer"]
+    arguments: dict[str, Any] = {
+        "monitor": task.score,
+        "mode": task.score_mode,
+        "patience": PATIENCE,
+        "min_delta": _TOLERANCE,
+    }
+    job.settings.trainer.callbacks = [*job.user_callbacks, EarlyStopping(**arguments)]
+    described = {"class_path": class_path(EarlyStopping), "init_args": arguments}
+    config["callbacks"] = [*(config["callbacks"] or []), described]
 
 
 @lru_cache(maxsize=64)  # parsing takes longer than a fit of a hundred samples
@@ -182,7 +197,7 @@ def _has_converged(task: Task, history: EpochHistory) -> bool:
         followed, sign = "train/loss", -1
     best, epochs_since = -math.inf, 0
     for value in history.history[followed]:
-        epochs_since = 0 if sign * value > best + TOLERANCE else epochs_since + 1
+        epochs_since = 0 if sign * value > best + _TOLERANCE else epochs_since + 1
         best = max(best, sign * value)
     return epochs_since >= PATIENCE
 

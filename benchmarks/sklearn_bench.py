@@ -1,0 +1,136 @@
+"""Time NetClassifier beside scikit-learn's MLPClassifier: the same net, batch, epochs and data.
+
+    .venv/bin/python benchmarks/sklearn_bench.py [--root data]
+
+Both compute in float32 with Adam and no early stopping, and take turns, so that whatever else the
+machine does falls on both. Accuracy is the mean and standard deviation over the seeds.
+"""
+
+import argparse
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits, make_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import StandardScaler
+
+from mlp_lab.data import MNIST
+from mlp_lab.sklearn import NetClassifier
+
+HIDDEN = (100,)
+RATE = 0.001
+NUM_SMALL = 100
+
+Part = tuple[NDArray[np.float32], NDArray[np.integer]]
+
+
+def digits() -> tuple[Part, Part]:
+    """Return scikit-learn's digits, a quarter of them for the test."""
+    features, labels = load_digits(return_X_y=True)
+    x, x_test, y, y_test = train_test_split(
+        features.astype(np.float32), labels, test_size=0.25, random_state=0, stratify=labels
+    )
+    return (x, y), (x_test, y_test)
+
+
+def mnist(root: Path) -> tuple[Part, Part]:
+    """Return MNIST as rows of float32 in 0..1."""
+    parts = MNIST().load(root, download=True)
+    both = [
+        (parts[part].inputs.flatten(1).float().div_(255).numpy(), parts[part].labels.numpy())
+        for part in ("train", "test")
+    ]
+    return both[0], both[1]
+
+
+def standardised(train: Part, test: Part) -> tuple[Part, Part]:
+    """Scale as NetClassifier does within itself, for the other, outside of what is timed."""
+    scaler = StandardScaler().fit(train[0])
+    return (scaler.transform(train[0]), train[1]), (scaler.transform(test[0]), test[1])
+
+
+def ours(batch_size: int, epochs: int, seed: int) -> NetClassifier:
+    """Return NetClassifier."""
+    return NetClassifier(
+        HIDDEN,
+        learning_rate=RATE,
+        batch_size=batch_size,
+        max_epochs=epochs,
+        random_state=seed,
+    )
+
+
+def theirs(batch_size: int, epochs: int, seed: int) -> MLPClassifier:
+    """Return MLPClassifier without its penalty, and with no stop before the last epoch."""
+    return MLPClassifier(
+        HIDDEN,
+        learning_rate_init=RATE,
+        batch_size=batch_size,
+        max_iter=epochs,
+        n_iter_no_change=epochs,
+        alpha=0.0,
+        random_state=seed,
+    )
+
+
+def seconds_of(fit: Callable[[], Any]) -> float:
+    """Time a call."""
+    start = time.perf_counter()
+    fit()
+    return time.perf_counter() - start
+
+
+def compare(name: str, train: Part, test: Part, batch_size: int, epochs: int, seeds: range) -> None:
+    """Fit both over the seeds in turns, and print medians and accuracies."""
+    data = {"NetClassifier": (train, test), "MLPClassifier": standardised(train, test)}
+    makers = {"NetClassifier": ours, "MLPClassifier": theirs}
+    seconds: dict[str, list[float]] = {maker: [] for maker in makers}
+    accuracies: dict[str, list[float]] = {maker: [] for maker in makers}
+    for seed in seeds:
+        for maker, make in makers.items():
+            estimator: Any = make(batch_size, epochs, seed)
+            own_train, own_test = data[maker]
+            seconds[maker].append(seconds_of(lambda e=estimator, t=own_train: e.fit(*t)))
+            accuracies[maker].append(100 * estimator.score(*own_test))
+    medians = {maker: statistics.median(times) for maker, times in seconds.items()}
+    print(f"{name}: {len(train[0]):,} samples, batch {batch_size}, {epochs} epochs")
+    for maker in makers:
+        mean, spread = statistics.mean(accuracies[maker]), statistics.stdev(accuracies[maker])
+        print(
+            f"  {maker}  {medians[maker]:7.2f} s ({min(seconds[maker]):.2f} to "
+            f"{max(seconds[maker]):.2f})  {mean:.2f} ± {spread:.2f} %"
+        )
+    print(f"  times: {medians['NetClassifier'] / medians['MLPClassifier']:.2f}", flush=True)
+
+
+def small() -> None:
+    """Print what a fit of a hundred samples costs with the default arguments."""
+    features, labels = make_classification(NUM_SMALL, 20, random_state=0)
+    first, *others = [seconds_of(lambda: NetClassifier().fit(features, labels)) for _ in range(11)]
+    print(
+        f"{NUM_SMALL} samples, default arguments: {statistics.median(others):.3f} s, the first "
+        f"{first:.3f} s"
+    )
+
+
+def main() -> None:
+    """Run all comparisons."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, default=Path("data"), help="where MNIST lies")
+    root: Path = parser.parse_args().root
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    small()
+    compare("digits", *digits(), batch_size=32, epochs=50, seeds=range(3))
+    compare("MNIST", *mnist(root), batch_size=128, epochs=10, seeds=range(3))
+
+
+if __name__ == "__main__":
+    main()
