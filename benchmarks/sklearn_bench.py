@@ -11,6 +11,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def compare(name: str, train: Part, test: Part, batch_size: int, epochs: int, se
         for maker, make in makers.items():
             estimator: Any = make(batch_size, epochs, seed)
             own_train, own_test = data[maker]
-            seconds[maker].append(seconds_of(lambda e=estimator, t=own_train: e.fit(*t)))
+            seconds[maker].append(seconds_of(partial(estimator.fit, *own_train)))
             accuracies[maker].append(100 * estimator.score(*own_test))
     medians = {maker: statistics.median(times) for maker, times in seconds.items()}
     print(f"{name}: {len(train[0]):,} samples, batch {batch_size}, {epochs} epochs")
@@ -114,7 +115,7 @@ def compare(name: str, train: Part, test: Part, batch_size: int, epochs: int, se
 def small() -> None:
     """Print what a fit of a hundred samples costs with the default arguments."""
     features, labels = make_classification(NUM_SMALL, 20, random_state=0)
-    first, *others = [seconds_of(lambda: NetClassifier().fit(features, labels)) for _ in range(11)]
+    first, *others = [seconds_of(partial(NetClassifier().fit, features, labels)) for _ in range(11)]
     print(
         f"{NUM_SMALL} samples, default arguments: {statistics.median(others):.3f} s, the first "
         f"{first:.3f} s"
@@ -128,8 +129,8 @@ def main() -> None:
     root: Path = parser.parse_args().root
     warnings.simplefilter("ignore", ConvergenceWarning)
     small()
-    compare("digits", *digits(), batch_size=32, epochs=50, seeds=range(3))
-    compare("MNIST", *mnist(root), batch_size=128, epochs=10, seeds=range(3))
+    compare("digits", *digits(), batch_size=200, epochs=50, seeds=range(3))
+    compare("MNIST", *mnist(root), batch_size=200, epochs=10, seeds=range(3))
 
 
 if __name__ == "__main__":

@@ -172,7 +172,8 @@ class NetClassifier(ClassifierMixin, _NetEstimator):  # type: ignore[misc]  # as
     Example:
         >>> from sklearn.datasets import load_iris
         >>> X, y = load_iris(return_X_y=True)
-        >>> NetClassifier(max_epochs=30, learning_rate=0.01).fit(X, y).score(X, y) > 0.9
+        >>> net = NetClassifier(learning_rate=0.01, max_epochs=200, early_stopping=True)
+        >>> net.fit(X, y).score(X, y) > 0.9
         True
     """
 
@@ -181,7 +182,7 @@ class NetClassifier(ClassifierMixin, _NetEstimator):  # type: ignore[misc]  # as
         hidden_dims: Sequence[int] = (100,),
         activation: str | Sequence[str] = "ReLU",
         learning_rate: float = 0.001,
-        batch_size: int = 32,
+        batch_size: int = 64,
         max_epochs: int = 50,
         val_fraction: float | None = None,
         early_stopping: bool = False,
@@ -277,7 +278,8 @@ class NetRegressor(RegressorMixin, _NetEstimator):  # type: ignore[misc]  # as a
     Example:
         >>> from sklearn.datasets import load_diabetes
         >>> X, y = load_diabetes(return_X_y=True)
-        >>> NetRegressor(max_epochs=20).fit(X, y).score(X, y) > 0.5
+        >>> net = NetRegressor(learning_rate=0.01, max_epochs=200, early_stopping=True)
+        >>> net.fit(X, y).score(X, y) > 0.4
         True
     """
 
@@ -286,7 +288,7 @@ class NetRegressor(RegressorMixin, _NetEstimator):  # type: ignore[misc]  # as a
         hidden_dims: Sequence[int] = (100,),
         activation: str | Sequence[str] = "ReLU",
         learning_rate: float = 0.001,
-        batch_size: int = 32,
+        batch_size: int = 64,
         max_epochs: int = 50,
         val_fraction: float | None = None,
         early_stopping: bool = False,
