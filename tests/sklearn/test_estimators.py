@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from mlp_lab.errors import ConfigError, DatasetNotFoundError
+from mlp_lab.data.split import stratified_split
+from mlp_lab.errors import ConfigError
 from mlp_lab.runs.run import Run, read_json
 from mlp_lab.sklearn import NetClassifier, NetRegressor
 from tests.conftest import CommandLine
@@ -190,6 +192,18 @@ def test_history_has_every_epoch_and_the_best_is_kept(digits: Data) -> None:
     assert np.array_equal(again.predict_proba(digits[0]), net.predict_proba(digits[0]))
 
 
+def test_the_average_that_was_validated_is_kept(digits: Data) -> None:
+    averaging = {"class_path": "EMAWeightAveraging", "init_args": {"decay": 0.9}}
+    config = {"trainer.callbacks": [averaging]}
+    net = NetClassifier(max_epochs=3, val_fraction=0.2, config=config).fit(*digits)
+    _, validated = stratified_split(torch.from_numpy(digits[1]), 0.2, seed=0)
+    features, labels = (part[validated.numpy()] for part in digits)
+    assert net.score(features, labels) == pytest.approx(max(net.history_["val/acc"]))
+    assert log_loss(labels, net.predict_proba(features)) == pytest.approx(
+        net.history_["val/loss"][np.argmax(net.history_["val/acc"])], rel=1e-4
+    )
+
+
 def test_early_stopping_and_what_has_not_converged(
     digits: Data, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -288,4 +302,3 @@ def test_a_run_is_written_where_it_is_wanted(
     outcome = mlp_lab("test", f"--run_dir={run.dir}")
     assert outcome.code == 2
     assert "This run learnt from arrays in memory, which no file holds" in outcome.err
-    assert issubclass(DatasetNotFoundError, FileNotFoundError)
