@@ -58,7 +58,7 @@ class _NetEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is unt
     def _train(self, samples: Samples, task: str, source: dict[str, Any], data: Any) -> None:
         """Train, and set the attributes that both estimators have."""
         validates = self.early_stopping or self.val_fraction is not None
-        fraction = self.val_fraction or _DEFAULT_VAL_FRACTION if validates else None
+        fraction = _DEFAULT_VAL_FRACTION if self.val_fraction is None else self.val_fraction
         settings = {
             "model": {
                 "class_path": f"mlp_lab.tasks.{task}",
@@ -86,7 +86,7 @@ class _NetEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is unt
                     },
                 },
                 "batch_size": self.batch_size,
-                "val_fraction": fraction,
+                "val_fraction": fraction if validates else None,
                 **data,
             },
             "trainer": {

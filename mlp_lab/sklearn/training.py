@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities.seed import isolate_rng
@@ -118,7 +120,7 @@ def train(
 
 def _make_job(settings: Mapping[str, Any], config: Config | None, seed: int) -> Job:
     """Make task and data anew; what the settings are parsed to is kept for the next fit."""
-    configs, flags = [json.dumps(settings)], []
+    configs, flags = [json.dumps(settings, default=_as_plain)], []
     match config:
         case None:
             pass
@@ -134,7 +136,8 @@ def _make_job(settings: Mapping[str, Any], config: Config | None, seed: int) -> 
         case _:
             configs.append(str(find_config(os.fspath(config))))
     source = json.dumps(settings["data"]["source"])  # the samples are those that were given
-    cli = _parse((*configs,), (*flags, f"--data.source={source}"))
+    # A copy, since what is kept must not hold the samples.
+    cli = copy.copy(_parse((*configs,), (*flags, f"--data.source={source}")))
     pl.seed_everything(seed, verbose=False)
     cli.instantiate_classes()
     plain_config = copy.deepcopy(cli.plain_config) | {"seed_everything": seed}
@@ -162,7 +165,9 @@ def _parse(configs: tuple[str, ...], flags: tuple[str, ...]) -> LabCLI:
 
 def _as_plain(value: Any) -> Any:
     """Turn what a search draws, numbers and arrays of NumPy, into plain types."""
-    return value.tolist()
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise ConfigError(f"{value!r} is no value of a setting; give numbers, texts, lists and dicts.")
 
 
 def _train_in_run(job: Job, history: EpochHistory, runs_dir: Path, command: str) -> Path:
@@ -205,10 +210,17 @@ def _has_converged(task: Task, history: EpochHistory) -> bool:
 @contextlib.contextmanager
 def _process_state_kept() -> Iterator[None]:
     seed, threads = os.environ.get(_SEED_VARIABLE), torch.get_num_threads()
+    handler = signal.getsignal(signal.SIGINT)
     with isolate_rng(), warnings.catch_warnings():
         quieten()
         try:
             yield
+        except SystemExit as end:
+            if not isinstance(end.__context__, KeyboardInterrupt):
+                raise
+            # Lightning makes an end of the process out of Ctrl-C, and ignores the next.
+            signal.signal(signal.SIGINT, handler)
+            raise end.__context__ from None
         finally:
             torch.set_num_threads(threads)
             os.environ.pop(_SEED_VARIABLE, None)

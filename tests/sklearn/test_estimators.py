@@ -1,10 +1,13 @@
 """Nets as estimators of scikit-learn."""
 
 import csv
+import gc
 import os
 import pickle
 import random
+import signal
 import warnings
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
+from mlp_lab.callbacks import EpochHistory
 from mlp_lab.data.split import stratified_split
 from mlp_lab.errors import ConfigError
 from mlp_lab.runs.run import Run, read_json
@@ -108,6 +112,26 @@ def test_a_fit_leaves_no_trace(
     assert state_of_the_process() == before
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_fit_holds_its_samples_no_longer_than_it_takes(digits: Data) -> None:
+    features = digits[0].astype(np.float32)
+    NetClassifier(max_epochs=1).fit(features, digits[1])
+    held = weakref.ref(features)
+    del features
+    gc.collect()
+    assert held() is None
+
+
+def test_ctrl_c_stays_what_it_is(digits: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    handler = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(EpochHistory, "on_train_epoch_end", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        NetClassifier().fit(*digits)
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_the_seed_decides_alone(digits: Data) -> None:
@@ -246,6 +270,8 @@ def test_all_other_settings_come_from_config(digits: Data, tmp_path: Path) -> No
         ({"activation": "Relo"}, "Did you mean 'ReLU'"),
         ({"batch_size": 0}, "data.batch_size is 0; it must be at least 1"),
         ({"val_fraction": 2.0}, "data.val_fraction is 2.0; it must lie strictly between 0 and 1"),
+        ({"val_fraction": 0.0}, "data.val_fraction is 0.0; it must lie strictly between 0 and 1"),
+        ({"hidden_dims": [object()]}, "is no value of a setting; give numbers, texts, lists"),
         ({"config": {"model.net.dropuot": 0.1}}, "model.net has no 'dropuot'. Did you mean"),
         ({"config": {"data.source": "Digits"}}, "the samples are those that fit is given"),
     ],
@@ -264,7 +290,7 @@ def test_it_is_cloned_pickled_searched_and_piped(digits: Data) -> None:
     assert not hasattr(clone(net), "net_")
     scores = cross_val_score(make_pipeline(MinMaxScaler(), net), *digits, cv=2)
     assert scores.min() > 0.8
-    grid = {"learning_rate": np.array([0.01, 1e-6]), "hidden_dims": [(20,)]}
+    grid = {"learning_rate": np.array([0.01, 1e-6]), "batch_size": np.array([64])}
     assert GridSearchCV(net, grid, cv=2).fit(*digits).best_params_["learning_rate"] == 0.01
 
 
