@@ -78,6 +78,7 @@ bench: setup ## time the baseline against what one would write instead (40 minut
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/data_bench.py
 	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/sklearn_bench.py
 
 experiments: setup ## run every recipe over three seeds and write docs/experiments.md (it says how long)
 	$(BIN)/python benchmarks/experiments.py

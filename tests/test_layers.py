@@ -20,7 +20,7 @@ FLOORS = [
     ["callbacks"],
     ["training"],
     ["cli"],
-    ["interface"],
+    ["interface", "sklearn"],
 ]
 FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -1,5 +1,6 @@
 """One file for each thing that training produces."""
 
+from mlp_lab.callbacks.best_weights import BestWeights, EpochHistory
 from mlp_lab.callbacks.checkpoints import (
     BestCheckpoint,
     CheckpointStates,
@@ -29,6 +30,7 @@ from mlp_lab.callbacks.weight_averaging import SWAWeightAveraging
 
 __all__ = [
     "BestCheckpoint",
+    "BestWeights",
     "CalibrationPlot",
     "CheckpointStates",
     "ClassBalancePlot",
@@ -36,6 +38,7 @@ __all__ = [
     "ConfusionMatrixPlot",
     "CurvePlots",
     "DecisionSurfacePlot",
+    "EpochHistory",
     "EpochLines",
     "EpochSeed",
     "FiniteCheck",

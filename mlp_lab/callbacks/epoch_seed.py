@@ -15,4 +15,9 @@ class EpochSeed(pl.Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Seed from (seed, epoch, process)."""
-        torch.manual_seed(derive_seed(global_seed(), trainer.current_epoch, trainer.global_rank))
+        seed = derive_seed(global_seed(), trainer.current_epoch, trainer.global_rank)
+        if pl_module.device.type == "cpu":
+            # For GPUs that may yet be used PyTorch notes the whole stack each time, 1 ms an epoch.
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)

@@ -116,5 +116,6 @@ def sha256(*tensors: Tensor) -> str:
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(f"{tuple(tensor.shape)} {tensor.dtype} ".encode())
-        digest.update(memoryview(tensor.contiguous().numpy()).cast("B"))  # type: ignore[arg-type]  # numpy arrays are buffers
+        if tensor.numel():  # an empty buffer cannot be cast
+            digest.update(memoryview(tensor.contiguous().numpy()).cast("B"))  # type: ignore[arg-type]  # numpy arrays are buffers
     return digest.hexdigest()

@@ -16,20 +16,21 @@ Head = Literal["softmax", "sigmoid", "none"]
 
 
 class InferenceNet(nn.Module):
-    """Normalise, apply the net, and compute probabilities.
+    """Normalise, apply the net, and compute probabilities, or targets in their own units.
 
     Tensors have the same names as in a task, so those of a checkpoint can be loaded.
 
     Args:
         net: The net.
         head: How its outputs become probabilities.
+        scales_targets: Whether its outputs are scaled targets.
 
     Shape:
         ``(N, *input_shape)``, uint8 or floating, to ``(N, K)`` and, unless the head is ``none``,
         ``(N, K)`` once more, which for ``sigmoid`` is ``(N, 2)``.
     """
 
-    def __init__(self, net: Net, head: Head) -> None:
+    def __init__(self, net: Net, head: Head, *, scales_targets: bool = False) -> None:
         super().__init__()
         self.net = net
         self.head: Head = head
@@ -38,10 +39,18 @@ class InferenceNet(nn.Module):
         self.register_buffer("mean", torch.zeros(per_channel))
         self.std: Tensor
         self.register_buffer("std", torch.ones(per_channel))
+        self.target_mean: Tensor | None
+        self.register_buffer(
+            "target_mean", torch.zeros(net.num_outputs) if scales_targets else None
+        )
+        self.target_std: Tensor | None
+        self.register_buffer("target_std", torch.ones(net.num_outputs) if scales_targets else None)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Return outputs, and probabilities unless the head is ``none``."""
         outputs = self.net(normalise(inputs, self.mean, self.std))
+        if self.target_mean is not None and self.target_std is not None:
+            outputs = outputs * self.target_std + self.target_mean
         return (outputs,) if self.head == "none" else (outputs, probabilities(outputs, self.head))
 
 
@@ -98,7 +107,9 @@ def rebuild(
         # On meta no memory is taken for sizes that the tensors do not confirm.
         with torch.device("meta"):
             net = net_class(input_shape, num_outputs, **description.get("init_args", {}))
-            rebuilt = InferenceNet(net, head)
+            # Version 0.1 did not scale targets.
+            scales_targets = head == "none" and "target_mean" in tensors
+            rebuilt = InferenceNet(net, head, scales_targets=scales_targets)
     except Exception as error:  # a description from a file may be anything
         raise ChecksumError(f"the description of the net makes none: {error}") from error
     chosen = {}

@@ -30,6 +30,17 @@ class Origin:
     trusted: bool = True
     own_modules: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Put what version 0.1 did before there was a setting for it into the configuration."""
+        match self.config:
+            case {
+                "model": {
+                    "class_path": "mlp_lab.tasks.RegressionTask",
+                    "init_args": dict(arguments),
+                }
+            }:
+                arguments.setdefault("scale_targets", False)
+
     @property
     def decided(self) -> dict[str, Any]:
         """What was no setting yet in version 0.1 and stands in a run's manifest, by dotted key."""

@@ -1,11 +1,13 @@
 """Regression."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from mlp_lab.data import LabDataModule
+from mlp_lab.data.statistics import channel_mean_std
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets import MLP, NetFactory
 from mlp_lab.tasks.loss import LossFactory, check_loss
@@ -22,12 +24,20 @@ _LOSSES = ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss")
 class RegressionTask(Task):
     """Predict T targets.
 
+    Outputs, metrics and figures are in the units of the targets; the loss is that of scaled ones.
+
     Args:
         num_targets: Number of targets T of each sample; known from the data.
         loss: Class of the loss and its arguments: MSELoss, the default, L1Loss, HuberLoss or
             SmoothL1Loss of torch.nn, or another of outputs and targets ``(N, T)``.
         score: Metric on validation that picks the best epoch, ranks runs, and is what a plateau
             follows: loss, the default, root mean squared error, mean absolute error or R².
+        scale_targets: Whether the net learns targets of mean 0 and variance 1 over the training
+            samples, so that learning rate and loss suit targets of any size.
+
+    Attributes:
+        target_mean: Mean of each target over the training samples, ``(T,)``; 0 if not scaled.
+        target_std: Their standard deviation, ``(T,)``; 1 for a constant target, or if not scaled.
 
     Raises:
         ConfigError: The data have classes, or a loss that does not fit.
@@ -60,6 +70,7 @@ class RegressionTask(Task):
         weight_decay_on: Decayed = "weights",
         compile_mode: CompileMode | None = None,
         score: RegressionScore | None = None,
+        scale_targets: bool = True,
     ) -> None:
         if num_targets == 0:
             raise ConfigError(
@@ -78,9 +89,36 @@ class RegressionTask(Task):
             score=score,
         )
         self.num_targets = num_targets
+        self.scale_targets = scale_targets
+        self.target_mean: Tensor
+        self.register_buffer("target_mean", torch.zeros(num_targets))
+        self.target_std: Tensor
+        self.register_buffer("target_std", torch.ones(num_targets))
         targets = torch.linspace(-1, 1, 3)[:, None].expand(-1, num_targets)
         for error in (-0.5, 0.5):
             check_loss(self.loss, targets.clone(), targets + error, targets, _LOSSES)
+
+    def take_statistics(self, data: LabDataModule) -> None:
+        """Copy mean and standard deviation of the targets too; a constant one is only shifted."""
+        super().take_statistics(data)
+        if self.scale_targets:
+            train = data.subsets["train"]
+            mean, std = channel_mean_std(train.samples.labels, train.indices)
+            varies = (train.labels != train.labels[:1]).any(0)
+            self.target_mean.copy_(mean)
+            self.target_std.copy_(torch.where(varies, std, 1.0))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the predicted targets for raw inputs, ``(N, *input_shape)`` to ``(N, T)``."""
+        return super().forward(inputs) * self.target_std + self.target_mean
+
+    def scaled(self, targets: Tensor) -> Tensor:
+        """Scale targets, or predictions of them, to mean 0 and variance 1, ``(N, T)``."""
+        return (targets - self.target_mean) / self.target_std
+
+    def training_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of the scaled targets, a scalar."""
+        return super().training_loss(self.scaled(outputs), self.scaled(labels))
 
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the metrics of the batch."""
@@ -94,7 +132,8 @@ class RegressionTask(Task):
         errors, targets = (outputs - labels).to(dtype), labels.to(dtype)
         return {
             "samples": torch.tensor(len(labels), device=labels.device),
-            "loss": self.scoring_loss(outputs.float(), labels) * len(labels),
+            "loss": self.scoring_loss(self.scaled(outputs.float()), self.scaled(labels))
+            * len(labels),
             "absolute": errors.abs().sum(0),
             "squared": errors.square().sum(0),
             "targets": targets.sum(0),
@@ -117,3 +156,10 @@ class RegressionTask(Task):
             "mae": (totals["absolute"] / num).mean().float(),
             "r2": r2.mean().float(),
         }
+
+    def complete_state(self, state_dict: dict[str, Any], prefix: str = "") -> None:
+        """Add the scale of a net that version 0.1 trained, whose targets were not scaled."""
+        mean, std = f"{prefix}target_mean", f"{prefix}target_std"
+        if state_dict.keys().isdisjoint((mean, std)):
+            state_dict[mean] = torch.zeros_like(self.target_mean)
+            state_dict[std] = torch.ones_like(self.target_std)

@@ -277,6 +277,16 @@ class Task(ScoringModule, ABC):
             **parts,
         }
 
+    def complete_state(self, state_dict: dict[str, Any], prefix: str = "") -> None:
+        """Add the tensors that earlier versions did not write; does nothing unless overridden."""
+        return
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *arguments: Any
+    ) -> None:
+        self.complete_state(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put the description, and what the schedule has seen, into the checkpoint."""
         checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = self.describe()

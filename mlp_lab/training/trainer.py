@@ -55,13 +55,7 @@ def build_trainer(
         *_training_callbacks(job, run),
     ]
     loggers = _make_loggers(settings.logger, run)
-    clipping: dict[str, Any] = {}
-    if settings.gradient_clip_val and job.data.steps_per_execution != 1:
-        # Lightning would refuse to clip where the task takes its steps by itself.
-        names = ("gradient_clip_val", "gradient_clip_algorithm")
-        job.task.clipping = {name: settings[name] for name in names}
-        clipping["gradient_clip_val"] = None
-    trainer = _build(job, run, callbacks, writes=writes, logger=loggers, **clipping)
+    trainer = _build(job, run, callbacks, writes=writes, logger=loggers, **_clip_in_task(job))
     _explain_damage(trainer)
     if settings.overfit_batches:
         trainer.limit_val_batches = 0
@@ -69,6 +63,25 @@ def build_trainer(
     # neither its seed nor its order.
     trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
     return trainer
+
+
+def build_trainer_in_memory(job: Job, history: lab.EpochHistory) -> pl.Trainer:
+    """Build the Trainer of a training that leaves nothing on disk.
+
+    The best epoch's weights are those that the task has in the end, where there is validation.
+
+    Args:
+        job: What is trained.
+        history: Collects the metrics of each epoch.
+
+    Raises:
+        ConfigError: The settings of the trainer cannot work.
+    """
+    callbacks = [lab.EpochSeed(), history.step_metrics, lab.FiniteCheck(), history]
+    if job.trainer.limit_val_batches != 0:
+        callbacks.append(lab.BestWeights(job.task.score, job.task.score_mode))
+    callbacks += _users_callbacks(job, writes=False)
+    return _build(job, None, callbacks, writes=False, logger=False, **_clip_in_task(job))
 
 
 def build_evaluator(job: Job, **settings: Any) -> pl.Trainer:
@@ -151,6 +164,19 @@ def _drop_idle_hooks(trainer: pl.Trainer) -> None:
             is_idle = getattr(type(callback), hook) is getattr(pl.Callback, hook)
             if is_idle and hook not in vars(callback):
                 setattr(callback, hook, None)
+
+
+def _clip_in_task(job: Job) -> dict[str, None]:
+    """Let the task clip gradients where it takes its steps by itself, and Lightning refuses to.
+
+    Returns:
+        The settings of the Trainer that this replaces.
+    """
+    if not job.trainer.gradient_clip_val or job.data.steps_per_execution == 1:
+        return {}
+    names = ("gradient_clip_val", "gradient_clip_algorithm")
+    job.task.clipping = {name: job.trainer[name] for name in names}
+    return {"gradient_clip_val": None}
 
 
 def _users_callbacks(job: Job, *, writes: bool) -> list[pl.Callback]:

@@ -163,6 +163,7 @@ def _check_tensors(path: Path, checkpoint: Mapping[str, Any], task: Task) -> Non
             MLPLabWarning,
             stacklevel=3,
         )
+    task.complete_state(checkpoint["state_dict"])
     found = {
         name: tuple(tensor.shape)
         for name, tensor in checkpoint["state_dict"].items()

@@ -104,6 +104,20 @@ def test_it_goes_on_as_if_it_had_not_been_stopped(
             assert float(row[key] or 0) == pytest.approx(float(value or 0), **NEAR)
 
 
+def test_targets_stay_as_they_were(mlp_lab: CommandLine, task: str, stopped: Path) -> None:
+    """Today's runs scale them, and another value would be another training."""
+    if task != "regression":
+        pytest.skip("it has no targets")
+    outcome = mlp_lab("fit", f"--run_dir={stopped}", "--model.scale_targets=true")
+    assert "model.scale_targets is not what the run began with" in outcome.err
+    assert mlp_lab("fit", f"--run_dir={stopped}", "--figures=false").code == 0
+    assert "scale_targets: false" in (stopped / "config.yaml").read_text()
+    (stopped / "checkpoints" / "last.ckpt").unlink()  # killed before it, a run starts afresh
+    assert mlp_lab("fit", f"--run_dir={stopped}").code == 0
+    whole = RUNS / "whole" / task / "version_0"
+    assert scores(stopped) == pytest.approx(scores(whole), **NEAR)
+
+
 def test_a_finished_one_is_left_alone(mlp_lab: CommandLine, whole: Path) -> None:
     assert mlp_lab("report", whole).code == 0
     assert "finished before, with all its results" in mlp_lab("fit", f"--run_dir={whole}").out

@@ -59,6 +59,21 @@ def test_a_rebuilt_net_gives_the_same(head: Head, num_outputs: int) -> None:
     assert len(rebuilt(images)) == (1 if head == "none" else 2)
 
 
+def test_scaled_targets_come_out_in_their_units() -> None:
+    net = InferenceNet(MLP((2, 3, 3), 2, hidden_dims=[4]), "none", scales_targets=True)
+    tensors = net.state_dict() | {
+        "target_mean": torch.tensor([5.0, 100.0]),
+        "target_std": torch.tensor([2.0, 10.0]),
+    }
+    description, images = net.net.describe(), torch.ones(1, 2, 3, 3)
+    (found,) = rebuild(description, (2, 3, 3), 2, "none", tensors)(images)
+    expected = net.net(images) * torch.tensor([2.0, 10.0]) + torch.tensor([5.0, 100.0])
+    assert torch.equal(found, expected)
+    del tensors["target_std"]
+    with pytest.raises(ChecksumError, match=r"target_std is missing, but the net wants \(2,\)"):
+        rebuild(description, (2, 3, 3), 2, "none", tensors)
+
+
 def test_half_precision_is_rebuilt_in_single() -> None:
     net = trained("none").bfloat16()
     rebuilt = rebuild(net.net.describe(), (2, 3, 3), 3, "none", net.state_dict())
