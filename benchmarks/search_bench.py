@@ -122,7 +122,8 @@ def measure_rate(url: str | None, jobs: int, fit: Fit, words: list[str], trials:
         work_in_processes(work, jobs)
         by_worker: dict[str, list[tuple[datetime, datetime]]] = {}
         for trial in study.trials():
-            assert trial.datetime_start and trial.datetime_complete
+            assert trial.datetime_start
+            assert trial.datetime_complete
             span = trial.datetime_start, trial.datetime_complete
             by_worker.setdefault(trial.user_attrs["worker"], []).append(span)
         # The first trial of each imports torch.
