@@ -174,8 +174,13 @@ def compare(
 
 
 def ranking_key(summary: RunSummary) -> tuple[str, ...]:
-    """Return what runs must share to be ranked: data, how they are validated, the score."""
-    return summary.data, summary.hashes.get("data", ""), summary.validation, summary.score
+    """Return what runs must share to be ranked: data, how they are validated, the score.
+
+    A loss of scaled targets is none of targets as they are.
+    """
+    is_scaled = summary.metric == "loss" and summary.flat_config.get("model.scale_targets") is True
+    data = summary.data, summary.hashes.get("data", "")
+    return *data, summary.validation, summary.score, "scaled" if is_scaled else ""
 
 
 def _compare(summaries: Sequence[RunSummary]) -> Comparison:

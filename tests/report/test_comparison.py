@@ -110,6 +110,26 @@ def test_one_seed_has_no_interval(tmp_path: Path) -> None:
     assert (pair.interval, pair.difference.deviation) == (None, None)
 
 
+def test_losses_of_scaled_targets_are_ranked_by_themselves(tmp_path: Path) -> None:
+    """Version 0.1 did not scale them, and did not say so."""
+    runs = [
+        write_run(tmp_path / name / "v", settings=settings)
+        for name, settings in {
+            "old": {},
+            "plain": {"scale_targets": False},
+            "new": {"scale_targets": True},
+        }.items()
+    ]
+    for run in runs:
+        manifest = json.loads((run / "manifest.json").read_text())
+        score = {"score": {"metric": "val/loss", "mode": "min"}}
+        (run / "manifest.json").write_text(json.dumps(manifest | score))
+        metrics = json.loads((run / "metrics.json").read_text())
+        (run / "metrics.json").write_text(json.dumps(metrics | {"val/loss": 0.5}))
+    comparisons, _ = compare([read_summary(run) for run in runs])
+    assert [len(comparison.settings) for comparison in comparisons] == [2, 1]
+
+
 def test_data_sets_and_scores_are_not_mixed(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / name / "v", source=name) for name in ("Digits", "Moons")]
     comparisons, _ = compare([read_summary(run) for run in runs])
