@@ -48,6 +48,11 @@ class Predictor:
         RunNotFoundError: There is no such file.
         ConfigError: It is of another kind, or its net is of another package.
         ChecksumError: It is torn, holds pickled objects, or is no model of this project.
+
+    Example:
+        >>> Predictor("nowhere.onnx")
+        Traceback (most recent call last):
+        mlp_lab.errors.RunNotFoundError: The model 'nowhere.onnx' is not there.
     """
 
     def __init__(self, path: str | Path, *, trust: bool = False) -> None:

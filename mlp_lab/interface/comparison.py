@@ -18,6 +18,10 @@ class RunComparison:
         comparisons: One for each data set and kind of score, settings the best first.
         left_out: Runs that cannot be compared, with the reason of each.
         search: What a search has tried, where the runs are of one.
+
+    Example:
+        >>> RunComparison([], []).table
+        []
     """
 
     comparisons: list[Comparison]

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from mlp_lab.cli.commands.sweep import make_parser
+
 ROOT = Path(__file__).parent.parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
@@ -57,3 +59,22 @@ def test_a_service_may_write_data_runs_and_tmp_alone(name: str) -> None:
     assert service["shm_size"]
     assert ("deploy" in service) == (name == "mlp-lab")
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_the_workers_of_a_sweep_run_the_command_on_a_database_of_their_own() -> None:
+    text = (ROOT / "docker-compose.sweep.yml").read_text()
+    services = yaml.safe_load(text)["services"]
+    worker, database = services["worker"], services["database"]
+    assert worker["extends"] == {"file": "docker-compose.yml", "service": "mlp-lab-cpu"}
+    assert worker["deploy"]["replicas"] == 2
+    words, _ = make_parser().parse_known_args(worker["command"][1:])
+    assert (worker["command"][0], words.grid) == ("sweep", Path("configs/sweep/kmnist_search.yaml"))
+    assert (
+        words.storage
+        == f"postgresql+psycopg://{database['environment']['POSTGRES_USER']}@database/lab"
+    )
+    assert "psycopg==" in (ROOT / "requirements.txt").read_text()  # the image has the extra
+    password = worker["environment"]["PGPASSWORD"]
+    assert password == database["environment"]["POSTGRES_PASSWORD"]
+    assert password.startswith("${SWEEP_PASSWORD:?")  # none stands in a file
+    assert "ports" not in database
