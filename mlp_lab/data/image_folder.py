@@ -257,7 +257,12 @@ def read_unlabelled(directory: Path, shape: tuple[int, ...], num_targets: int) -
     if not files:
         raise DatasetNotFoundError(f"No images in data.predict_dir '{directory}'.")
     images = shared_array((len(files), *shape))
-    decode_images(files, images, resize=True, title=f"decoding {directory}")
+    try:
+        decode_images(files, images, resize=True, title=f"decoding {directory}")
+    except ChecksumError as error:
+        raise ChecksumError(
+            f"{error} Take it away, or type mlp-lab infer with --broken=skip in place of predict."
+        ) from error
     names = [str(file.relative_to(directory)) for file in files]
     num = len(files)
     labels = torch.full((num, num_targets), math.nan) if num_targets else torch.full((num,), -1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, groupby
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -55,24 +55,29 @@ def read_batches(
             not read.
     """
     check_choice("broken", broken, get_args(Broken))
-    for path in paths:
-        suffix = path.suffix.lower()
-        if path.is_dir():
-            files = images_below(path)
-            if not files:
-                raise DatasetNotFoundError(f"No images in {str(path)!r}.")
-            yield from _read_images(files, info, batch_size, path, broken)
-        elif not path.exists():
-            raise DatasetNotFoundError(f"{str(path)!r} is not there.")
-        elif suffix in (".npz", ".pt"):
-            yield from _read_arrays(path, info, batch_size)
-        elif suffix in SUFFIXES:
-            yield from _read_images([path], info, batch_size, None, broken)
-        else:
-            raise ConfigError(
-                f"{str(path)!r} is neither a directory nor one of .npz, .pt, "
-                f"{', '.join(sorted(SUFFIXES))}."
-            )
+    for is_image, several in groupby(paths, _is_image):
+        if is_image:
+            yield from _read_images([*several], info, batch_size, None, broken)
+            continue
+        for path in several:
+            if path.is_dir():
+                files = images_below(path)
+                if not files:
+                    raise DatasetNotFoundError(f"No images in {str(path)!r}.")
+                yield from _read_images(files, info, batch_size, path, broken)
+            elif not path.exists():
+                raise DatasetNotFoundError(f"{str(path)!r} is not there.")
+            elif path.suffix.lower() in (".npz", ".pt"):
+                yield from _read_arrays(path, info, batch_size)
+            else:
+                raise ConfigError(
+                    f"{str(path)!r} is neither a directory nor one of .npz, .pt, "
+                    f"{', '.join(sorted(SUFFIXES))}."
+                )
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.exists() and not path.is_dir()
 
 
 def _read_images(
@@ -106,7 +111,9 @@ def _read_images(
     except ChecksumError as error:
         raise ChecksumError(f"{error} --broken skip leaves it out.") from error
     if len(left_out) == len(files):
-        raise DatasetNotFoundError(f"No image in {str(directory or files[0])!r} can be read.")
+        raise DatasetNotFoundError(
+            f"None of the {len(files):,} images can be read, as {left_out[0]!r}."
+        )
     if left_out:
         print(
             f"{len(left_out):,} of {len(files):,} images are broken and left out, as "

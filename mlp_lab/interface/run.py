@@ -96,6 +96,11 @@ class Run:
         return read_json(self._run.metrics_path)
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes in the order of the probabilities; empty for numbers, or if not known yet."""
+        return tuple(self.manifest.get("data", {}).get("class_names", ()))
+
+    @property
     def figures(self) -> dict[str, Path]:
         """The files of the figures by name, such as ``confusion``."""
         return self._summary.figures

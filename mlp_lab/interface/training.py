@@ -17,8 +17,8 @@ def fit(
     config: str | Path | Sequence[str | Path] = (),
     settings: Mapping[str, object] | None = None,
     *,
-    run_dir: str | Path | None = None,
-    init_from: str | Path | None = None,
+    run_dir: str | Path | Run | None = None,
+    init_from: str | Path | Run | None = None,
     note: str | None = None,
     verbose: bool = True,
 ) -> Run:
@@ -50,7 +50,11 @@ def fit(
         ('quickstart/version_0', 'finished')
     """
     named = {"run_dir": run_dir, "init_from": init_from, "note": note}
-    given = {key: value for key, value in named.items() if value is not None}
+    given = {
+        key: value.dir if isinstance(value, Run) else value
+        for key, value in named.items()
+        if value is not None
+    }
     words = typed_words(config, {**(settings or {}), **given})
     with as_a_call(verbose=verbose):
         check_configs(words)

@@ -41,6 +41,7 @@ def test_it_holds_what_the_files_hold(run: mlp_lab.Run, digits_run: Path) -> Non
     assert run.metrics == read_metrics(digits_run)
     assert run.manifest == read_manifest(digits_run)
     assert run.status == "finished"
+    assert run.class_names == tuple("0123456789")
     assert run.config["trainer"]["max_epochs"] == 3
     assert run.figures["confusion"] == digits_run / "plots" / "confusion.png"
     assert repr(run) == f"Run({str(digits_run)!r})"

@@ -111,7 +111,7 @@ def test_an_interrupted_run_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     resumed = fit(run_dir=stopped.dir, verbose=False)
     assert (resumed.dir, resumed.status) == (stopped.dir, "finished")
     assert_same_training(whole.dir, resumed.dir)
-    assert fit(run_dir=stopped.dir).metrics == resumed.metrics  # which was finished before
+    assert fit(run_dir=stopped).metrics == resumed.metrics  # which was finished before
 
 
 def test_another_thread_may_train() -> None:

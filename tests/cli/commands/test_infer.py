@@ -71,9 +71,12 @@ def test_a_broken_image_is_refused_or_left_out(
         rows = rows_of(tmp_path / "a.csv")
         assert [row["input"] for row in rows] == [*map(str, others)]
         assert all(row["label"] == Path(row["input"]).parent.name for row in rows)
+    listed = mlp_lab("infer", model, others[0], broken, others[1], "--broken=skip", "--out=b.csv")
+    assert f"1 of 3 images are broken and left out, as '{broken}'" in listed.out
+    assert [row["input"] for row in rows_of(tmp_path / "b.csv")] == [*map(str, others[:2])]
     alone = mlp_lab("infer", model, broken, "--broken=skip")
     assert (alone.code, alone.out) == (2, "")
-    assert f"No image in '{broken}' can be read." in alone.err
+    assert f"None of the 1 images can be read, as '{broken}'." in alone.err
 
 
 def test_a_batch_size_changes_nothing(mlp_lab: CommandLine, model: Path, folders: Path) -> None:
