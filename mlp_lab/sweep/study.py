@@ -193,19 +193,23 @@ class Study:
         Raises:
             StorageError: The storage cannot be reached.
         """
+        from optuna.exceptions import UpdateFinishedTrialError
+
         unfinished = self.trials(self._states.RUNNING, self._states.WAITING)
         running = [trial for trial in unfinished if trial.state == self._states.RUNNING]
         if any(map(self._may_be_left, running)):
             with locked(self.sweep.workers_dir):
                 for trial in self.trials(self._states.RUNNING):
                     if self._may_be_left(trial) and self._is_silent(trial):
-                        return self._take(trial)
+                        with contextlib.suppress(UpdateFinishedTrialError):  # it was not left
+                            return self._take(trial)
         for trial in unfinished:
             if trial.state == self._states.RUNNING:
                 continue
             args = trial._trial_id, self._states.RUNNING
-            if self._do(self._base.set_trial_state_values, *args):
-                return self._take(trial)
+            with contextlib.suppress(UpdateFinishedTrialError):  # by another, since the list came
+                if self._do(self._base.set_trial_state_values, *args):
+                    return self._take(trial)
         return None
 
     def _take(self, frozen: "optuna.trial.FrozenTrial") -> Claim:
@@ -302,18 +306,22 @@ class Study:
         return self._do(claim.trial.should_prune)
 
     def tell(self, claim: Claim, result: Result) -> None:
-        """Note what became of a trial."""
+        """Note what became of a trial, unless that is noted already."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
         states = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
-        if result.error:
-            self._do(claim.trial.set_user_attr, _ERROR, result.error)
-        self.storage.retry(
-            lambda: self.study.tell(
-                claim.number,
-                result.value,
-                self._states[states[result.state]],
-                skip_if_finished=True,  # a try whose answer was lost has come through
+        # By another, or by a try whose answer was lost.
+        with contextlib.suppress(UpdateFinishedTrialError):
+            if result.error:
+                self._do(claim.trial.set_user_attr, _ERROR, result.error)
+            self.storage.retry(
+                lambda: self.study.tell(
+                    claim.number,
+                    result.value,
+                    self._states[states[result.state]],
+                    skip_if_finished=True,
+                )
             )
-        )
 
     def best_of(
         self, trials: "Sequence[optuna.trial.FrozenTrial]"
