@@ -49,6 +49,8 @@ def sweep(args: Sequence[str]) -> int:
     sweep = SweepDir(words.runs_dir / name, grid, search)
     is_shared = search is not None or words.storage is not None
     storage = Storage(words.storage, sweep.dir) if is_shared else None
+    if storage and words.storage:  # loggers note what was typed, those of --jobs too
+        sys.argv[:] = [word.replace(words.storage, storage.name) for word in sys.argv]
     if search:
         check_parts(search)
     scores = _check(grid, search)
