@@ -77,7 +77,7 @@ def work_on(study: Study, work: Work) -> None:
             time.sleep(_POLL_SECONDS)
             continue
         try:
-            with study.beating(claim):
+            with study.leases.kept(claim.trial._trial_id, claim.worker_before):
                 result = _train(study, claim, work.fit)
         except InUseError:  # who was thought to have ended has not
             time.sleep(_POLL_SECONDS)

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlp_lab.errors import InUseError
 from mlp_lab.sweep.grid import Grid
-from mlp_lab.sweep.study import Result, Score, Study
+from mlp_lab.sweep.storage import GRACE_SECONDS
+from mlp_lab.sweep.study import Claim, Result, Score, Study
 from mlp_lab.sweep.study_workers import Work
 from mlp_lab.sweep.trials import SweepDir
 
@@ -20,11 +23,15 @@ def fit(*_: object, **__: object) -> int:
     return 0
 
 
+def ignore(*_: object) -> None:
+    pass
+
+
 @pytest.fixture
 def work(tmp_path: Path) -> Work:
     """Two trials in a journal."""
     grid = Grid([], [], {"model.optimizer.lr": ["0.1", "0.2"]}, [0])
-    return Work(SweepDir(tmp_path / "lab", grid), None, Score("val/acc", "max"), fit, fit)
+    return Work(SweepDir(tmp_path / "lab", grid), None, Score("val/acc", "max"), fit, ignore)
 
 
 @pytest.fixture
@@ -59,3 +66,86 @@ def test_what_another_has_told_stays(join: Callable[[], Study]) -> None:
     states: list[Any] = [trial.state.name for trial in study.trials()]
     assert states == ["COMPLETE", "WAITING"]
     assert study.failures() == {}
+
+
+def claim_from(study: Study) -> Claim:
+    claim = study.claim()
+    assert claim is not None
+    return claim
+
+
+def worker_in(study: Study, claim: Claim) -> str | None:
+    return study.leases.worker_of(study.trials()[claim.number])
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the clock of leases shows, which a test sets."""
+    shown = [1000.0]
+    monkeypatch.setattr("mlp_lab.sweep.leases.time.monotonic", lambda: shown[0])
+    return shown
+
+
+@pytest.mark.parametrize("hours", [-9, 9])
+def test_a_trial_without_a_name_is_taken_after_a_while_whatever_another_clock_shows(
+    join: Callable[[], Study], clock: list[float], monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    killed, other = join(), join()
+    (trial, _) = killed.trials()
+    # A worker elsewhere is killed between these two steps of a claim.
+    killed._base.set_trial_state_values(trial._trial_id, killed._states.RUNNING)
+    listed = other.trials
+
+    def list_by_that_clock(*states: Any) -> list[Any]:
+        found = listed(*states)
+        for each in found:
+            each.datetime_start = datetime.now() + timedelta(hours=hours)
+        return found
+
+    monkeypatch.setattr(other, "trials", list_by_that_clock)
+    assert claim_from(other).number == 1
+    clock[0] += GRACE_SECONDS - 1
+    assert other.claim() is None
+    clock[0] += 2
+    assert claim_from(other).number == 0
+
+
+def test_a_trial_in_use_keeps_its_worker_and_does_not_hold_up_the_others(
+    join: Callable[[], Study], clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, other = join(), join()
+    owned = claim_from(owner)
+    # As where a file system does not share locks.
+    monkeypatch.setattr("mlp_lab.sweep.leases.is_held", lambda _: False)
+    taken = claim_from(other)
+    assert taken.number == owned.number
+    assert worker_in(other, taken) == other.worker
+    with (
+        pytest.raises(InUseError),
+        other.leases.kept(taken.trial._trial_id, taken.worker_before),
+    ):
+        raise InUseError("it is")
+    assert worker_in(other, taken) == owner.worker
+    assert claim_from(other).number == 1
+    clock[0] += GRACE_SECONDS + 1
+    assert claim_from(other).number == owned.number
+
+
+def test_an_interrupted_worker_puts_back_what_is_its_own_alone(
+    join: Callable[[], Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, other = join(), join()
+    owned = claim_from(owner)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        owner.leases.kept(owned.trial._trial_id, owned.worker_before),
+    ):
+        raise KeyboardInterrupt
+    assert worker_in(owner, owned) == ""
+    taken = claim_from(other)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        owner.leases.kept(owned.trial._trial_id, owned.worker_before),
+    ):
+        raise KeyboardInterrupt
+    assert worker_in(owner, taken) == other.worker
