@@ -1,18 +1,28 @@
 """One study as several workers see it, in one process."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlp_lab.errors import InUseError
+from mlp_lab.errors import (
+    ChecksumError,
+    ConfigError,
+    DatasetNotFoundError,
+    InUseError,
+    MissingExtraError,
+    WorkerError,
+    WriteError,
+)
+from mlp_lab.runs.run import Run
 from mlp_lab.sweep.grid import Grid
 from mlp_lab.sweep.storage import GRACE_SECONDS
 from mlp_lab.sweep.study import Claim, Result, Score, Study
-from mlp_lab.sweep.study_workers import Work
+from mlp_lab.sweep.study_workers import Work, work_on
 from mlp_lab.sweep.trials import SweepDir
 
 DONE = Result("complete", 0.5, "", 1.0)
@@ -149,3 +159,58 @@ def test_an_interrupted_worker_puts_back_what_is_its_own_alone(
     ):
         raise KeyboardInterrupt
     assert worker_in(owner, taken) == other.worker
+
+
+def open_run(work: Work, words: Sequence[str], opened: Callable[[Run], None]) -> Run:
+    run = Run.create(work.sweep.dir.parent, "lab", "config: 1", manifest={"status": "running"})
+    opened(run)
+    return run
+
+
+@pytest.mark.parametrize("begins", [True, False])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        DatasetNotFoundError("No KMNIST files."),
+        ChecksumError("It is damaged."),
+        WriteError("The disk is full."),
+        MissingExtraError("wandb is missing."),
+        PermissionError("Not yours."),
+    ],
+)
+def test_what_a_machine_lacks_ends_its_worker_and_leaves_the_trials_to_the_others(
+    join: Callable[[], Study], work: Work, failure: Exception, begins: bool
+) -> None:
+    def fail(words: Sequence[str], *, opened: Callable[[Run], None], **_: object) -> int:
+        if begins:
+            open_run(work, words, opened)
+        raise failure
+
+    poor, other = join(), join()
+    with pytest.raises(WorkerError, match=r"^lr 0.1  seed 0 is put back, since this.*: .*\.$") as e:
+        work_on(poor, replace(work, fit=fail))
+    assert str(failure) in str(e.value)
+    assert e.value.exit_code == 1
+    assert [trial.state.name for trial in poor.trials()] == ["RUNNING", "WAITING"]
+    assert claim_from(other).number == 0
+
+
+@pytest.mark.parametrize("failure", [ConfigError("They cannot go together."), RuntimeError("no")])
+def test_what_fails_by_its_settings_is_a_failed_trial_unless_it_was_begun_elsewhere(
+    join: Callable[[], Study], work: Work, failure: Exception
+) -> None:
+    def fail(words: Sequence[str], **_: object) -> int:
+        raise failure
+
+    def begin(words: Sequence[str], *, opened: Callable[[Run], None], **_: object) -> int:
+        open_run(work, words, opened)
+        raise KeyboardInterrupt
+
+    study = join()
+    with pytest.raises(KeyboardInterrupt):
+        work_on(study, replace(work, fit=begin))
+    with pytest.raises(WorkerError, match="this machine cannot train it"):  # fewer cores, say
+        work_on(study, replace(work, fit=fail))
+    study.tell(claim_from(study), DONE)
+    work_on(study, replace(work, fit=fail))
+    assert [trial.state.name for trial in study.trials()] == ["COMPLETE", "FAIL"]
