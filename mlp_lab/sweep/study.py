@@ -307,7 +307,7 @@ class Study:
             contextlib.suppress(RuntimeError, ValueError, UserWarning),
             warnings.catch_warnings(action="error", category=UserWarning),
         ):
-            importances = optuna.importance.get_param_importances(self.study)
+            importances = self._do(optuna.importance.get_param_importances, self.study)
         return {
             "score": self.score.key,
             "mode": self.score.mode,

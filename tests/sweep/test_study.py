@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +215,21 @@ def test_what_fails_by_its_settings_is_a_failed_trial_unless_it_was_begun_elsewh
     study.tell(claim_from(study), DONE)
     work_on(study, replace(work, fit=fail))
     assert [trial.state.name for trial in study.trials()] == ["COMPLETE", "FAIL"]
+
+
+def test_importances_are_asked_for_again_where_the_storage_fails(
+    join: Callable[[], Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = join()
+    asked = []
+
+    def retry(operation: Callable[[], Any], *_: object) -> Any:
+        asked.append(operation())
+        return asked[-1]
+
+    monkeypatch.setattr(
+        import_module("optuna.importance"), "get_param_importances", lambda _: {"lr": 1.0}
+    )
+    monkeypatch.setattr(study.storage, "retry", retry)
+    assert study.record()["importances"] == {"lr": 1.0}
+    assert {"lr": 1.0} in asked
