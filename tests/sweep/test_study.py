@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mlp_lab.cli.commands.sweep_study import print_trial
 from mlp_lab.errors import (
     ChecksumError,
     ConfigError,
@@ -233,3 +234,11 @@ def test_importances_are_asked_for_again_where_the_storage_fails(
     monkeypatch.setattr(study.storage, "retry", retry)
     assert study.record()["importances"] == {"lr": 1.0}
     assert {"lr": 1.0} in asked
+
+
+def test_what_is_printed_of_a_trial_cannot_control_the_terminal(
+    join: Callable[[], Study], capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = join()
+    print_trial(study, claim_from(study), Result("failed", None, "a\x1b[2Jb", 1.0))
+    assert capsys.readouterr().out == "0/2  lr 0.1  seed 0  failed: a\\x1b[2Jb\n"
