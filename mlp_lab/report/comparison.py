@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlp_lab.report.config_diff import differing_keys, effective_settings, last_part
-from mlp_lab.report.formatting import format_setting
+from mlp_lab.report.formatting import format_setting, format_value
 from mlp_lab.report.run_files import find_some_runs, read_summary
 from mlp_lab.report.run_summary import RunSummary, is_number
 from mlp_lab.report.spread import Spread
@@ -20,13 +20,18 @@ class Setting:
 
     Attributes:
         label: A short name.
-        differing: Its values of what differs between the settings of the comparison, by dotted key.
+        values: Its values of what differs between the settings of the comparison, by dotted key.
         summaries: Its runs, by seed.
     """
 
     label: str
-    differing: dict[str, str]
+    values: dict[str, Any]
     summaries: list[RunSummary]
+
+    @property
+    def differing(self) -> dict[str, str]:
+        """What differs as text, numbers in full."""
+        return {key: format_value(value) for key, value in self.values.items()}
 
     def spread(self, key: str) -> Spread | None:
         """Return mean and deviation of a number of metrics.json over the seeds."""
@@ -192,7 +197,7 @@ def _compare(summaries: Sequence[RunSummary]) -> Comparison:
     configs = [effective_settings(group[0]) for group in groups]
     keys = differing_keys(configs)
     settings = [
-        Setting(label, {key: format_setting(config.get(key)) for key in keys}, group)
+        Setting(label, {key: config.get(key) for key in keys}, group)
         for label, config, group in zip(_labels(groups, configs), configs, groups, strict=True)
     ]
     score, highest = summaries[0].score, summaries[0].highest_is_best

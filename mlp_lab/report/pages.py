@@ -19,7 +19,13 @@ from mlp_lab.files.atomic import write_text
 from mlp_lab.files.plain_text import as_cell, as_markdown
 from mlp_lab.report.comparison import Comparison
 from mlp_lab.report.figures import draw_comparison_figures, draw_search_figures, embed_run_figures
-from mlp_lab.report.formatting import format_metric, format_number, format_spread, format_value
+from mlp_lab.report.formatting import (
+    format_metric,
+    format_number,
+    format_setting,
+    format_spread,
+    format_value,
+)
 from mlp_lab.report.run_summary import RunSummary, is_number
 from mlp_lab.report.search import SearchSummary
 
@@ -216,6 +222,7 @@ def templates() -> Environment:
         "markdown": as_markdown,
         "metric_name": format_metric,
         "number": format_number,
+        "setting": format_setting,
         "short_key": _short_key,
         "spread": format_spread,
     }

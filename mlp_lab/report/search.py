@@ -1,5 +1,6 @@
 """What a search has tried, as ``search.json`` beside its runs holds it: no study is needed."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,9 +66,12 @@ def read_search_summary(directory: Path) -> SearchSummary | None:
     if not content:
         return None
     try:
+        score = str(content["score"])
+        if not re.fullmatch(r"val/\w+", score):
+            raise ValueError(score)
         trials = [t for t in content["trials"] if t["state"] in ("complete", "pruned", "fail")]
         return SearchSummary(
-            score=str(content["score"]),
+            score=score,
             highest_is_best=content["mode"] == "max",
             keys=list(dict.fromkeys(str(key) for trial in trials for key in trial["params"])),
             scores={state: _scores(trials, state) for state in ("complete", "pruned")},

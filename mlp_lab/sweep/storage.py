@@ -25,7 +25,14 @@ PAUSES_AT_START = (1, 2, 4)
 PAUSES = (1, 2, 4, 8, 15, 30)
 """Seconds before each further try to reach a database."""
 
-_CONNECT_SECONDS = 10
+# Else a machine that is gone, and so sends no refusal, would be waited for for many minutes.
+_LIBPQ = {
+    "connect_timeout": 10,  # seconds
+    "tcp_user_timeout": 30_000,  # milliseconds
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 
 
 def import_optuna() -> Any:
@@ -81,15 +88,10 @@ class Storage:
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
         assert self.url is not None
-        engine: dict[str, Any] = {"pool_pre_ping": True}
-        if self.url.startswith("postgresql"):
-            engine["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
-            # Two at once is all that a worker needs; a server has a hundred for all of them.
-            engine |= {"pool_size": 1, "max_overflow": 1}
         try:
             storage = RDBStorage(
                 self.url,
-                engine,
+                _engine_arguments(self.url),
                 heartbeat_interval=HEARTBEAT_SECONDS,
                 grace_period=GRACE_SECONDS,
             )
@@ -167,6 +169,24 @@ def _without_secrets(url: str) -> str:
         parsed.drivername, host=parsed.host, port=parsed.port, database=parsed.database
     )
     return bare.render_as_string()
+
+
+def _engine_arguments(url: str) -> dict[str, Any]:
+    """Return what SQLAlchemy's engine is made with, besides its URL.
+
+    Raises:
+        NoSuchModuleError: SQLAlchemy knows no such database or driver.
+    """
+    from sqlalchemy.engine import make_url
+
+    dialect = make_url(url).get_dialect()
+    arguments: dict[str, Any] = {"pool_pre_ping": True}
+    if dialect.name == "postgresql":
+        # Two at once is all that a worker needs; a server has a hundred for all of them.
+        arguments |= {"pool_size": 1, "max_overflow": 1}
+    if dialect.driver in ("psycopg", "psycopg2"):
+        arguments["connect_args"] = _LIBPQ
+    return arguments
 
 
 def _cause(error: BaseException) -> str:

@@ -1,28 +1,26 @@
 """The trials of a sweep in a study of Optuna, shared by workers that may come, go and be killed.
 
-Every trial is enqueued once and claimed by one worker, which notes its name in it. A worker holds a
-lock file while it lives and, where the study is in a database, sends heartbeats: the trial of one
-that does neither is claimed by another, and goes on in the run that it has begun.
+Every trial is enqueued once and claimed by one worker. What a worker leaves is claimed by another,
+and goes on in the run that was begun.
 """
 
 import contextlib
 import os
 import secrets
 import socket
-import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from mlp_lab.errors import ConfigError, MLPLabError
-from mlp_lab.files.lock import is_held, locked
+from mlp_lab.errors import ConfigError
+from mlp_lab.files.lock import locked
 from mlp_lab.report.formatting import format_setting
 from mlp_lab.sweep.grid import Trial, format_typed
+from mlp_lab.sweep.leases import Leases
 from mlp_lab.sweep.parts import make_part
 from mlp_lab.sweep.search_space import Part, Range
-from mlp_lab.sweep.storage import GRACE_SECONDS, HEARTBEAT_SECONDS, Storage
+from mlp_lab.sweep.storage import Storage
 from mlp_lab.sweep.trials import SweepDir
 
 if TYPE_CHECKING:
@@ -30,8 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SPEC, _SEED, _WORKER, _ERROR = "sweep", "seed", "worker", "error"
-_NOBODY = ""
+_SPEC, _SEED, _ERROR = "sweep", "seed", "error"
 
 
 @dataclass(frozen=True)
@@ -55,12 +52,14 @@ class Claim:
         number: Its number.
         label: What it is called on the console.
         trial: Optuna's view of it.
+        worker_before: Whose name stood in it; None where none ever did.
         runs: What is trained for it, one after the other: a setting with each of its seeds.
     """
 
     number: int
     label: str
     trial: "optuna.Trial"
+    worker_before: str | None
     runs: list[Trial]
 
 
@@ -125,6 +124,7 @@ class Study:
                 )
             )
             self._base = self.study._storage  # with its cache
+            self.leases = Leases(sweep, storage, self.study, worker)
             self._check()
             if sampler is not None and not (is_first and not self.trials()):
                 sampler.reseed_rng()  # else all workers would draw the same
@@ -193,26 +193,29 @@ class Study:
         Raises:
             StorageError: The storage cannot be reached.
         """
+        from optuna.exceptions import UpdateFinishedTrialError
+
         unfinished = self.trials(self._states.RUNNING, self._states.WAITING)
         running = [trial for trial in unfinished if trial.state == self._states.RUNNING]
-        if any(map(self._may_be_left, running)):
+        if any(map(self.leases.may_be_over, running)):
             with locked(self.sweep.workers_dir):
                 for trial in self.trials(self._states.RUNNING):
-                    if self._may_be_left(trial) and self._is_silent(trial):
-                        return self._take(trial)
+                    if self.leases.may_be_over(trial) and self.leases.is_silent(trial):
+                        with contextlib.suppress(UpdateFinishedTrialError):  # it was not left
+                            return self._take(trial)
         for trial in unfinished:
             if trial.state == self._states.RUNNING:
                 continue
             args = trial._trial_id, self._states.RUNNING
-            if self._do(self._base.set_trial_state_values, *args):
-                return self._take(trial)
+            with contextlib.suppress(UpdateFinishedTrialError):  # by another, since the list came
+                if self._do(self._base.set_trial_state_values, *args):
+                    return self._take(trial)
         return None
 
     def _take(self, frozen: "optuna.trial.FrozenTrial") -> Claim:
         import optuna
 
-        self._beat(frozen._trial_id)
-        self._do(self._base.set_trial_user_attr, frozen._trial_id, _WORKER, self.worker)
+        self.leases.take(frozen._trial_id)
         trial = self._do(optuna.Trial, self.study, frozen._trial_id)
         search = self.sweep.search
         for key, choices in search.choices.items() if search else ():
@@ -222,7 +225,8 @@ class Study:
         point = self._point_of(trial)
         seeds = self.sweep.grid.seeds if search else [trial.user_attrs[_SEED]]
         runs = [Trial(point, seed) for seed in seeds]
-        return Claim(trial.number, self._label(trial), trial, runs)
+        before = self.leases.worker_of(frozen)
+        return Claim(trial.number, self._label(trial), trial, before, runs)
 
     def _point_of(self, trial: "optuna.Trial") -> dict[str, str]:
         """Return the settings of a trial as typed: those of the sweep, with its values alone.
@@ -239,62 +243,10 @@ class Study:
                 )
         return {key: format_typed(trial.params[key]) for key in (*self.sweep.grid.values, *ranges)}
 
-    def _may_be_left(self, trial: "optuna.trial.FrozenTrial") -> bool:
-        """Whether the worker of a running trial has ended, as far as this machine knows."""
-        worker = trial.user_attrs.get(_WORKER)
-        if worker is None:  # it claims it just now, or was killed in doing so
-            assert trial.datetime_start is not None
-            return (datetime.now() - trial.datetime_start).total_seconds() > GRACE_SECONDS
-        return worker == _NOBODY or not is_held(self.sweep.lock_path(worker))
-
-    def _is_silent(self, trial: "optuna.trial.FrozenTrial") -> bool:
-        """Whether no heartbeat has come for long, where there are any.
-
-        A lock file is not seen on another machine where the file system does not share locks.
-        """
-        from optuna.storages._heartbeat import BaseHeartbeat
-
-        if not isinstance(self._base, BaseHeartbeat) or not trial.user_attrs.get(_WORKER):
-            return True
-        return trial._trial_id in self._do(self._base._get_stale_trial_ids, self.study._study_id)
-
     @property
     def is_busy(self) -> bool:
         """Whether others still train, whose trials may yet be left to this worker."""
         return bool(self.trials(self._states.RUNNING, self._states.WAITING))
-
-    @contextlib.contextmanager
-    def beating(self, claim: Claim) -> Iterator[None]:
-        """Show the others that the trial is being trained; one that is interrupted is free."""
-        ended = threading.Event()
-
-        def beat() -> None:
-            while not ended.wait(HEARTBEAT_SECONDS):
-                with contextlib.suppress(Exception):  # the next one may get through
-                    self._beat(claim.trial._trial_id, retry=False)
-
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
-            yield
-        except BaseException:
-            with contextlib.suppress(MLPLabError, Exception):
-                self.put_back(claim)
-            raise
-        finally:
-            ended.set()
-            thread.join()
-
-    def put_back(self, claim: Claim) -> None:
-        """Leave a trial to whoever comes next."""
-        self._base.set_trial_user_attr(claim.trial._trial_id, _WORKER, _NOBODY)
-
-    def _beat(self, trial_id: int, *, retry: bool = True) -> None:
-        from optuna.storages._heartbeat import BaseHeartbeat
-
-        if isinstance(self._base, BaseHeartbeat):
-            base = self._base
-            self.storage.retry(lambda: base.record_heartbeat(trial_id), None if retry else ())
 
     def should_prune(self, claim: Claim, epoch: int, score: float) -> bool:
         """Note the score of an epoch, and return whether the trial is given up."""
@@ -302,18 +254,22 @@ class Study:
         return self._do(claim.trial.should_prune)
 
     def tell(self, claim: Claim, result: Result) -> None:
-        """Note what became of a trial."""
+        """Note what became of a trial, unless that is noted already."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
         states = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
-        if result.error:
-            self._do(claim.trial.set_user_attr, _ERROR, result.error)
-        self.storage.retry(
-            lambda: self.study.tell(
-                claim.number,
-                result.value,
-                self._states[states[result.state]],
-                skip_if_finished=True,  # a try whose answer was lost has come through
+        # By another, or by a try whose answer was lost.
+        with contextlib.suppress(UpdateFinishedTrialError):
+            if result.error:
+                self._do(claim.trial.set_user_attr, _ERROR, result.error)
+            self.storage.retry(
+                lambda: self.study.tell(
+                    claim.number,
+                    result.value,
+                    self._states[states[result.state]],
+                    skip_if_finished=True,
+                )
             )
-        )
 
     def best_of(
         self, trials: "Sequence[optuna.trial.FrozenTrial]"
@@ -351,7 +307,7 @@ class Study:
             contextlib.suppress(RuntimeError, ValueError, UserWarning),
             warnings.catch_warnings(action="error", category=UserWarning),
         ):
-            importances = optuna.importance.get_param_importances(self.study)
+            importances = self._do(optuna.importance.get_param_importances, self.study)
         return {
             "score": self.score.key,
             "mode": self.score.mode,

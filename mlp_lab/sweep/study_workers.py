@@ -67,6 +67,7 @@ def work_on(study: Study, work: Work) -> None:
 
     Raises:
         StorageError: The study's storage cannot be reached.
+        WorkerError: This machine cannot train; its trial is left to the others.
         Interrupted: The command is to stop; its trial goes on with the next one.
     """
     while True:
@@ -77,7 +78,7 @@ def work_on(study: Study, work: Work) -> None:
             time.sleep(_POLL_SECONDS)
             continue
         try:
-            with study.beating(claim):
+            with study.leases.kept(claim.trial._trial_id, claim.worker_before):
                 result = _train(study, claim, work.fit)
         except InUseError:  # who was thought to have ended has not
             time.sleep(_POLL_SECONDS)
@@ -105,6 +106,11 @@ def _train(study: Study, claim: Claim, fit: Fit) -> Result:
             if not sweep.is_over(trial):
                 prune = partial(study.should_prune, claim) if prunes else None
                 outcome = run_trial(sweep, trial, fit, prune)
+                if outcome.is_machines:
+                    raise WorkerError(
+                        f"{claim.label} is put back, since this machine cannot train it: "
+                        f"{outcome.error}"
+                    )
                 if outcome.error:
                     return end("failed", error=outcome.error)
         run = sweep.run_of(trial)

@@ -29,11 +29,13 @@ class Outcome:
         run: Its run directory; None where it never came to one.
         error: Why it failed; empty where it did not.
         seconds: How long it took.
+        is_machines: Whether the failure is this machine's, and another may train the trial.
     """
 
     run: Path | None
     error: str
     seconds: float
+    is_machines: bool = False
 
 
 class SweepDir:
@@ -119,8 +121,8 @@ class SweepDir:
     def differences(self, before: Mapping[str, Any]) -> list[str]:
         """Return what keeps this sweep from going on with one before; a grid may have grown."""
         different = self.grid.continues(before)
-        ours, theirs = self.plain().get("search", {}), before.get("search", {})
-        different += [f"search {k}" for k in {**theirs, **ours} if ours.get(k) != theirs.get(k)]
+        own, other = self.plain().get("search", {}), before.get("search", {})
+        different += [f"search {k}" for k in {**other, **own} if own.get(k) != other.get(k)]
         if self.search and before.get("seeds") != self.grid.seeds and "seeds" not in different:
             different.append("seeds")
         return [key for key in different if not (key == "set" and self.search)]
@@ -233,7 +235,8 @@ def run_trial(
     """
     start = time.monotonic()
     runs: list[Path] = []
-    error = ""
+    was_begun = sweep.run_of(trial) is not None
+    error, is_machines = "", False
 
     def note_run(run: Run) -> None:
         runs.append(run.dir.absolute())
@@ -244,13 +247,17 @@ def run_trial(
             fit(sweep.words(trial), opened=note_run, should_prune=should_prune)
         except (InUseError, StorageError):
             raise  # nothing is wrong with the trial
-        except MLPLabError as refusal:
-            error = str(refusal)
-            print(error)
         except Exception as failure:  # a trial may fail in any way, and the others go on
-            error = f"{type(failure).__name__}: {first_line(failure)}"
-            traceback.print_exc()
-    outcome = Outcome(runs[0] if runs else None, error, time.monotonic() - start)
+            if isinstance(failure, MLPLabError):
+                error = str(failure)
+                print(error)
+            else:
+                error = f"{type(failure).__name__}: {first_line(failure)}"
+                traceback.print_exc()
+            # Files that are missing, damaged or cannot be written, packages that are missing; and
+            # what another machine has begun and this one cannot go on with, for want of cores, say.
+            is_machines = isinstance(failure, OSError | ImportError) or (was_begun and not runs)
+    outcome = Outcome(runs[0] if runs else None, error, time.monotonic() - start, is_machines)
     sweep.note(trial, error=error, seconds=round(outcome.seconds, 1))
     return outcome
 

@@ -21,3 +21,10 @@ def read_manifests(experiment_dir: Path) -> dict[str, Any]:
         path.parent.name: read_manifest(path.parent)
         for path in experiment_dir.glob("version_*/manifest.json")
     }
+
+
+def assert_nowhere(secret: str, directory: Path) -> None:
+    """Look for a word in all that was written, and in the names of the files."""
+    for path in directory.rglob("*"):
+        if path.is_file() and path.name != "password":
+            assert secret.encode() not in path.read_bytes(), path

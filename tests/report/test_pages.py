@@ -142,6 +142,20 @@ def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path
     assert rows["slow/version_0"]["model.optimizer.lr"] == "0.1"
 
 
+def test_numbers_are_rounded_where_they_are_read_and_whole_in_the_table(tmp_path: Path) -> None:
+    rates = (0.012813042833556144, 0.012813042833556999)
+    runs = [write_run(tmp_path / "sweep" / f"version_{n}", lr=lr) for n, lr in enumerate(rates)]
+    comparisons, left_out = compare([read_summary(run) for run in runs])
+    html, markdown, table = (
+        path.read_text() for path in write_comparison_report(comparisons, left_out, tmp_path)
+    )
+    rows = csv.DictReader(table.splitlines())
+    assert {row["model.optimizer.lr"] for row in rows} == {*map(str, rates)}
+    for text in (html, markdown):
+        assert "0.01281" in text
+        assert "0.0128130428" not in text
+
+
 ODD_NAMES = ("a|b", "*bold*", "_hidden_", "a_b_c", "`x`", "[x](y)", "<b>", "&lt;", "a\\|b", "# 1")
 
 

@@ -17,7 +17,7 @@ from mlp_lab.runs.run import Run, read_json
 from tests.conftest import CommandLine
 from tests.helpers.postgresql import PASSWORD, postgresql
 from tests.helpers.processes import children_of, wait_for
-from tests.helpers.runs import read_manifests
+from tests.helpers.runs import assert_nowhere, read_manifests
 from tests.helpers.training import assert_same_training
 
 EPOCHS = 120
@@ -181,13 +181,6 @@ def setting_of(run_dir: Path) -> tuple[str, str]:
     assert rate is not None
     assert seed is not None
     return rate[1], seed[1]
-
-
-def assert_nowhere(secret: str, directory: Path) -> None:
-    """Look for a word in all that was written, and in the names of the files."""
-    for path in directory.rglob("*"):
-        if path.is_file() and path.name != "password":
-            assert secret.encode() not in path.read_bytes(), path
 
 
 @pytest.mark.slow

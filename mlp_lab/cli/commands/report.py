@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlp_lab.files.plain_text import as_shown
 from mlp_lab.report.comparison import compare
 from mlp_lab.report.formatting import format_spread
 from mlp_lab.report.pages import write_comparison_report, write_run_report
@@ -39,24 +40,24 @@ def write_report(directory: Path, out: Path | None) -> int:
     if runs == [directory]:
         summary = read_summary(directory)
         for sentence in summary.missing:
-            print(sentence)
+            print(as_shown(sentence))
         print(f"report: {write_run_report(summary, out)}")
         return 0
     comparisons, left_out = compare([read_summary(run) for run in runs])
     for comparison in comparisons:
-        print(f"{comparison.data}, by {comparison.score}, the best first:")
+        print(as_shown(f"{comparison.data}, by {comparison.score}, the best first:"))
         for setting in comparison.settings:
             val = format_spread(setting.spread(comparison.score), comparison.score)
             test = format_spread(setting.spread(f"test/{comparison.metric}"), comparison.metric)
-            print(f"  validation {val}  test {test or 'not measured'}  {setting.label}")
+            print(as_shown(f"  validation {val}  test {test or 'not measured'}  {setting.label}"))
     search = read_search_summary(directory)
     if search is not None and search.caution:
-        print(search.caution)
+        print(as_shown(search.caution))
     reasons = [f"{s.name} ({reason})" for s, reason in left_out if s.status != "pruned"]
     if len(reasons) < len(left_out):
         print(f"pruned: {len(left_out) - len(reasons)} runs, listed in the report")
     if reasons:
-        print(f"left out: {', '.join(reasons)}")
+        print(as_shown(f"left out: {', '.join(reasons)}"))
     for path in write_comparison_report(comparisons, left_out, out, search):
         print(f"report: {path}")
     return 0

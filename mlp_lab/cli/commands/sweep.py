@@ -13,6 +13,7 @@ from mlp_lab.cli.commands.report import write_report
 from mlp_lab.cli.commands.sweep_study import run_study
 from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, read_invocation
 from mlp_lab.errors import ConfigError
+from mlp_lab.files.plain_text import as_shown
 from mlp_lab.processes.signals import Interrupted
 from mlp_lab.processes.slurm import leave_slurm
 from mlp_lab.report.comparison import ranking_key
@@ -49,6 +50,8 @@ def sweep(args: Sequence[str]) -> int:
     sweep = SweepDir(words.runs_dir / name, grid, search)
     is_shared = search is not None or words.storage is not None
     storage = Storage(words.storage, sweep.dir) if is_shared else None
+    if storage and words.storage:  # loggers note what was typed, those of --jobs too
+        sys.argv[:] = [word.replace(words.storage, storage.name) for word in sys.argv]
     if search:
         check_parts(search)
     scores = _check(grid, search)
@@ -161,7 +164,7 @@ def run_sweep(sweep: SweepDir, jobs: int) -> int:
         begin = f"{done:>{len(str(num))}}/{num}  {trial.label}  "
         if outcome.error or outcome.run is None:
             failed.append(trial)
-            print(f"{begin}failed: {outcome.error}", flush=True)
+            print(as_shown(f"{begin}failed: {outcome.error}"), flush=True)
         else:
             summary = read_summary(outcome.run)
             summaries.append(summary)

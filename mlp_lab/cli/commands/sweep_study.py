@@ -4,6 +4,7 @@ import sys
 
 from mlp_lab.cli.commands.report import write_report
 from mlp_lab.files.atomic import write_json
+from mlp_lab.files.plain_text import as_shown
 from mlp_lab.report.formatting import format_number
 from mlp_lab.report.search import SEARCH_FILE
 from mlp_lab.sweep.storage import Storage
@@ -32,7 +33,7 @@ def run_study(sweep: SweepDir, storage: Storage, score: Score, jobs: int) -> int
     if len(failed) < len(trials):
         write_report(sweep.dir, None)
     for label, error in failed.items():
-        print(f"failed: {label}: {error}", file=sys.stderr)
+        print(as_shown(f"failed: {label}: {error}"), file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -52,4 +53,4 @@ def print_trial(study: Study, claim: Claim, result: Result) -> None:
         line += f"  {result.seconds:.1f} s"
     if best := study.best_of(trials):
         line += f"  best so far {format_number(best.value, study.score.key)} (trial {best.number})"
-    print(line, flush=True)
+    print(as_shown(line), flush=True)
