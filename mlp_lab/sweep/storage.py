@@ -190,8 +190,8 @@ def _engine_arguments(url: str) -> dict[str, Any]:
 
 
 def _cause(error: BaseException) -> str:
-    """Return what lies at the bottom of an error."""
-    while inner := error.__cause__ or error.__context__:
+    """Return what an error was raised from in the first place."""
+    while inner := error.__cause__:
         error = inner
     return first_line(error)
 

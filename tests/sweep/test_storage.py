@@ -1,11 +1,14 @@
 """What a database is connected to with."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 
-from mlp_lab.sweep.storage import _engine_arguments
+from mlp_lab.errors import StorageError
+from mlp_lab.sweep.storage import Storage, _engine_arguments
 
 LIMITS = {
     "connect_timeout": 10,
@@ -48,3 +51,16 @@ def test_they_reach_libpq(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Exception, match="not here"):
         engine.connect()
     assert given.items() >= LIMITS.items()
+
+
+def test_a_failure_is_named_by_its_cause_and_not_by_what_was_handled_meanwhile(
+    tmp_path: Path,
+) -> None:
+    cause = OSError("connection timed out")
+    cause.__context__ = KeyError(())
+
+    def fail() -> None:
+        raise DBAPIError("SELECT 1", None, cause) from cause
+
+    with pytest.raises(StorageError, match=r"reached: connection timed out\. Nothing is lost"):
+        Storage("sqlite:///study.db", tmp_path).retry(fail, ())
