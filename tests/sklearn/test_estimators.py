@@ -192,6 +192,7 @@ def test_inputs_unlike_those_that_were_learnt_are_refused(
         net.fit(features, labels).predict(features[:, 1:])
 
 
+@pytest.mark.slow
 def test_several_targets_of_any_size_are_predicted() -> None:
     features, target = load_diabetes(return_X_y=True)
     targets = np.stack([target, 1e6 + 1000 * target], 1)
@@ -253,6 +254,7 @@ def test_classes_are_weighed() -> None:
     assert 0.2 < balanced < 0.8
 
 
+@pytest.mark.slow
 def test_all_other_settings_come_from_config(digits: Data, tmp_path: Path) -> None:
     (tmp_path / "cnn.yaml").write_text("model:\n  net: mlp_lab.nets.CNN\n")
     config = {"model.net.dropout": 0.5, "model.optimizer": "SGD", "trainer.gradient_clip_val": 1}

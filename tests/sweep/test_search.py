@@ -290,6 +290,7 @@ def test_a_storage_that_cannot_be_used_is_a_sentence_without_its_secrets(
     assert not list(lab.glob("version_*"))
 
 
+@pytest.mark.slow
 def test_a_missing_extra_is_a_sentence(
     mlp_lab: CommandLine, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,6 +361,7 @@ def test_a_storage_that_fails_in_the_middle_is_tried_again_and_loses_nothing(
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_slurms_variables_are_not_the_trials(
     mlp_lab: CommandLine, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,6 +374,7 @@ def test_slurms_variables_are_not_the_trials(
     assert {m["processes"] for m in read_manifests(lab).values()} == {1}
 
 
+@pytest.mark.slow
 def test_a_plain_grid_never_loads_optuna(mlp_lab: CommandLine, lab: Path) -> None:
     loaded = []
     load = builtins.__import__
