@@ -54,7 +54,7 @@ class ExportError(MLPLabError, RuntimeError):
 
 
 class WorkerError(MLPLabError, RuntimeError):
-    """A process that trained or decoded beside this one and was killed, or one that cannot train."""
+    """A process that computed beside this one and was killed, or a worker that cannot train."""
 
     exit_code = 1
 
