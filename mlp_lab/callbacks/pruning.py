@@ -1,4 +1,4 @@
-"""Give a training up that promises little, where somebody says so after an epoch."""
+"""End a training early whose scores fall behind, by the decision of a sweep after an epoch."""
 
 from collections.abc import Callable
 

@@ -33,7 +33,7 @@ class RunRecord(pl.Callback):
         resumes: Whether the run goes on from its own checkpoint.
 
     Attributes:
-        shared_dir: The directory of the run, which the first process has told the others.
+        shared_dir: The directory of the run, which the first process has sent to the others.
     """
 
     def __init__(

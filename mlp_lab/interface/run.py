@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Run:
     """A run directory: what it was trained with, what came out, and its net in use.
 
-    Everything is read from the files when it is asked for, so a run may still be training.
+    Everything is read from the files at each access, so a run may still be training.
 
     Args:
         path: The directory, such as ``runs/base/version_0``.

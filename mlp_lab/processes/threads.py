@@ -16,7 +16,7 @@ def count_cores() -> int:
 
 @cache
 def max_threads() -> int:
-    """Return how many threads torch takes by itself: a core each, or as OMP_NUM_THREADS says.
+    """Return how many threads torch uses by default: one for each core, or OMP_NUM_THREADS.
 
     Call it before any number is set.
     """

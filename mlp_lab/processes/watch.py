@@ -26,6 +26,9 @@ class Watch:
         look: Called several times a second; returns a reason other than a signal, if there is one.
         give_up: Called with the reason. Both run in a thread of their own.
         seconds: How long the process has to end by itself.
+
+    Attributes:
+        received: The first signal that has come, known while the process waits for others too.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Watch:
         self._look = look
         self._give_up = give_up
         self._seconds = seconds
+        self.received: Interrupted | None = None
         self._stopped = threading.Event()
         self._signals = signals_that_end()
         # The interpreter writes a signal's number there at once, wherever it waits itself.
@@ -61,5 +65,5 @@ class Watch:
     def _receive(self) -> Interrupted | None:
         with contextlib.suppress(TimeoutError):
             signums = [n for n in self._receiver.recv(64) if n in self._signals]
-            return Interrupted(signums[0]) if signums else None
-        return None
+            self.received = Interrupted(signums[0]) if signums else None
+        return self.received

@@ -141,7 +141,7 @@ class NetClassifier(ClassifierMixin, _NetEstimator):  # type: ignore[misc]  # as
     """A net that classifies, as an estimator of scikit-learn.
 
     Features are standardised, and bytes of images scaled to 0..1 first, within the estimator. All
-    that is not said here is as in ``mlp-lab fit``, and ``config`` may say it.
+    other settings are those of ``mlp-lab fit``, and ``config`` sets them.
 
     Args:
         hidden_dims: Neurons of each hidden layer; ``()`` for a linear model.
@@ -249,7 +249,7 @@ class NetRegressor(RegressorMixin, _NetEstimator):  # type: ignore[misc]  # as a
     """A net that predicts numbers, as an estimator of scikit-learn.
 
     Features and targets are standardised within the estimator, and predictions are in the units of
-    the targets. All that is not said here is as in ``mlp-lab fit``, and ``config`` may say it.
+    the targets. All other settings are those of ``mlp-lab fit``, and ``config`` sets them.
 
     Args:
         hidden_dims: Neurons of each hidden layer; ``()`` for a linear model.

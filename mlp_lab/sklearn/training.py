@@ -93,7 +93,7 @@ def train(
         stops_early: Whether to stop once validation has stopped improving.
         prints: Whether each epoch is a line on the console.
         runs_dir: Where each training makes its ``version_<n>``; None to write nothing.
-        command: What a run's manifest says that it came from.
+        command: The command of the run's manifest.
 
     Raises:
         ConfigError: A setting that cannot work.

@@ -90,7 +90,7 @@ class Grid:
 
         Raises:
             ConfigError: A setting without a value, or one value twice, or no seed; or something
-                that the sweep says itself.
+                that the sweep sets itself.
         """
         for key, values in self.values.items():
             refuse_own(key)

@@ -97,6 +97,8 @@ class Group:
             return None
         if isinstance(known[-1], Interrupted):
             return known[-1]
+        if self._watch and self._watch.received:  # before the loss, which let its handler run
+            return self._watch.received
         if self._parent:  # that one ends this one, unless it is the one that was lost
             return wait_for(self._find_reason, _PATIENCE_SECONDS) or self._explain_loss()
         for signum in self._signals:

@@ -120,7 +120,9 @@ def start_other(trainer: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     def start(code: str) -> None:
         started.append(subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE))
         monkeypatch.setattr(group, "_start_others", lambda trainer: started)
-        monkeypatch.setattr(group, "Watch", lambda *_: SimpleNamespace(stop=lambda: None))
+        monkeypatch.setattr(
+            group, "Watch", lambda *_: SimpleNamespace(received=None, stop=lambda: None)
+        )
         trainer.world_size = 2
 
     yield start
