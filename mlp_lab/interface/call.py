@@ -10,7 +10,6 @@ from pathlib import Path
 
 import yaml
 
-from mlp_lab.cli.invocation import read_invocation
 from mlp_lab.errors import ConfigError
 from mlp_lab.files.plain_types import class_path
 from mlp_lab.processes.signals import Interrupted, raise_on_signals
@@ -51,23 +50,6 @@ def _plain(value: object) -> object:
         case list() | tuple():
             return [_plain(inner) for inner in value]
     return value.tolist() if hasattr(value, "tolist") else value  # of NumPy or torch
-
-
-def refuse_several_processes(words: Sequence[str]) -> None:
-    """Refuse a training in several processes, each of which would run the caller's whole script.
-
-    Raises:
-        ConfigError: It asks for more than one.
-    """
-    from mlp_lab.cli.parser import ParsedCLI  # loads torch
-    from mlp_lab.training.processes import count_processes
-
-    trainer = ParsedCLI("fit", read_invocation("fit", words)).config.trainer
-    if not trainer.fast_dev_run and (processes := count_processes(trainer)) > 1:
-        raise ConfigError(
-            f"trainer.devices and trainer.num_nodes ask for {processes} processes, and from Python "
-            "a training is one. Set trainer.devices to 1, or use the command mlp-lab fit."
-        )
 
 
 @contextlib.contextmanager

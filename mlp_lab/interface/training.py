@@ -6,7 +6,7 @@ from pathlib import Path
 from mlp_lab.cli.invocation import find_run_to_resume
 from mlp_lab.cli.main import load_command
 from mlp_lab.errors import ConfigError
-from mlp_lab.interface.call import as_a_call, refuse_several_processes, typed_words
+from mlp_lab.interface.call import as_a_call, typed_words
 from mlp_lab.interface.run import Run
 from mlp_lab.runs.packaged_configs import check_configs
 from mlp_lab.runs.results import is_complete
@@ -60,9 +60,8 @@ def fit(
         check_configs(words)
         if (run := find_run_to_resume(words)) and is_complete(run):
             return Run(run.dir)
-        refuse_several_processes(words)
         begun: list[RunFiles] = []
-        load_command("fit")(words, opened=begun.append)
+        load_command("fit")(words, opened=begun.append, is_called=True)
     if not begun:
         raise ConfigError("trainer.fast_dev_run leaves no run; leave it out, or use the command.")
     return Run(begun[0].dir)

@@ -22,6 +22,22 @@ def count_processes(trainer: Mapping[str, Any]) -> int:
     return count_devices(trainer) * int(trainer["num_nodes"])
 
 
+def require_one_process(trainer: Mapping[str, Any], why: str) -> None:
+    """Refuse settings of a trainer that ask for several processes.
+
+    Args:
+        trainer: The settings.
+        why: Why there must be one, and what to do: the end of the sentence.
+
+    Raises:
+        ConfigError: They do.
+    """
+    if (processes := count_processes(trainer)) > 1:
+        raise ConfigError(
+            f"trainer.devices and trainer.num_nodes ask for {processes} processes, and {why}"
+        )
+
+
 def check_processes(trainer: Mapping[str, Any]) -> None:
     """Refuse a strategy that cannot work, and another number of processes than were started.
 

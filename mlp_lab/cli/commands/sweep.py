@@ -198,7 +198,7 @@ def _check(grid: Grid, search: Search | None) -> set[Score]:
         What the settings are scored by.
     """
     from mlp_lab.cli.parser import ParsedCLI
-    from mlp_lab.training.processes import count_processes
+    from mlp_lab.training.processes import require_one_process
 
     tried = search.corners() if search else grid.values
     first = {key: values[0] for key, values in tried.items()}
@@ -210,11 +210,11 @@ def _check(grid: Grid, search: Search | None) -> set[Score]:
         for key in ("fast_dev_run", "overfit_batches"):
             if config.trainer[key]:
                 raise ConfigError(f"trainer.{key} leaves nothing to compare; leave it out.")
-        if (processes := count_processes(config.trainer)) > 1:
-            raise ConfigError(
-                f"trainer.devices and trainer.num_nodes ask for {processes} processes, and a trial "
-                "of a sweep is one. Add --trainer.devices=1; --jobs trains several trials at once."
-            )
+        require_one_process(
+            config.trainer,
+            "a trial of a sweep is one. Add --trainer.devices=1; --jobs trains several trials at "
+            "once.",
+        )
         module, _, name = config.model.class_path.rpartition(".")
         task = getattr(importlib.import_module(module), name)
         key = (config.model.get("init_args") or {}).get("score") or task.score

@@ -22,6 +22,7 @@ from mlp_lab.runs.results import Results
 from mlp_lab.runs.run import Run, Status, read_json
 from mlp_lab.training.checks import check_training
 from mlp_lab.training.job import Job
+from mlp_lab.training.processes import require_one_process
 from mlp_lab.training.start import open_run
 from mlp_lab.training.supervision import explain_failures, resume_command, supervise
 from mlp_lab.training.trainer import build_evaluator, build_trainer, result_callbacks
@@ -33,6 +34,7 @@ def fit(
     *,
     opened: Callable[[Run], None] | None = None,
     should_prune: Callable[[int, float], bool] | None = None,
+    is_called: bool = False,
 ) -> int:
     """Train, test the best checkpoint, and report.
 
@@ -41,12 +43,19 @@ def fit(
         opened: Called with the run, once it is there.
         should_prune: Called after each validated epoch with its number, from 0, and its score; a
             training that is given up ends with its last.ckpt, neither tested nor reported.
+        is_called: Whether Python code calls it, all of which further processes would run again.
 
     Returns:
         The exit code.
     """
     job = _parse("fit", words)
     task, data, checkpoint = job.task, job.data, job.origin.checkpoint
+    if is_called:
+        require_one_process(
+            job.trainer,
+            "from Python a training is one. Set trainer.devices to 1, or use the command mlp-lab "
+            "fit.",
+        )
     check_training(job)
     with open_run(job) as run:
         if run and opened:
