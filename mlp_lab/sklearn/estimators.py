@@ -31,6 +31,32 @@ class _NetEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is unt
 
     input_shape_: tuple[int, ...]
 
+    def __init__(
+        self,
+        hidden_dims: Sequence[int] = (100,),
+        activation: str | Sequence[str] = "ReLU",
+        learning_rate: float = 0.001,
+        batch_size: int = 64,
+        max_epochs: int = 50,
+        val_fraction: float | None = None,
+        early_stopping: bool = False,
+        config: Config | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
+        run_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.hidden_dims = hidden_dims
+        self.activation = activation
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.val_fraction = val_fraction
+        self.early_stopping = early_stopping
+        self.config = config
+        self.random_state = random_state
+        self.verbose = verbose
+        self.run_dir = run_dir
+
     def _check_training(self, X: ArrayLike, y: ArrayLike, **checks: Any) -> tuple[Tensor, Any]:
         """Check what to learn from by the rules of scikit-learn.
 
@@ -192,18 +218,20 @@ class NetClassifier(ClassifierMixin, _NetEstimator):  # type: ignore[misc]  # as
         verbose: bool = False,
         run_dir: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.hidden_dims = hidden_dims
-        self.activation = activation
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.val_fraction = val_fraction
-        self.early_stopping = early_stopping
+        super().__init__(
+            hidden_dims=hidden_dims,
+            activation=activation,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            max_epochs=max_epochs,
+            val_fraction=val_fraction,
+            early_stopping=early_stopping,
+            config=config,
+            random_state=random_state,
+            verbose=verbose,
+            run_dir=run_dir,
+        )
         self.class_weight = class_weight
-        self.config = config
-        self.random_state = random_state
-        self.verbose = verbose
-        self.run_dir = run_dir
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train on inputs and their classes.
@@ -282,32 +310,6 @@ class NetRegressor(RegressorMixin, _NetEstimator):  # type: ignore[misc]  # as a
         >>> net.fit(X, y).score(X, y) > 0.4
         True
     """
-
-    def __init__(
-        self,
-        hidden_dims: Sequence[int] = (100,),
-        activation: str | Sequence[str] = "ReLU",
-        learning_rate: float = 0.001,
-        batch_size: int = 64,
-        max_epochs: int = 50,
-        val_fraction: float | None = None,
-        early_stopping: bool = False,
-        config: Config | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: bool = False,
-        run_dir: str | os.PathLike[str] | None = None,
-    ) -> None:
-        self.hidden_dims = hidden_dims
-        self.activation = activation
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.val_fraction = val_fraction
-        self.early_stopping = early_stopping
-        self.config = config
-        self.random_state = random_state
-        self.verbose = verbose
-        self.run_dir = run_dir
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train on inputs and their targets.
