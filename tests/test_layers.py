@@ -20,7 +20,8 @@ FLOORS = [
     ["callbacks"],
     ["training"],
     ["cli"],
-    ["interface", "sklearn"],
+    ["interface"],
+    ["sklearn"],
 ]
 FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -6,7 +6,6 @@ import io
 import json
 import math
 import os
-import signal
 import sys
 import threading
 import warnings
@@ -18,7 +17,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
-import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities.seed import isolate_rng
 
@@ -30,6 +28,7 @@ from mlp_lab.cli.parser import LabCLI
 from mlp_lab.data import Samples
 from mlp_lab.errors import ConfigError
 from mlp_lab.files.plain_types import class_path
+from mlp_lab.interface.call import as_a_call
 from mlp_lab.nets import InferenceNet, rebuild
 from mlp_lab.runs.packaged_configs import find_config
 from mlp_lab.sklearn.arrays import Arrays
@@ -209,20 +208,12 @@ def _has_converged(task: Task, history: EpochHistory) -> bool:
 
 @contextlib.contextmanager
 def _process_state_kept() -> Iterator[None]:
-    seed, threads = os.environ.get(_SEED_VARIABLE), torch.get_num_threads()
-    handler = signal.getsignal(signal.SIGINT)
-    with isolate_rng(), warnings.catch_warnings():
+    seed = os.environ.get(_SEED_VARIABLE)
+    with as_a_call(verbose=True), isolate_rng(), warnings.catch_warnings():
         quieten()
         try:
             yield
-        except SystemExit as end:
-            if not isinstance(end.__context__, KeyboardInterrupt):
-                raise
-            # Lightning makes an end of the process out of Ctrl-C, and ignores the next.
-            signal.signal(signal.SIGINT, handler)
-            raise end.__context__ from None
         finally:
-            torch.set_num_threads(threads)
             os.environ.pop(_SEED_VARIABLE, None)
             if seed is not None:
                 os.environ[_SEED_VARIABLE] = seed

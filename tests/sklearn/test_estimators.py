@@ -31,6 +31,7 @@ from mlp_lab.errors import ConfigError
 from mlp_lab.runs.run import Run, read_json
 from mlp_lab.sklearn import NetClassifier, NetRegressor
 from tests.conftest import CommandLine
+from tests.helpers.runs import read_manifest
 
 Data = tuple[NDArray[Any], NDArray[Any]]
 
@@ -123,15 +124,21 @@ def test_a_fit_holds_its_samples_no_longer_than_it_takes(digits: Data) -> None:
     assert held() is None
 
 
-def test_ctrl_c_stays_what_it_is(digits: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*arguments: object) -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("run_dir", [None, "runs/digits"])
+def test_ctrl_c_stays_what_it_is(
+    digits: Data, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_dir: str | None
+) -> None:
+    def type_ctrl_c(*arguments: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
 
+    monkeypatch.chdir(tmp_path)
     handler = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(EpochHistory, "on_train_epoch_end", interrupt)
+    monkeypatch.setattr(EpochHistory, "on_train_epoch_end", type_ctrl_c)
     with pytest.raises(KeyboardInterrupt):
-        NetClassifier().fit(*digits)
+        NetClassifier(run_dir=run_dir).fit(*digits)
     assert signal.getsignal(signal.SIGINT) is handler
+    if run_dir:
+        assert read_manifest(Path(run_dir) / "version_0")["status"] == "interrupted"
 
 
 def test_the_seed_decides_alone(digits: Data) -> None:
