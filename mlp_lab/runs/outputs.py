@@ -1,0 +1,60 @@
+"""outputs.npz: what a net said of each sample of a part, so that runs can be compared in pairs.
+
+Imports no torch.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlp_lab.errors import ChecksumError
+from mlp_lab.files.atomic import replacing
+from mlp_lab.files.npz_file import load_npz
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a net said of N samples.
+
+    Attributes:
+        outputs: The probability of each class ``(N, K)``, or the predicted targets ``(N, T)`` in
+            their own units, float32.
+        labels: The class of each sample ``(N,)`` int64, or its targets ``(N, T)`` float32.
+        indices: The place of each sample in its part of the source, ``(N,)`` int64.
+    """
+
+    outputs: NDArray[np.float32]
+    labels: NDArray[Any]
+    indices: NDArray[np.int64]
+
+    def write(self, path: Path) -> None:
+        """Write them as one file, whole or not at all.
+
+        Raises:
+            WriteError: The file could not be written.
+        """
+        with replacing(path) as part, part.open("wb") as file:
+            np.savez_compressed(
+                file, outputs=self.outputs, labels=self.labels, indices=self.indices
+            )
+
+    @classmethod
+    def read(cls, path: Path) -> "Outputs":
+        """Read a file that ``write`` wrote.
+
+        Raises:
+            ChecksumError: It is torn, or holds something else.
+        """
+        arrays = load_npz(path)
+        try:
+            found = cls(arrays["outputs"], arrays["labels"], arrays["indices"])
+        except KeyError as error:
+            raise ChecksumError(f"{str(path)!r} holds no {error.args[0]} of samples.") from error
+        num = len(found.indices)
+        shapes = (found.outputs.shape, found.labels.shape, found.indices.shape)
+        if found.outputs.ndim != 2 or any(shape[:1] != (num,) for shape in shapes):
+            raise ChecksumError(f"{str(path)!r} holds arrays of the shapes {shapes}.")
+        return found
