@@ -107,16 +107,14 @@ def _worthwhile_threads(job: Job, most: int) -> int:
 
 def _share_of_threads(job: Job) -> int:
     """Return how many threads there are for this process; several of one training share them."""
-    if (
-        device_type(job.trainer) != "cpu" or "LOCAL_RANK" in os.environ
-    ):  # a launcher has shared them out
+    if device_type(job.trainer) != "cpu":
         return max_threads()
-    processes = count_devices(job.trainer)
-    if processes == 1:
-        return max_threads()
-    most = max(1, max_threads() // processes)
-    # The others are started later, and get it from here.
-    os.environ["OMP_NUM_THREADS"] = str(most)
+    devices = count_devices(job.trainer)
+    is_launched = "LOCAL_RANK" in os.environ  # then they have been shared out
+    most = max_threads() if is_launched else max(1, max_threads() // devices)
+    if devices * job.trainer["num_nodes"] > 1:
+        # Who is started later gets it from here, and Lightning sets a number where this is unset.
+        os.environ["OMP_NUM_THREADS"] = str(most)
     return most
 
 

@@ -179,6 +179,7 @@ def torchrun_agents(
     else:
         endpoint = f"--rdzv-endpoint=127.0.0.1:{free_port()}"
         launch = ["--nnodes=2", "--nproc-per-node=1", "--rdzv-backend=c10d", endpoint]
+        words = (*words, "--threads=1")  # each takes all cores of its machine for its own
     devices = [f"--trainer.devices={2 // num_agents}", f"--trainer.num_nodes={num_agents}"]
     launch += [f"--max-restarts={max_restarts}", "-m", "mlp_lab", *FIT, *devices, *words]
     command = [sys.executable, "-m", "torch.distributed.run", *launch]

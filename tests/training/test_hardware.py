@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.fabric.utilities.distributed import _set_num_threads_if_needed
 
 from mlp_lab.errors import ConfigError, MLPLabWarning
 from mlp_lab.runs.run import Run
@@ -144,6 +145,19 @@ class TestThreads:
     @pytest.mark.parametrize("devices", ["0", "-1"])
     def test_devices_that_cannot_work_are_left_to_the_trainer(self, devices: str) -> None:
         choose_threads(make_job(*DIGITS, f"--trainer.devices={devices}"), None)
+
+    def test_what_is_set_counts_on_each_of_several_machines(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where OMP_NUM_THREADS is unset, Lightning's launcher takes all cores at the start."""
+        job = make_job(*DIGITS, "--threads=1", "--trainer.num_nodes=2")
+        monkeypatch.setenv("LOCAL_RANK", "0")
+        monkeypatch.setenv("OMP_NUM_THREADS", "")
+        monkeypatch.delenv("OMP_NUM_THREADS")  # put back to nothing after the test
+        choose_threads(job, None)
+        with monkeypatch.context() as patch:
+            patch.setattr(torch, "set_num_threads", lambda number: pytest.fail(f"set {number}"))
+            _set_num_threads_if_needed(1)
 
     def test_processes_of_one_training_share_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
         large = [*DIGITS, "--model.net.hidden_dims=[40000]", "--trainer.devices=2"]
