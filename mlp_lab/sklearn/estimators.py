@@ -19,7 +19,7 @@ from torch import Tensor
 
 from mlp_lab.data import Samples
 from mlp_lab.sklearn.arrays import Arrays, as_rows, as_tensor
-from mlp_lab.sklearn.training import PATIENCE, Config, train
+from mlp_lab.sklearn.training import PATIENCE, Config, alone, train
 
 _DEFAULT_VAL_FRACTION = 0.1
 _SAMPLES_AT_ONCE = 4096  # bounds the memory of a prediction
@@ -140,12 +140,13 @@ class _NetEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is unt
         if trained.run_dir is not None:
             self.run_dir_ = trained.run_dir
         if not trained.has_converged:
-            warnings.warn(
-                f"max_epochs {self.max_epochs} came to its end, and the net was still improving "
-                f"within the last {PATIENCE} epochs.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+            with alone:  # another thread's training makes some warnings errors for a moment
+                warnings.warn(
+                    f"max_epochs {self.max_epochs} came to its end, and the net was still "
+                    f"improving within the last {PATIENCE} epochs.",
+                    ConvergenceWarning,
+                    stacklevel=3,
+                )
 
     def _seed(self) -> int:
         random = check_random_state(0 if self.random_state is None else self.random_state)

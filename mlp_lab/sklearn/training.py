@@ -50,8 +50,8 @@ PATIENCE = 10
 _TOLERANCE = 1e-4  # what scikit-learn takes for an improvement
 _SEED_VARIABLE = "PL_GLOBAL_SEED"
 
-# Seeds, the number of threads and the filters of warnings are of the whole process.
-_alone = threading.RLock()
+alone = threading.RLock()
+"""Held by who trains or warns: seeds, threads and filters of warnings are of the process."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def train(
         ConfigError: A setting that cannot work.
         DivergenceError: The numbers of the training are no longer finite.
     """
-    with _alone, _process_state_kept():
+    with alone, _process_state_kept():
         job = _make_job(settings, config, seed)
         assert isinstance(job.data.source, Arrays)
         job.data.source.samples = samples

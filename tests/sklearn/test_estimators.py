@@ -9,6 +9,7 @@ import signal
 import warnings
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from mlp_lab.data.split import stratified_split
 from mlp_lab.errors import ConfigError
 from mlp_lab.runs.run import Run, read_json
 from mlp_lab.sklearn import NetClassifier, NetRegressor
+from mlp_lab.sklearn.training import alone
 from tests.conftest import CommandLine
 from tests.helpers.runs import read_manifest
 
@@ -247,6 +249,22 @@ def test_early_stopping_and_what_has_not_converged(
         assert capsys.readouterr().out.count("epoch ") == epochs
         with pytest.raises(ConvergenceWarning, match="max_epochs 12 came to its end, and the net"):
             NetClassifier(max_epochs=12).fit(*digits)
+
+
+def test_a_warning_waits_for_the_trainings_of_other_threads(
+    digits: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their filters of warnings, which hold for the whole process, would make it an error."""
+    could_train = []
+
+    def warn(message: str, category: type[Warning] = UserWarning, **_: Any) -> None:
+        if category is ConvergenceWarning:
+            with ThreadPoolExecutor(1) as other:
+                could_train.append(other.submit(alone.acquire, blocking=False).result())
+
+    monkeypatch.setattr("mlp_lab.sklearn.estimators.warnings.warn", warn)
+    NetClassifier(max_epochs=1).fit(*digits)
+    assert could_train == [False]
 
 
 def test_classes_are_weighed() -> None:
