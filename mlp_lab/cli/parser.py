@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 import yaml
 from jsonargparse import set_parsing_settings
 from jsonargparse.typing import PositiveInt
@@ -16,6 +17,7 @@ import mlp_lab.callbacks
 import mlp_lab.loggers  # noqa: F401  # the parser finds classes that are loaded by their short names
 from mlp_lab.cli.console import quieten
 from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, ConfiguredCommand, Invocation
+from mlp_lab.cli.null_settings import refuse_nulls
 from mlp_lab.cli.parser_errors import explain_parser_error
 from mlp_lab.data import Augmentation, LabDataModule, Source
 from mlp_lab.errors import ConfigError, MLPLabError, causes, explain_out_of_memory
@@ -158,6 +160,8 @@ class LabCLI(LightningCLI):
         for key in ("trainer", "data", "model", "runs_dir"):
             if self.config.get(key) is None:
                 raise ConfigError(f"{key} is null; leave it out for its defaults.")
+        for key, kind in {"trainer": pl.Trainer, "data": LabDataModule, "model": None}.items():
+            refuse_nulls(key, self.config[key], kind)
         if self.config.seed_everything is True:
             self.config.seed_everything = secrets.randbelow(MAX_SEED + 1)
         seed = self.config.seed_everything

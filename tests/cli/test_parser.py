@@ -107,6 +107,31 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, word: str, message: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("{data: {batch_size: null}}", "data.batch_size"),
+        ("{trainer: {precision: 32-true, deterministic: null, devices: null}}", "trainer.devices"),
+        ("{model: {optimizer: {class_path: SGD, init_args: {lr: null}}}}", "model.optimizer.lr"),
+        (
+            "{model: {net: {class_path: MLP, init_args: {hidden_dims: null}}}}",
+            "model.net.hidden_dims",
+        ),
+        (
+            "{trainer: {callbacks: [{class_path: EarlyStopping, "
+            "init_args: {monitor: val/loss, patience: null}}]}}",
+            "trainer.callbacks.patience",
+        ),
+    ],
+)
+def test_a_null_in_a_file_is_refused_where_there_must_be_a_value(
+    tmp_path: Path, text: str, key: str
+) -> None:
+    (tmp_path / "nulls.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=f"{key} is null; leave it out for its default."):
+        make_job(*MOONS, "--config=nulls.yaml")
+
+
+@pytest.mark.parametrize(
     "error",
     [
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
