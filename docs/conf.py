@@ -11,11 +11,15 @@ project = "mlp_lab"
 author = "the authors of mlp_lab"
 release = version = __version__
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "lab_notebooks",
     "lab_reference",
 ]
+
+# What the notebooks write beside themselves.
+exclude_patterns = ["notebooks/data", "notebooks/runs", "notebooks/photos"]
 
 html_theme = "furo"
 html_title = f"mlp_lab {release}"
@@ -26,6 +30,12 @@ html_css_files = ["site.css"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+
+nb_execution_mode = "force"
+nb_execution_timeout = 600  # seconds for a cell
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+nb_output_stderr = "remove"  # the bar, once for each epoch
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"

@@ -53,7 +53,7 @@ def print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         table.add_row(*(Text(as_shown(_four_digits(row[key]))) for key in columns))
     # A file has no width to keep to.
-    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
+    Console(width=None if sys.stdout.isatty() else _WIDE, force_jupyter=False).print(table)
 
 
 def print_table(title: str, rows: Mapping[str, Any]) -> None:
@@ -67,7 +67,8 @@ def print_table(title: str, rows: Mapping[str, Any]) -> None:
     table = Table(title=title, title_justify="left", show_header=False)
     for key, value in rows.items():
         table.add_row(Text(as_shown(key)), Text(as_shown(_four_digits(value))))
-    Console().print(table)
+    # A notebook's own display would not be silenced with standard output.
+    Console(force_jupyter=False).print(table)
 
 
 def _four_digits(value: object) -> str:

@@ -48,3 +48,14 @@ def test_a_column_without_any_value_is_left_out(capsys: pytest.CaptureFixture[st
     assert "b" * 150 in out
     assert "0.5000" in out
     print_rows("empty", [])
+
+
+def test_in_a_notebook_tables_go_where_all_else_is_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    print_table("test", {"epochs": 3})
+    print_rows("model", [{"input": "a.png"}])
+    out = capsys.readouterr().out
+    assert "epochs" in out
+    assert "a.png" in out
