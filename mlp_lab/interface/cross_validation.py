@@ -31,7 +31,7 @@ class CrossValidation:
         runs: The runs, all folds of a seed together.
         setting: The same as ``mlp_lab.compare`` has it.
         metric: Name of the metric on validation that picks the best epoch, such as ``acc``.
-        scores: Its value in each run, ``(S, K)``.
+        scores: Its value in each run, ``(S, K)``, a row for each seed in ascending order.
     """
 
     dir: Path
@@ -63,6 +63,10 @@ class CrossValidation:
     @cached_property
     def out_of_fold(self) -> dict[int, OutOfFold]:
         """For each seed the prediction of every sample by the net that was trained without it.
+
+        In the order of the samples: ``outputs`` ``(N, K)``, the probability of each class, or the
+        predicted targets ``(N, T)``; ``labels`` or targets; ``indices`` in the source, ``folds``
+        and, where samples have their own, ``files`` ``(N,)``.
 
         Raises:
             ChecksumError: The predictions of a run are missing or damaged.
@@ -107,7 +111,7 @@ def cross_validate(
         ...     settings = {"trainer.max_epochs": 1, "runs_dir": runs}
         ...     found = cross_validate("configs/quickstart.yaml", settings, folds=2, verbose=False)
         ...     found.metric, found.scores.shape, found.out_of_fold[0].outputs.shape
-        ('acc', (1, 2), (1437, 10))
+        ('acc', (1, 2), (1438, 10))
     """
     words = typed_words(config, settings or {})
     words += [f"--folds={folds}", f"--seeds={','.join(map(str, seeds))}"]

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby, islice
 
 from mlp_lab.report.comparison import Comparison, Setting
 from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.report.spread import Spread
+
+_MAX_FOLDS_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,13 @@ class CrossValidated:
         assert self.setting.folds is not None
         sentences = []
         for seed, runs in by_seed(self.setting):
-            if lacking := {*range(self.setting.folds)} - {run.fold for run in runs}:
-                numbers = ", ".join(map(str, sorted(lacking)))
+            there = {run.fold for run in runs}
+            lacking = (fold for fold in range(self.setting.folds) if fold not in there)
+            if first := [*islice(lacking, _MAX_FOLDS_LISTED)]:
+                dots = "" if next(lacking, None) is None else ", ..."
                 sentences.append(
-                    f"{self.setting.label}, seed {seed}: no finished run of fold {numbers} of "
-                    f"{self.setting.folds}."
+                    f"{self.setting.label}, seed {seed}: no finished run of fold "
+                    f"{', '.join(map(str, first))}{dots} of {self.setting.folds}."
                 )
         return sentences
 
@@ -65,12 +70,11 @@ def _difference(comparison: Comparison, setting: Setting, best: Setting) -> Spre
     )
 
 
-def _fold_key(summary: RunSummary) -> tuple[str, str | None]:
-    return str(summary.seed), summary.hashes.get("val")
+def _fold_key(summary: RunSummary) -> tuple[str, int | None, str | None]:
+    return str(summary.seed), summary.fold, summary.hashes.get("val")
 
 
 def by_seed(setting: Setting) -> Iterator[tuple[str, list[RunSummary]]]:
     """Yield each seed of a setting with its runs, by fold."""
-    runs = sorted(setting.distinct_summaries, key=lambda run: (str(run.seed), run.fold or 0))
-    for seed in dict.fromkeys(str(run.seed) for run in setting.summaries):
-        yield seed, [run for run in runs if str(run.seed) == seed]
+    for seed, runs in groupby(setting.distinct_summaries, key=lambda run: str(run.seed)):
+        yield seed, [*runs]

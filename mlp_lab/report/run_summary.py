@@ -81,12 +81,14 @@ class RunSummary:
     @property
     def folds(self) -> int | None:
         """Number of folds of the cross-validation that it belongs to; None without one."""
-        return _whole(_mapping(self.config, "data").get("folds"))
+        folds, fold = (_mapping(self.config, "data").get(key) for key in ("folds", "fold"))
+        is_fold = type(folds) is int and type(fold) is int and 0 <= fold < folds >= 2
+        return folds if is_fold else None
 
     @property
     def fold(self) -> int | None:
-        """The fold that validated; None without cross-validation."""
-        return _whole(_mapping(self.config, "data").get("fold"))
+        """The fold that validated, from 0; None without cross-validation."""
+        return None if self.folds is None else int(self.config["data"]["fold"])
 
     @property
     def flat_config(self) -> dict[str, Any]:
@@ -264,10 +266,6 @@ class RunSummary:
 def is_number(value: object) -> TypeGuard[int | float]:
     """Return whether a value is a float, or an integer that a float represents exactly."""
     return isinstance(value, float) or (type(value) is int and abs(value) < _MAX_EXACT)
-
-
-def _whole(value: object) -> int | None:
-    return value if type(value) is int else None
 
 
 def _mapping(content: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ def _empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 def test_all_seeds_and_folds_are_trained_and_joined(capsys: pytest.CaptureFixture[str]) -> None:
     found = mlp_lab.cross_validate(QUICKSTART, SETTINGS, folds=2, seeds=(3, 4), verbose=False)
     assert capsys.readouterr().out == ""

@@ -24,8 +24,8 @@ def write_run(
     names: tuple[str, str] = ("yes", "no"),
     losses: tuple[float, ...] = (0.6, 0.4, 0.5),
     validation: str = "held out of train",
-    fold: int | None = None,
-    folds: int | None = None,
+    fold: Any = None,
+    folds: Any = None,
 ) -> Path:
     """Write what a finished run leaves, without checkpoints and figures."""
     directory.mkdir(parents=True)

@@ -1,6 +1,7 @@
 """Cross-validated settings: differences on shared folds, and what is missing."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy import stats
@@ -9,7 +10,7 @@ from mlp_lab.report.comparison import compare
 from mlp_lab.report.cross_validation import CrossValidated, cross_validated
 from mlp_lab.report.run_files import read_summary
 from tests.conftest import CommandLine
-from tests.report.helpers import FIVE, markdown_tables, write_folds
+from tests.report.helpers import FIVE, markdown_tables, write_folds, write_run
 
 OTHER = (0.89, 0.91, 0.89, 0.91, 0.92)
 
@@ -49,6 +50,14 @@ def test_missing_folds_are_named(tmp_path: Path) -> None:
     (found,) = found_in(*runs)
     assert found.setting.repetitions == "8 of 2 x 5 folds"
     assert found.missing == ["a, seed 1: no finished run of fold 0, 4 of 5."]
+    (found,) = found_in(*write_folds(tmp_path / "b", FIVE[:1], folds=10**9))
+    assert found.missing[0].endswith("of fold 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ... of 1000000000.")
+
+
+@pytest.mark.parametrize(("fold", "folds"), [(0, 1), (5, 5), (-1, 5), ("0", 5), (0, None)])
+def test_folds_that_cannot_be_are_none(tmp_path: Path, fold: Any, folds: Any) -> None:
+    summary = read_summary(write_run(tmp_path / "a" / "b", fold=fold, folds=folds))
+    assert (summary.fold, summary.folds) == (None, None)
 
 
 def test_the_report_shows_them(mlp_lab: CommandLine, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.conftest import CommandLine
 from tests.helpers.runs import read_manifests
 from tests.sweep.helpers import write_search
 
-DIGITS = ["--data.source=Digits", "--trainer.max_epochs=2", "--data.batch_size=32"]
+DIGITS = ["--data.source=Digits", "--trainer.max_epochs=1"]
 MOONS = ["--data.source=Moons", "--trainer.max_epochs=1"]
 
 
@@ -71,6 +71,7 @@ def test_a_fold_is_predicted_as_predict_does(mlp_lab: CommandLine, tmp_path: Pat
     assert "validation_outputs.npz" in read_json(run / "manifest.json")["results"]
 
 
+@pytest.mark.slow
 def test_targets_are_predicted_out_of_fold_in_their_own_units(
     mlp_lab: CommandLine, lab: Path
 ) -> None:
@@ -89,6 +90,7 @@ def test_targets_are_predicted_out_of_fold_in_their_own_units(
     assert (errors**2).mean() == pytest.approx(np.average(squares, weights=sizes), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_stopped_cross_validation_goes_on(
     mlp_lab: CommandLine, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +118,7 @@ def test_a_stopped_cross_validation_goes_on(
     assert "folds differ" in mlp_lab(*words, "--folds=3", "--experiment=lab").err
 
 
+@pytest.mark.slow
 def test_folds_may_stand_in_a_file_and_what_is_typed_wins(
     mlp_lab: CommandLine, lab: Path, tmp_path: Path
 ) -> None:
@@ -125,6 +128,7 @@ def test_folds_may_stand_in_a_file_and_what_is_typed_wins(
     assert len(read_manifests(lab)) == 2
 
 
+@pytest.mark.slow
 def test_a_search_scores_a_setting_by_all_its_folds(mlp_lab: CommandLine, lab: Path) -> None:
     write_search(lab)
     outcome = mlp_lab("sweep", "--grid=lab.yaml", "--trials=2", "--folds=2", "--seeds=0")

@@ -219,7 +219,10 @@ def _check(grid: Grid, search: Search | None) -> set[Score]:
     scores = set()
     for point in points:
         words = grid.words(next(grid.trials_of(point)))
-        config = ParsedCLI("fit", read_invocation("fit", words)).config
+        cli = ParsedCLI("fit", read_invocation("fit", words))
+        if grid.folds is not None:
+            cli.make_data()  # what contradicts folds would fail them all
+        config = cli.config
         for key in ("fast_dev_run", "overfit_batches"):
             if config.trainer[key]:
                 raise ConfigError(f"trainer.{key} leaves nothing to compare; leave it out.")
