@@ -24,12 +24,11 @@ class ValidationOutputs(ResultCallback):
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Predict and write, where all samples validate."""
         data = find_data(trainer)
-        if not (trainer.is_global_zero and is_whole(trainer.limit_val_batches) and data):
-            return
-        assert isinstance(pl_module, Task)
-        path = Run(self.results.directory).validation_outputs_path
-        with self.results.making(path):
-            predict_samples(pl_module, data.subsets["val"], data.batch_size).write(path)
+        all_validate = trainer.is_global_zero and is_whole(trainer.limit_val_batches)
+        if all_validate and data and isinstance(pl_module, Task):
+            path = Run(self.results.directory).validation_outputs_path
+            with self.results.making(path):
+                predict_samples(pl_module, data.subsets["val"], data.batch_size).write(path)
 
 
 def predict_samples(task: Task, samples: SampleSubset, batch_size: int) -> Outputs:

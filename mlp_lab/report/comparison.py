@@ -53,7 +53,8 @@ class Setting:
         num = len(self.distinct_summaries)
         if self.folds is None:
             return str(num)
-        text = f"{self.num_seeds} x {self.folds} folds"
+        seeds = f"{self.num_seeds} seeds x " if self.num_seeds > 1 else ""
+        text = f"{seeds}{self.folds} folds"
         return text if num == self.num_seeds * self.folds else f"{num} of {text}"
 
     @property

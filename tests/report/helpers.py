@@ -52,7 +52,8 @@ def write_run(
         "versions": {"torch": "2"},
         "data": {
             "source": source,
-            "sha256": {"data": source, "split": split, "test": tested, "val": f"{split}, {fold}"},
+            "sha256": {"data": source, "split": split, "test": tested}
+            | ({} if fold is None else {"val": f"{split}, {fold}"}),
             "class_names": [*names],
             "validation": validation,
             "samples": {"train": 10},

@@ -205,7 +205,7 @@ def test_settings_with_the_same_label_are_told_apart_by_their_run(tmp_path: Path
 def test_folds_and_seeds_of_a_setting_are_one_group(tmp_path: Path) -> None:
     runs = [r for seed in (0, 1) for r in write_folds(tmp_path / "a", FIVE, seed=seed)]
     (setting,) = compared(*runs).settings
-    assert (setting.folds, setting.num_seeds, setting.repetitions) == (5, 2, "2 x 5 folds")
+    assert (setting.folds, setting.num_seeds, setting.repetitions) == (5, 2, "2 seeds x 5 folds")
     spread = setting.spread("val/acc")
     assert spread is not None
     # Ten numbers whose nets were trained on four times as many samples as they validated on.
@@ -218,7 +218,7 @@ def test_folds_and_seeds_of_a_setting_are_one_group(tmp_path: Path) -> None:
 def test_one_fold_alone_is_corrected_for_nothing(tmp_path: Path) -> None:
     runs = [write_folds(tmp_path / "a", FIVE[:1], seed=seed)[0] for seed in (0, 1)]
     (setting,) = compared(*runs).settings
-    assert (setting.overlap, setting.repetitions) == (0.0, "2 of 2 x 5 folds")
+    assert (setting.overlap, setting.repetitions) == (0.0, "2 of 2 seeds x 5 folds")
 
 
 def test_the_number_of_folds_is_another_setting_in_one_ranking(tmp_path: Path) -> None:
@@ -226,8 +226,8 @@ def test_the_number_of_folds_is_another_setting_in_one_ranking(tmp_path: Path) -
     runs += write_folds(tmp_path / "ten", FIVE, folds=10, validation="fold of 10")
     runs.append(write_run(tmp_path / "none" / "version_0", lr=0.1, val_acc=0.8))
     assert {s.label: s.repetitions for s in compared(*runs).settings} == {
-        "five": "1 x 5 folds",
-        "ten": "5 of 1 x 10 folds",
+        "five": "5 folds",
+        "ten": "5 of 10 folds",
         "none": "1",
     }
 

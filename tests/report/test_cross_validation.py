@@ -48,7 +48,7 @@ def test_missing_folds_are_named(tmp_path: Path) -> None:
     runs = write_folds(tmp_path / "a", FIVE)
     runs += write_folds(tmp_path / "a", FIVE, seed=1)[1:4]
     (found,) = found_in(*runs)
-    assert found.setting.repetitions == "8 of 2 x 5 folds"
+    assert found.setting.repetitions == "8 of 2 seeds x 5 folds"
     assert found.missing == ["a, seed 1: no finished run of fold 0, 4 of 5."]
     (found,) = found_in(*write_folds(tmp_path / "b", FIVE[:1], folds=10**9))
     assert found.missing[0].endswith("of fold 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ... of 1000000000.")
@@ -66,14 +66,14 @@ def test_the_report_shows_them(mlp_lab: CommandLine, tmp_path: Path) -> None:
     outcome = mlp_lab("report", "runs")
     assert outcome.code == 0
     assert "cross-validation, mean val/acc and its 95 % interval:\n" in outcome.out
-    assert "\n  92.00 % (89.06 % to 94.94 %)  1 x 5 folds  a\n" in outcome.out
+    assert "\n  92.00 % (89.06 % to 94.94 %)  5 folds  a\n" in outcome.out
     assert "\n  b, seed 0: no finished run of fold 4 of 5.\n" in outcome.out
     assert "a, seed 0, is not among them: " in outcome.out  # no run has outputs
     assert not (tmp_path / "runs" / "out_of_fold.csv").exists()
     text = (tmp_path / "runs" / "report.md").read_text()
-    table = next(t for t in markdown_tables(text) if t[0][1] == "runs")
-    assert table[1][:4] == ["a", "1 x 5 folds", "92.00 ± 1.58 %", "89.06 % to 94.94 %"]
-    assert table[2][:2] == ["b", "4 of 1 x 5 folds"]
+    table = next(t for t in markdown_tables(text) if "against the best" in t[0])
+    assert table[1][:4] == ["a", "5 folds", "92.00 ± 1.58 %", "89.06 % to 94.94 %"]
+    assert table[2][:2] == ["b", "4 of 5 folds"]
     assert table[2][4].startswith("-1.50 ± ")
     assert "Nadeau and Bengio (2003)" in text
     assert "b, seed 0: no finished run of fold 4 of 5." in text

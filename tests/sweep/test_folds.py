@@ -80,7 +80,7 @@ def test_targets_are_predicted_out_of_fold_in_their_own_units(
     assert (outcome.code, outcome.err) == (0, "")
     rows = read_table(lab / "out_of_fold.csv")
     assert list(rows[0]) == ["seed", "fold", "index", "target", "predicted"]
-    assert "  2 x 2 folds  " in outcome.out
+    assert "  2 seeds x 2 folds  " in outcome.out
     for seed in ("0", "1"):
         own = [row for row in rows if row["seed"] == seed]
         assert len({row["index"] for row in own}) == len(own)

@@ -111,7 +111,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--folds",
         type=int,
-        help="folds of a cross-validation: each validates once a net that the others trained",
+        help="folds of a cross-validation: each scores a net that was trained on the others",
     )
     parser.add_argument(
         "--grid",
