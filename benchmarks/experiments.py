@@ -262,9 +262,11 @@ def write_documents(settings: dict[str, list[Setting]], lab_lines: dict[str, str
         draw(group, rows)
     for name in SEARCHES:
         if settings[name]:
-            is_of_folds = settings[name][0].folds is not None
-            table = tables.folds_table if is_of_folds else tables.search_table
-            written[name] = table(settings[name])
+            if settings[name][0].folds is None:
+                written[name] = tables.search_table(settings[name])
+            else:
+                (base,) = (group.base for group in GROUPS if group.name == SEARCHES[name])
+                written[name] = tables.folds_table(settings[name], base)
             words = tables.search_words(settings[name])
             tables.write_header(GRIDS / f"{name}.yaml", words)
     if everything.keys() >= {*SHOWN_FIRST}:
