@@ -1,5 +1,6 @@
 """out_of_fold.csv: every sample once, by the net that was trained without it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,17 @@ def test_folds_are_joined_in_the_order_of_the_samples(tmp_path: Path) -> None:
         "0,3,yes,no,0.750000,0.250000,0.750000\n",
         [],
     )
+
+
+def test_files_stand_behind_the_index(tmp_path: Path) -> None:
+    run = write_fold(tmp_path / "a" / "0", 0, [4, 1])
+    path = run / "validation_outputs.npz"
+    replace(Outputs.read(path), files=np.array(["d/4.png", "d/1.png"])).write(path)
+    text, _ = written(tmp_path, run)
+    assert [line.split(",")[:4] for line in text.splitlines()] == [
+        ["fold", "index", "file", "label"],
+        *(["0", "1", "d/1.png", "yes"], ["0", "4", "d/4.png", "yes"]),
+    ]
 
 
 def test_settings_and_seeds_have_columns_where_there_are_several(tmp_path: Path) -> None:
