@@ -10,6 +10,7 @@ import numpy as np
 
 from mlp_lab.files.atomic import write_text
 from mlp_lab.report.comparison import Comparison, Setting
+from mlp_lab.report.cross_validation import cross_validated
 from mlp_lab.report.formatting import format_number, format_spread, format_value
 from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.report.spread import Spread
@@ -72,6 +73,34 @@ def search_table(settings: Sequence[Setting]) -> str:
         ]
         lines.append(f"| {' | '.join([*cells, format_seconds(setting)])} |")
     return "\n".join(lines) + "\n"
+
+
+def folds_table(settings: Sequence[Setting], base: str) -> str:
+    """Return the table of a cross-validation, the base first, then the best."""
+    lines = [
+        f"| recipe | validation accuracy | 95 % interval | against {base} | 95 % interval "
+        "| test accuracy |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    base_first = sorted(settings, key=lambda setting: setting.label != base)
+    for found in cross_validated(Comparison("", "val/acc", True, base_first, [])):
+        difference = found.difference
+        cells = [
+            found.setting.label,
+            format_spread(found.score, "acc"),
+            format_interval(found.score),
+            format_spread(difference, "acc", signed=True),
+            format_interval(difference, signed=True) if difference else "",
+            format_spread(found.setting.spread("test/acc"), "acc"),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def format_interval(spread: Spread, *, signed: bool = False) -> str:
+    """Say the 95 % interval of a mean accuracy."""
+    ends = spread.confidence_interval() or ()
+    return " to ".join(format_number(end, "acc", signed=signed) for end in ends)
 
 
 def hyperparameters(setting: Setting, base: Setting | None) -> str:
@@ -221,7 +250,7 @@ def search_words(settings: Sequence[Setting]) -> str:
     return (
         f"Measured: best by validation is {best.label}, with "
         f"{format_spread(best.spread('test/acc'), 'acc')} on the test set, mean and standard "
-        f"deviation of {len(best.distinct_summaries)} seeds; {seconds:.1f} s each on "
+        f"deviation of {best.repetitions}{'' if best.folds else ' seeds'}; {seconds:.1f} s each on "
         f"{best.summaries[0].manifest['device']}."
     )
 

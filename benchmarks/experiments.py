@@ -95,7 +95,11 @@ GROUPS = (
     ),
 )
 
-SEARCHES = {"rate_and_batch": "kmnist", "cifar100_three_widths": "cifar100_three"}
+SEARCHES = {
+    "rate_and_batch": "kmnist",
+    "kmnist_folds": "kmnist",
+    "cifar100_three_widths": "cifar100_three",
+}
 """Grids of configs/sweep, and the group whose data they are of."""
 
 FILTERS = "cifar100_three_fc10"
@@ -154,7 +158,8 @@ def print_duration(
     ]
     for name in searches:
         grid = read_grid(GRIDS / f"{name}.yaml")
-        num = len(grid["seeds"]) * math.prod(map(len, grid["set"].values()))
+        num = len(grid["seeds"]) * (grid["folds"] or 1)
+        num *= math.prod(map(len, grid["set"].values()))
         asked.append((GRIDS / f"{name}.yaml", runs_dir / name, num))
     seconds, unknown = 0.0, 0
     for path, directory, trials in asked:
@@ -257,7 +262,11 @@ def write_documents(settings: dict[str, list[Setting]], lab_lines: dict[str, str
         draw(group, rows)
     for name in SEARCHES:
         if settings[name]:
-            written[name] = tables.search_table(settings[name])
+            if settings[name][0].folds is None:
+                written[name] = tables.search_table(settings[name])
+            else:
+                (base,) = (group.base for group in GROUPS if group.name == SEARCHES[name])
+                written[name] = tables.folds_table(settings[name], base)
             words = tables.search_words(settings[name])
             tables.write_header(GRIDS / f"{name}.yaml", words)
     if everything.keys() >= {*SHOWN_FIRST}:

@@ -54,6 +54,7 @@ SETTINGS: dict[str, Setting] = {
     # Runs are compared where the hash of their data is the same, wherever those lie.
     "data.source.path": Setting(_TRAINING | _TEST),
     "data.augment": Setting(_ALL, names_class=True),
+    "data.fold": Setting(_TRAINING | _TEST),  # a comparison averages over the folds
     "data.root": Setting(),
     "data.download": Setting(),
     "data.batch_size": Setting(_TRAINING | _COMPARISON),

@@ -18,7 +18,7 @@ CHANGE_A_RESULT = [
     *("data", "data.source", "data.source.path", "data.augment", "data.batch_size", "data.root"),
     *("data.download", "data.steps_per_execution", "data.predict_split", "data.predict_dir"),
     *("data.val_fraction", "data.test_fraction", "data.validate_on", "data.split_seed"),
-    *("data.imbalance", "data.resample", "data.class_weights"),
+    *("data.folds", "data.fold", "data.imbalance", "data.resample", "data.class_weights"),
     *("model", "model.net", "model.net.hidden_dims", "model.loss", "model.optimizer"),
     *("model.optimizer.lr", "model.schedule", "model.label_smoothing", "seed_everything"),
     *("threads", "model.score", "init_from"),
@@ -36,7 +36,7 @@ TELL_NO_RUNS_APART = [
     *("data.root", "data.source.path", "data.download", "data.predict_split", "data.predict_dir"),
     *("data.steps_per_execution", "trainer.accelerator", "trainer.devices", "trainer.logger"),
     *("trainer.log_every_n_steps", "trainer.enable_progress_bar", "trainer.enable_model_summary"),
-    *("trainer.profiler", "model.score", "note"),
+    *("trainer.profiler", "model.score", "note", "data.fold"),
 ]
 NEUTRAL = {
     "trainer.accumulate_grad_batches": (None, 1),

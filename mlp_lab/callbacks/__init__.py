@@ -26,6 +26,7 @@ from mlp_lab.callbacks.sample_plots import DecisionSurfacePlot, MistakesPlot, Ta
 from mlp_lab.callbacks.step_metrics import StepMetrics
 from mlp_lab.callbacks.stopwatch import Stopwatch
 from mlp_lab.callbacks.training_plots import ClassBalancePlot, TrainingPlots
+from mlp_lab.callbacks.validation_outputs import ValidationOutputs
 from mlp_lab.callbacks.weight_averaging import SWAWeightAveraging
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "TrainingPlots",
     "TrainingSetScores",
     "UntrainedScores",
+    "ValidationOutputs",
     "WholeFileCheckpointIO",
     "progress_bars",
 ]

@@ -51,7 +51,7 @@ COMMANDS = {
     "export": Command("write a run's best net as one file: onnx, pth", "export"),
     "infer": Command("use a model file on images and arrays", "infer"),
     "report": Command("report one run, or compare many", "report"),
-    "sweep": Command("fit a grid of settings and seeds", "sweep"),
+    "sweep": Command("fit a grid of settings, seeds and folds", "sweep"),
     "scratch": Command("the same networks by hand: regression, binary", "scratch"),
 }
 

@@ -73,6 +73,7 @@ _FLAGS: dict[str, tuple[Any, Any, str]] = {
     "onnx": (bool, True, "Whether fit exports its best net as ONNX."),
 }
 _DATA_COMMANDS: tuple[ConfiguredCommand, ...] = ("stats", "prepare")
+_WITHOUT_DATA = ("model", "trainer")
 
 _PARSERS: dict[ConfiguredCommand, LightningArgumentParser] = {}
 
@@ -203,11 +204,14 @@ class LabCLI(LightningCLI):
         self.plain_config = plain
 
     def instantiate_classes(self) -> None:
-        """Make the parts, for commands on data those alone; a refusal by one comes out as it is."""
+        """Make the parts, for commands on data those alone."""
+        self.make_parts(*(_WITHOUT_DATA if self.command in _DATA_COMMANDS else ()))
+
+    def make_parts(self, *left_out: str) -> None:
+        """Make the parts but for some sections; a refusal by one comes out as it is."""
         config = self.config.clone()
-        if self.command in _DATA_COMMANDS:
-            for key in ("model", "trainer"):
-                del config[key]
+        for key in left_out:
+            del config[key]
         try:
             self.config_init = self.parser.instantiate_classes(config)
         except ValueError as error:
@@ -239,3 +243,7 @@ class ParsedCLI(LabCLI):
 
     def instantiate_classes(self) -> None:
         """Leave it at the configuration."""
+
+    def make_data(self) -> None:
+        """Make the data alone, which refuses settings of theirs that cannot work."""
+        self.make_parts(*_WITHOUT_DATA)

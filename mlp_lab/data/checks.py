@@ -26,6 +26,7 @@ def check_settings(data: "LabDataModule") -> None:
     """
     for key, choices in _CHOICES.items():
         check_choice(f"data.{key}", getattr(data, key), choices)
+    _check_folds(data)
     _check_sizes(data)
     if data.num_targets:
         _check_regression(data)
@@ -49,6 +50,40 @@ def check_training_classes(data: "LabDataModule") -> None:
                 "learnt. Add training samples of it, or choose the other classes by "
                 "data.source.classes."
             )
+
+
+def _check_folds(data: "LabDataModule") -> None:
+    """Check the number of folds, the fold, and what leaves nothing to deal out into folds."""
+    if data.folds is None:
+        if data.fold is not None:
+            raise ConfigError(
+                f"data.fold is {data.fold}, and data.folds, of how many, is not set. Add "
+                "--data.folds 5."
+            )
+        return
+    if data.folds < 2:
+        raise ConfigError(f"data.folds is {data.folds}; it must be at least 2.")
+    if data.fold is None or not 0 <= data.fold < data.folds:
+        which = "not set" if data.fold is None else data.fold
+        raise ConfigError(
+            f"data.folds is {data.folds} and data.fold is {which}; it must be one of 0 to "
+            f"{data.folds - 1}. mlp-lab sweep --folds {data.folds} trains them all."
+        )
+    if data.validate_on == "test":
+        raise ConfigError(
+            f"data.folds is {data.folds} while data.validate_on is 'test': then no training sample "
+            "validates. Leave one of the two out."
+        )
+    if data.val_fraction is not None:
+        raise ConfigError(
+            f"data.val_fraction is {data.val_fraction} while data.folds is {data.folds}: then a "
+            "fold validates. Leave one of the two out."
+        )
+    if "val" in data.source.parts:
+        raise ConfigError(
+            f"data.folds is {data.folds}, but {data.source.name} has a validation part of its own. "
+            "Leave data.folds out."
+        )
 
 
 def _check_sizes(data: "LabDataModule") -> None:

@@ -48,6 +48,10 @@ class LabDataModule(pl.LightningDataModule):
         validate_on: What validation during training runs on. With ``test`` all training samples
             train, and the best checkpoint is chosen on the test set: its score is no estimate then.
         split_seed: Which of the possible splits; apart from the seed of the training.
+        folds: Number of folds of a cross-validation, at least 2: what would be trained on and
+            validated is dealt out into so many parts, by class and split_seed.
+        fold: Which of the folds validates, from 0; all others train. ``mlp-lab sweep --folds``
+            trains them all.
         imbalance: Shares of some classes that are kept of the training part, by class name, before
             validation is held out: makes a data set unbalanced on purpose. The test stays whole.
         resample: Another answer to unbalanced classes than weights: ``over`` repeats samples of the
@@ -75,6 +79,8 @@ class LabDataModule(pl.LightningDataModule):
         test_fraction: float | None = None,
         validate_on: ValidateOn = "val",
         split_seed: int = 0,
+        folds: int | None = None,
+        fold: int | None = None,
         imbalance: dict[str, float] | None = None,
         resample: Resample | None = None,
         augment: list[Augmentation] | None = None,
@@ -97,6 +103,8 @@ class LabDataModule(pl.LightningDataModule):
         self.test_fraction = test_fraction
         self.validate_on = validate_on
         self.split_seed = split_seed
+        self.folds = folds
+        self.fold = fold
         # The parser makes a number of a class that is called "7".
         self.imbalance = {str(name): share for name, share in (imbalance or {}).items()} or None
         self.resample = resample
@@ -126,6 +134,8 @@ class LabDataModule(pl.LightningDataModule):
         """Origin of the validation samples, for console, files and figures."""
         if self.validate_on == "test":
             return "test set"
+        if self.folds is not None:
+            return f"fold {self.fold} of {self.folds}"
         return "own part" if "val" in self.source.parts else "held out of train"
 
     @property
@@ -139,7 +149,9 @@ class LabDataModule(pl.LightningDataModule):
         test = val = 0.0
         if "test" not in self.source.parts:
             test = self.test_fraction or _DEFAULT_TEST_FRACTION
-        if "val" not in self.source.parts and self.validate_on == "val":
+        if self.folds is not None:
+            val = (1 - test) / self.folds
+        elif "val" not in self.source.parts and self.validate_on == "val":
             val = self.val_fraction or _DEFAULT_VAL_FRACTION
         return test, val
 
@@ -189,10 +201,11 @@ class LabDataModule(pl.LightningDataModule):
         return list({id(s.samples): s.samples for s in self.subsets.values()}.values())
 
     def fingerprints(self) -> dict[str, str]:
-        """Return the SHA-256 of all samples, of the whole split and of its test part."""
+        """Return the SHA-256 of all samples, of the whole split, and of validation and test."""
         return {
             "data": sha256(*(t for part in self.samples for t in (part.inputs, part.labels))),
             "split": sha256(*(self.subsets[part].indices for part in PARTS)),
+            "val": sha256(self.subsets["val"].indices),
             "test": sha256(self.subsets["test"].indices),
         }
 

@@ -198,6 +198,12 @@ class SampleSubset(Dataset[Batch]):
         """Labels ``(n,)`` in the order of ``indices``."""
         return self.samples.labels[self.indices]
 
+    @property
+    def files(self) -> list[str] | None:
+        """The file of each, where samples have their own."""
+        files = self.samples.files
+        return None if files is None else [files[row] for row in self.indices.tolist()]
+
     def at(self, positions: Tensor) -> "SampleSubset":
         """Return the subset of some of these samples, or of one several times."""
         return SampleSubset(self.samples, self.indices[positions])

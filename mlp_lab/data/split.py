@@ -1,6 +1,7 @@
 """Stratified splits and class balance: which samples of a source make up each part."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -31,21 +32,29 @@ def split_parts(
     """
     subsets = {p: SampleSubset(s, torch.arange(len(s))) for p, s in parts.items()}
     test_fraction, val_fraction = data.fractions
+    seed = data.split_seed
     if "test" not in subsets:
-        subsets |= _hold_out("test", test_fraction, subsets["train"], data)
+        pick = partial(stratified_split, fraction=test_fraction, seed=seed)
+        subsets |= _hold_out("test", pick, subsets["train"], data)
     train = subsets["train"]
     steps = {"as loaded": train}
     if data.imbalance:
         shares = {data.class_names.index(name): s for name, s in data.imbalance.items()}
-        subsets["train"] = train.at(thin_classes(train.labels, shares, data.split_seed))
+        subsets["train"] = train.at(thin_classes(train.labels, shares, seed))
     if data.validate_on == "test":
         subsets["val"] = subsets["test"]
+    elif data.folds is not None:
+        assert data.fold is not None  # refused where the settings are checked
+        _check_fold_sizes(subsets["train"], data)
+        pick = partial(stratified_fold, folds=data.folds, fold=data.fold, seed=seed)
+        subsets |= _hold_out("val", pick, subsets["train"], data)
     elif "val" not in subsets:
         of_the_rest = val_fraction / (1 - test_fraction)
-        subsets |= _hold_out("val", of_the_rest, subsets["train"], data)
+        pick = partial(stratified_split, fraction=of_the_rest, seed=seed)
+        subsets |= _hold_out("val", pick, subsets["train"], data)
     train = steps["split"] = subsets["train"]
     if data.resample:
-        balanced = balance_classes(train.labels, data.resample, data.split_seed)
+        balanced = balance_classes(train.labels, data.resample, seed)
         subsets["train"] = steps["resampled"] = train.at(balanced)
     if data.num_targets:
         return subsets, {}
@@ -62,13 +71,38 @@ def class_counts_by_step(data: "LabDataModule") -> dict[str, list[int]]:
     return counts | {part: data.class_counts(part).tolist() for part in PARTS}
 
 
+def _strata(samples: SampleSubset, data: "LabDataModule") -> Tensor:
+    """Return what is shared out evenly, ``(N,)``: classes; regression targets are one stratum."""
+    return torch.zeros(len(samples), dtype=torch.long) if data.num_targets else samples.labels
+
+
+def _check_fold_sizes(whole: SampleSubset, data: "LabDataModule") -> None:
+    """Refuse more folds than a class has samples, whichever fold is asked for."""
+    assert data.folds is not None
+    counts = torch.bincount(_strata(whole, data))
+    rarest = int(torch.where(counts > 0, counts, len(whole)).argmin())
+    if (num := int(counts[rarest])) >= data.folds:
+        return
+    samples = "one sample" if num == 1 else f"{num} samples"
+    if data.num_targets:
+        raise ConfigError(
+            f"data.folds is {data.folds}, but there are {samples} to deal out. Choose fewer folds."
+        )
+    raise EmptyClassError(
+        f"data.folds is {data.folds}, but class {data.class_names[rarest]!r} has {samples}, and "
+        "each fold needs one of every class. Choose fewer folds."
+    )
+
+
 def _hold_out(
-    part: Part, fraction: float, whole: SampleSubset, data: "LabDataModule"
+    part: Part,
+    pick: Callable[[Tensor], tuple[Tensor, Tensor]],
+    whole: SampleSubset,
+    data: "LabDataModule",
 ) -> dict[Part, SampleSubset]:
     """Divide ``whole`` into what stays for training and the new part."""
-    # Regression targets are one stratum.
-    labels = torch.zeros(len(whole), dtype=torch.long) if data.num_targets else whole.labels
-    stay, picked = stratified_split(labels, fraction, data.split_seed)
+    labels = _strata(whole, data)
+    stay, picked = pick(labels)
     if data.num_targets and not (len(stay) and len(picked)):
         raise ConfigError(
             f"data.{part}_fraction leaves {len(stay)} of {len(whole)} samples for training "
@@ -118,12 +152,41 @@ def stratified_split(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor
     by_remainder = torch.argsort(shares - quotas, descending=True, stable=True)
     quotas[by_remainder[: round(len(labels) * fraction) - int(quotas.sum())]] += 1
 
-    shuffled = torch.randperm(len(labels), generator=generator(seed))
-    grouped = shuffled[torch.argsort(labels[shuffled], stable=True)]
+    grouped = _shuffled_by_class(labels, seed)
     starts = counts.cumsum(0) - counts
     place_in_class = torch.arange(len(labels)) - starts[labels[grouped]]
-    picked = place_in_class < quotas[labels[grouped]]
-    return grouped[~picked].sort().values, grouped[picked].sort().values
+    return _divide(grouped, place_in_class < quotas[labels[grouped]])
+
+
+def stratified_fold(labels: Tensor, folds: int, fold: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Pick one of the parts into which samples are dealt out, every class in its share.
+
+    Every sample is in exactly one fold; the folds differ by at most one sample, and so do their
+    counts of each class.
+
+    Args:
+        labels: Class index of every sample.
+        folds: Number of folds.
+        fold: Which of them, from 0.
+        seed: Which of the many such divisions.
+
+    Shape:
+        labels ``(N,)`` int64; results ``(N - n,)`` and ``(n,)`` int64, ascending.
+
+    Returns:
+        The indices that stay and the indices picked.
+
+    Example:
+        >>> labels = torch.tensor([0, 0, 0, 0, 1, 1])
+        >>> [labels[stratified_fold(labels, 2, fold, seed=0)[1]].tolist() for fold in (0, 1)]
+        [[0, 0, 1], [0, 0, 1]]
+    """
+    grouped = _shuffled_by_class(labels, seed)
+    return _divide(grouped, torch.arange(len(labels)) % folds == fold)
+
+
+def _divide(rows: Tensor, is_picked: Tensor) -> tuple[Tensor, Tensor]:
+    return rows[~is_picked].sort().values, rows[is_picked].sort().values
 
 
 def thin_classes(labels: Tensor, shares: Mapping[int, float], seed: int) -> Tensor:
@@ -143,7 +206,7 @@ def thin_classes(labels: Tensor, shares: Mapping[int, float], seed: int) -> Tens
         [0, 1, 1]
     """
     kept = []
-    for label, rows in enumerate(_shuffled_by_class(labels, seed)):
+    for label, rows in enumerate(_split_by_class(labels, seed)):
         num = len(rows)
         if label in shares and num:
             num = max(1, round(shares[label] * num))
@@ -168,13 +231,18 @@ def balance_classes(labels: Tensor, how: Resample, seed: int) -> Tensor:
         >>> balance_classes(labels, "over", seed=0).tolist()
         [0, 0, 0, 1, 2, 3]
     """
-    classes = [rows for rows in _shuffled_by_class(labels, seed) if len(rows)]
+    classes = [rows for rows in _split_by_class(labels, seed) if len(rows)]
     sizes = [len(rows) for rows in classes]
     num = max(sizes) if how == "over" else min(sizes)
     return torch.cat([rows.repeat(-(-num // len(rows)))[:num] for rows in classes]).sort().values
 
 
-def _shuffled_by_class(labels: Tensor, seed: int) -> list[Tensor]:
-    """Return the indices of each class in an order drawn from the seed."""
-    order = torch.randperm(len(labels), generator=generator(seed))
-    return [order[labels[order] == label] for label in range(int(labels.max()) + 1)]
+def _shuffled_by_class(labels: Tensor, seed: int) -> Tensor:
+    """Return all indices, class after class, each class in an order drawn from the seed."""
+    shuffled = torch.randperm(len(labels), generator=generator(seed))
+    return shuffled[torch.argsort(labels[shuffled], stable=True)]
+
+
+def _split_by_class(labels: Tensor, seed: int) -> tuple[Tensor, ...]:
+    """Return the indices of each class in the same order."""
+    return torch.split(_shuffled_by_class(labels, seed), torch.bincount(labels).tolist())

@@ -12,7 +12,7 @@ from mlp_lab.report.search import SearchSummary, read_search_summary
 
 @dataclass(frozen=True)
 class RunComparison:
-    """Runs grouped into settings by all but their seed, ranked on validation.
+    """Runs grouped into settings by all but seed and fold, ranked on validation.
 
     Attributes:
         comparisons: One for each data set and kind of score, settings the best first.
@@ -30,7 +30,7 @@ class RunComparison:
 
     @property
     def table(self) -> list[dict[str, Any]]:
-        """A row for each setting: its label, what differs, and mean and deviation over its seeds.
+        """A row for each setting: its label, what differs, and mean and deviation over its runs.
 
         ``validation`` and ``test`` are means, of the metric that ``metric`` names.
         """
@@ -44,7 +44,8 @@ class RunComparison:
                         "data": comparison.data,
                         "setting": setting.label,
                         "metric": comparison.metric,
-                        "seeds": len(setting.distinct_summaries),
+                        "seeds": setting.num_seeds,
+                        **({"folds": setting.folds} if comparison.has_folds else {}),
                         "validation": validation and validation.mean,
                         "validation_std": validation and validation.deviation,
                         "test": test and test.mean,

@@ -1,4 +1,4 @@
-"""Comparison of runs: grouped into settings by all but their seed, and tested in pairs."""
+"""Comparison of runs: grouped into settings by all but seed and fold, and tested in pairs."""
 
 import json
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from mlp_lab.report.spread import Spread
 
 @dataclass(frozen=True)
 class Setting:
-    """Runs that differ in their seed alone.
+    """Runs that differ in their seed, and in their fold of a cross-validation, alone.
 
     Attributes:
         label: A short name.
         values: Its values of what differs between the settings of the comparison, by dotted key.
-        summaries: Its runs, by seed.
+        summaries: Its runs, by seed and fold.
     """
 
     label: str
@@ -34,22 +34,49 @@ class Setting:
         return {key: format_value(value) for key, value in self.values.items()}
 
     def spread(self, key: str) -> Spread | None:
-        """Return mean and deviation of a number of metrics.json over the seeds."""
-        return Spread.of(summary.number(key) for summary in self.distinct_summaries)
+        """Return mean and deviation of a number of metrics.json over seeds and folds."""
+        return Spread.of((s.number(key) for s in self.distinct_summaries), self.overlap)
+
+    @property
+    def folds(self) -> int | None:
+        """Number of folds of its cross-validation; None without one."""
+        return self.summaries[0].folds
+
+    @property
+    def num_seeds(self) -> int:
+        """How many seeds its runs have."""
+        return len({str(summary.seed) for summary in self.summaries})
+
+    @property
+    def repetitions(self) -> str:
+        """How many seeds its numbers are of, and how many folds of each."""
+        num = len(self.distinct_summaries)
+        if self.folds is None:
+            return str(num)
+        seeds = f"{self.num_seeds} seeds x " if self.num_seeds > 1 else ""
+        text = f"{seeds}{self.folds} folds"
+        return text if num == self.num_seeds * self.folds else f"{num} of {text}"
+
+    @property
+    def overlap(self) -> float:
+        """Validation samples for each training sample of its folds; 0 where there are none."""
+        several = len({summary.fold for summary in self.summaries}) > 1
+        return 1 / (self.folds - 1) if self.folds and several else 0.0
 
     @property
     def distinct_summaries(self) -> list[RunSummary]:
         """Its runs, of those that repeat one another the newest alone."""
         newest: dict[tuple[Any, ...], RunSummary] = {}
         for summary in self.summaries:
-            key = (str(summary.seed), summary.hashes.get("data"), summary.hashes.get("split"))
+            hashes = (summary.hashes.get(name) for name in ("data", "split"))
+            key = (str(summary.seed), summary.fold, *hashes)
             if key not in newest or _end(newest[key]) <= _end(summary):
                 newest[key] = summary
         return list(newest.values())
 
     @property
     def gap(self) -> Spread | None:
-        """Generalisation gap over the seeds."""
+        """Generalisation gap over seeds and folds."""
         return Spread.of(summary.gap for summary in self.distinct_summaries)
 
     @property
@@ -115,6 +142,11 @@ class Comparison:
         return any(setting.notes for setting in self.settings)
 
     @property
+    def has_folds(self) -> bool:
+        """Whether any setting was cross-validated."""
+        return any(setting.folds is not None for setting in self.settings)
+
+    @property
     def has_single_seeds(self) -> bool:
         """Whether the numbers of a setting come from one seed."""
         return any(len(setting.distinct_summaries) == 1 for setting in self.settings)
@@ -135,7 +167,7 @@ class Comparison:
             if (score := summary.number(key)) is not None
             and (score_of_best := scores_of_best.get(_pairing_key(summary))) is not None
         ]
-        spread = Spread.of(differences)
+        spread = Spread.of(differences, setting.overlap)
         if spread is None:
             return None
         sign = 1 if self.highest_is_best else -1
@@ -185,7 +217,9 @@ def ranking_key(summary: RunSummary) -> tuple[str, ...]:
     """
     is_scaled = summary.metric == "loss" and summary.flat_config.get("model.scale_targets") is True
     data = summary.data, summary.hashes.get("data", "")
-    return *data, summary.validation, summary.score, "scaled" if is_scaled else ""
+    # A fold is held out of train, as another setting's validation may be.
+    validation = "held out of train" if summary.folds else summary.validation
+    return *data, validation, summary.score, "scaled" if is_scaled else ""
 
 
 def _compare(summaries: Sequence[RunSummary]) -> Comparison:
@@ -237,17 +271,17 @@ def _describe_data(summary: RunSummary) -> str:
 
 
 def _pairing_key(summary: RunSummary) -> tuple[Any, ...]:
-    """Return what two runs must share to be a pair: the seed, the data and the test samples.
+    """Return what two runs must share to be a pair: seed, fold, data and test samples.
 
     How much of the rest is held out for validation belongs to the setting.
     """
     test = summary.hashes.get("test", summary.hashes.get("split"))
-    return str(summary.seed), summary.hashes.get("data"), test
+    return str(summary.seed), summary.fold, summary.hashes.get("data"), test
 
 
-def _seed_order(summary: RunSummary) -> tuple[bool, float, str]:
+def _seed_order(summary: RunSummary) -> tuple[bool, float, str, int]:
     known = is_number(summary.seed)
-    return not known, summary.seed if known else 0.0, str(summary.seed)
+    return not known, summary.seed if known else 0.0, str(summary.seed), summary.fold or 0
 
 
 def _end(summary: RunSummary) -> str:

@@ -32,7 +32,6 @@ _MAX_CLASSES_IN_LINE = 20
 _DEFAULT_LOSSES = {"softmax": "CrossEntropyLoss", "sigmoid": "BCEWithLogitsLoss", "none": "MSELoss"}
 _ORIGINS = {
     "own part": "a part of its own",
-    "held out of train": "held out of the training data",
     "test set": "the test set itself",
 }
 _SIGNATURE = "\n\n<!-- mlp-lab export replaces this card until somebody edits it: {} -->\n"
@@ -144,11 +143,14 @@ def _data_facts(info: ModelInfo, summary: RunSummary) -> Facts:
     provenance = data.get("provenance")
     prepared = str(provenance.get("source")) if isinstance(provenance, dict) else None
 
+    stratified = ", stratified by class" if info.class_names else ""
+    held_out = {"held out of train": "held out"}
+    if summary.folds is not None:
+        held_out[f"fold {summary.fold} of {summary.folds}"] = summary.validation
+    origins = _ORIGINS | {k: f"{v} of the training data{stratified}" for k, v in held_out.items()}
+
     def origin(part: object) -> str:
-        stratified = (
-            ", stratified by class" if part == "held out of train" and info.class_names else ""
-        )
-        return _ORIGINS[str(part)] + stratified if part in _ORIGINS else NOT_KNOWN
+        return origins.get(str(part), NOT_KNOWN)
 
     return {
         "Data set": str(data.get("source", NOT_KNOWN)),

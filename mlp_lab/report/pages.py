@@ -18,6 +18,7 @@ from mlp_lab import __version__
 from mlp_lab.files.atomic import write_text
 from mlp_lab.files.plain_text import as_cell, as_markdown
 from mlp_lab.report.comparison import Comparison
+from mlp_lab.report.cross_validation import cross_validated
 from mlp_lab.report.figures import draw_comparison_figures, draw_search_figures, embed_run_figures
 from mlp_lab.report.formatting import (
     format_metric,
@@ -123,6 +124,7 @@ def _compared(
 ) -> dict[str, Any]:
     return {
         "comparisons": comparisons,
+        "cross_validated": [cross_validated(comparison) for comparison in comparisons],
         "left_out": [entry for entry in left_out if entry[0].status != "pruned"],
         "pruned": [summary for summary, _ in left_out if summary.status == "pruned"],
         "search": search,
@@ -169,6 +171,7 @@ def _to_csv(comparisons: Iterable[Comparison]) -> str:
             "setting": setting.label,
             "status": summary.status,
             "seed": summary.seed,
+            **({"fold": summary.fold} if comparison.has_folds else {}),
             **({"note": summary.note} if comparison.has_notes else {}),
             **setting.differing,
             "parameters": setting.parameters,

@@ -79,6 +79,18 @@ class RunSummary:
         return self.config.get("seed_everything")
 
     @property
+    def folds(self) -> int | None:
+        """Number of folds of the cross-validation that it belongs to; None without one."""
+        folds, fold = (_mapping(self.config, "data").get(key) for key in ("folds", "fold"))
+        is_fold = type(folds) is int and type(fold) is int and 0 <= fold < folds >= 2
+        return folds if is_fold else None
+
+    @property
+    def fold(self) -> int | None:
+        """The fold that validated, from 0; None without cross-validation."""
+        return None if self.folds is None else int(self.config["data"]["fold"])
+
+    @property
     def flat_config(self) -> dict[str, Any]:
         """The configuration by dotted keys."""
         return flatten(self.config)
@@ -94,8 +106,14 @@ class RunSummary:
         return str(self.data_info.get("source", "unknown data"))
 
     @property
+    def class_names(self) -> list[str]:
+        """Names of the classes; none where targets are predicted."""
+        names = self.data_info.get("class_names")
+        return [str(name) for name in names] if isinstance(names, list) else []
+
+    @property
     def hashes(self) -> dict[str, str]:
-        """SHA-256 of the data, of their split and of the test part."""
+        """SHA-256 of the data, of their split, and of its validation and test parts."""
         return {key: str(value) for key, value in _mapping(self.data_info, "sha256").items()}
 
     @property
@@ -106,7 +124,7 @@ class RunSummary:
 
     @property
     def validation(self) -> str:
-        """What validation is: a part of the training data, a part of its own, or the test set."""
+        """What validation is: a part or a fold of the training data, its own, or the test set."""
         return str(self.data_info.get("validation", "unknown"))
 
     @property

@@ -8,28 +8,53 @@ from statistics import fmean, stdev
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and standard deviation of n numbers; the deviation of a single one is None."""
+    """Mean and standard deviation of n numbers; the deviation of a single one is None.
+
+    Attributes:
+        mean: The mean.
+        deviation: The standard deviation.
+        n: How many numbers there are.
+        overlap: Validation samples for each training sample, where the numbers come from folds,
+            whose training samples overlap; 0 for numbers that are independent of each other.
+    """
 
     mean: float
     deviation: float | None
     n: int
+    overlap: float = 0.0
 
     @classmethod
-    def of(cls, numbers: Iterable[float | None]) -> "Spread | None":
+    def of(cls, numbers: Iterable[float | None], overlap: float = 0.0) -> "Spread | None":
         """Return the spread of the numbers that are not None; None where there are none."""
         known = [number for number in numbers if number is not None]
         if not known:
             return None
-        return cls(fmean(known), stdev(known) if len(known) > 1 else None, len(known))
+        return cls(fmean(known), stdev(known) if len(known) > 1 else None, len(known), overlap)
+
+    @property
+    def standard_error(self) -> float | None:
+        """Standard error of the mean; None for a single number.
+
+        Numbers of folds are correlated, since their nets share training samples, and deviation /
+        sqrt(n) would be too small for them: ``overlap`` is added to 1 / n, which makes the interval
+        the corrected resampled t.
+
+        Reference:
+            Nadeau and Bengio, "Inference for the Generalization Error", Machine Learning 52, 2003,
+            https://doi.org/10.1023/A:1024068626366.
+        """
+        if self.deviation is None:
+            return None
+        return self.deviation * math.sqrt(1 / self.n + self.overlap)
 
     def confidence_interval(self) -> tuple[float, float] | None:
         """Return the 95 % confidence interval of the mean by Student's t distribution.
 
         None for a single number, and for equal ones: then the seed changes nothing.
         """
-        if not self.deviation:
+        if not self.standard_error:
             return None
         from scipy.special import stdtrit  # scipy.stats takes several times as long to import
 
-        half = float(stdtrit(self.n - 1, 0.975)) * self.deviation / math.sqrt(self.n)
+        half = float(stdtrit(self.n - 1, 0.975)) * self.standard_error
         return self.mean - half, self.mean + half

@@ -24,11 +24,13 @@ class Outputs:
             their own units, float32.
         labels: The class of each sample ``(N,)`` int64, or its targets ``(N, T)`` float32.
         indices: The place of each sample in its part of the source, ``(N,)`` int64.
+        files: The file of each sample ``(N,)``, where samples have their own.
     """
 
     outputs: NDArray[np.float32]
     labels: NDArray[Any]
     indices: NDArray[np.int64]
+    files: NDArray[np.str_] | None = None
 
     def write(self, path: Path) -> None:
         """Write them as one file, whole or not at all.
@@ -37,9 +39,8 @@ class Outputs:
             WriteError: The file could not be written.
         """
         with replacing(path) as part, part.open("wb") as file:
-            np.savez_compressed(
-                file, outputs=self.outputs, labels=self.labels, indices=self.indices
-            )
+            arrays = {name: array for name, array in vars(self).items() if array is not None}
+            np.savez_compressed(file, **arrays)
 
     @classmethod
     def read(cls, path: Path) -> "Outputs":
@@ -50,11 +51,12 @@ class Outputs:
         """
         arrays = load_npz(path)
         try:
-            found = cls(arrays["outputs"], arrays["labels"], arrays["indices"])
+            required = arrays["outputs"], arrays["labels"], arrays["indices"]
+            found = cls(*required, files=arrays.get("files"))
         except KeyError as error:
             raise ChecksumError(f"{str(path)!r} holds no {error.args[0]} of samples.") from error
         num = len(found.indices)
-        shapes = (found.outputs.shape, found.labels.shape, found.indices.shape)
+        shapes = tuple(array.shape for array in vars(found).values() if array is not None)
         if found.outputs.ndim != 2 or any(shape[:1] != (num,) for shape in shapes):
             raise ChecksumError(f"{str(path)!r} holds arrays of the shapes {shapes}.")
         return found

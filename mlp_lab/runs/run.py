@@ -167,6 +167,11 @@ class Run:
         return self.dir / "metrics.json"
 
     @property
+    def validation_outputs_path(self) -> Path:
+        """What the best checkpoint predicts for the fold that validated."""
+        return self.dir / "validation_outputs.npz"
+
+    @property
     def model_path(self) -> Path:
         """The best checkpoint, exported."""
         return self.dir / "model.onnx"

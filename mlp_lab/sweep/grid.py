@@ -3,9 +3,10 @@
 import hashlib
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ _OWN = {
     "runs_dir": "; write --runs_dir",
     "run_dir": "; each trial has its own",
     "ckpt_path": "; each trial begins anew",
+    "data.folds": "; write --folds 5",
+    "data.fold": "; write --folds 5, which trains each fold",
 }
 
 _LONGEST_NAME = 80
@@ -37,28 +40,32 @@ _OPENING, _CLOSING = "[{(", "]})"
 
 @dataclass(frozen=True)
 class Trial:
-    """One point of a grid with one seed.
+    """One point of a grid with one seed, and one fold of a cross-validation.
 
     Attributes:
         point: The value of each varied setting, as typed.
         seed: The seed.
+        fold: The fold that validates; None without cross-validation.
     """
 
     point: dict[str, str]
     seed: int
+    fold: int | None = None
 
     @property
     def key(self) -> str:
         """What its files are called: the same trial in a larger grid has the same key."""
         point = dict(sorted(self.point.items()))  # whatever the order of the flags
-        name = re.sub(r"[^\w.=-]+", "_", Trial(point, self.seed).label)[:_LONGEST_NAME]
-        digest = hashlib.sha256(json.dumps([point, self.seed]).encode()).hexdigest()
+        name = re.sub(r"[^\w.=-]+", "_", replace(self, point=point).label)[:_LONGEST_NAME]
+        parts = [point, self.seed, *([] if self.fold is None else [self.fold])]
+        digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         return f"{name}-{digest[:_DIGEST]}"
 
     @property
     def label(self) -> str:
         """What it is called on the console."""
-        return "  ".join(filter(None, [self.point_label, f"seed {self.seed}"]))
+        fold = "" if self.fold is None else f"fold {self.fold}"
+        return "  ".join(filter(None, [self.point_label, f"seed {self.seed}", fold]))
 
     @property
     def point_label(self) -> str:
@@ -71,19 +78,21 @@ class Trial:
 
 @dataclass(frozen=True)
 class Grid:
-    """Every combination of some settings' values, with every seed.
+    """Every combination of some settings' values, with every seed and fold.
 
     Attributes:
         configs: Configuration files of all trials.
         flags: Other words of all trials, as typed behind ``mlp-lab fit``.
         values: The values of each varied setting, as typed.
         seeds: The seeds.
+        folds: The number of folds of a cross-validation; None without one.
     """
 
     configs: list[str]
     flags: list[str]
     values: dict[str, list[str]]
     seeds: list[int]
+    folds: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a grid without a point.
@@ -105,27 +114,39 @@ class Grid:
             raise ConfigError("seeds is empty; write --seeds 0,1,2.")
         if len({*self.seeds}) < len(self.seeds):
             raise ConfigError(f"seeds has a seed twice: {', '.join(map(str, self.seeds))}.")
+        if self.folds is not None and self.folds < 2:
+            raise ConfigError(f"folds is {self.folds}; it must be at least 2.")
+
+    @property
+    def trials_of_a_point(self) -> int:
+        """How often each point is trained: with every seed and fold."""
+        return len(self.seeds) * (self.folds or 1)
 
     @property
     def num_trials(self) -> int:
         """How many trials there are, without making them."""
-        num = len(self.seeds)
-        for values in self.values.values():
-            num *= len(values)
-        return num
+        return self.trials_of_a_point * math.prod(map(len, self.values.values()))
 
     def trials(self) -> Iterator[Trial]:
-        """Yield the trials, all seeds of a point together."""
-        points = itertools.product(*self.values.values())
-        for point, seed in itertools.product(points, self.seeds):
-            yield Trial(dict(zip(self.values, point, strict=True)), seed)
+        """Yield the trials, all seeds of a point together, and all folds of a seed."""
+        for point in itertools.product(*self.values.values()):
+            yield from self.trials_of(dict(zip(self.values, point, strict=True)))
+
+    def trials_of(self, point: dict[str, str]) -> Iterator[Trial]:
+        """Yield the trials of a point."""
+        folds = [None] if self.folds is None else range(self.folds)
+        for seed, fold in itertools.product(self.seeds, folds):
+            yield Trial(point, seed, fold)
 
     def words(self, trial: Trial) -> list[str]:
         """Return what is typed behind ``mlp-lab fit`` for a trial."""
         own = [trial.point[CONFIG]] if CONFIG in trial.point else []
         configs = [word for path in [*self.configs, *own] for word in ("--config", path)]
         settings = [f"--{key}={v}" for key, v in trial.point.items() if key != CONFIG]
-        return [*configs, *self.flags, *settings, f"--seed_everything={trial.seed}"]
+        settings.append(f"--seed_everything={trial.seed}")
+        if trial.fold is not None:
+            settings += [f"--data.folds={self.folds}", f"--data.fold={trial.fold}"]
+        return [*configs, *self.flags, *settings]
 
     def plain(self) -> dict[str, Any]:
         """Return it in plain types."""
@@ -134,12 +155,14 @@ class Grid:
             "flags": self.flags,
             "set": self.values,
             "seeds": self.seeds,
+            "folds": self.folds,
             "content": {name: _digest(name) for name in self.files()},
         }
 
     def continues(self, before: Mapping[str, Any]) -> list[str]:
         """Return what keeps this grid from going on with one before; it may have more trials."""
-        different = [key for key in ("config", "flags") if self.plain()[key] != before.get(key)]
+        fixed = ("config", "flags", "folds")
+        different = [key for key in fixed if self.plain()[key] != before.get(key)]
         values = before.get("set", {})
         if values.keys() != self.values.keys() or any(
             not {*values[key]} <= {*ours} for key, ours in self.values.items()
@@ -224,7 +247,7 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def read_grid(path: Path) -> dict[str, Any]:
-    """Read a sweep from YAML: ``config``, ``seeds``, ``set``, and ``flags``, none of them needed.
+    """Read a sweep from YAML: ``config``, ``seeds``, ``folds``, ``set`` and ``flags``, or some.
 
     What a search adds is left for ``read_search``.
 
@@ -237,7 +260,7 @@ def read_grid(path: Path) -> dict[str, Any]:
         raise ConfigError(f"grid {str(path)!r} cannot be read: {error.strerror}.") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"grid {str(path)!r} is no YAML.") from error
-    allowed = ("config", "flags", "set", "seeds", *SEARCH_KEYS)
+    allowed = ("config", "flags", "set", "seeds", "folds", *SEARCH_KEYS)
     if not isinstance(content, dict) or not {*content} <= {*allowed}:
         raise ConfigError(f"grid {str(path)!r} must hold some of {', '.join(allowed)} alone.")
     kinds = {"config": list, "flags": list, "set": Mapping, "seeds": list}
@@ -249,11 +272,16 @@ def read_grid(path: Path) -> dict[str, Any]:
         raise ConfigError(f"grid {str(path)!r}: each key of set needs a list of values.")
     if not all(type(seed) is int for seed in content.get("seeds", [])):
         raise ConfigError(f"grid {str(path)!r}: seeds must be whole numbers.")
+    if type(content.get("folds", 2)) is not int:
+        raise ConfigError(
+            f"grid {str(path)!r}: folds is {content['folds']!r}; it must be a whole number."
+        )
     return {
         "config": [str(name) for name in content.get("config", [])],
         "flags": [str(word) for word in content.get("flags", [])],
         "set": {str(key): [format_typed(v) for v in values] for key, values in chosen.items()},
         "seeds": content.get("seeds", []),
+        "folds": content.get("folds"),
         **{key: content[key] for key in SEARCH_KEYS if key in content},
     }
 

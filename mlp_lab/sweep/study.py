@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SPEC, _SEED, _ERROR = "sweep", "seed", "error"
+_SPEC, _SEED, _FOLD, _ERROR = "sweep", "seed", "fold", "error"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Claim:
         label: What it is called on the console.
         trial: Optuna's view of it.
         worker_before: Whose name stood in it; None where none ever did.
-        runs: What is trained for it, one after the other: a setting with each of its seeds.
+        runs: What is trained for it, one after the other: a setting with each seed and fold.
     """
 
     number: int
@@ -170,7 +170,7 @@ class Study:
 
         is_alone = not self.sweep.has_workers(besides=self.worker)
         there = {
-            Trial(trial.params, trial.user_attrs[_SEED]).key
+            _trial_of(trial, trial.params).key
             for trial in self.trials()
             if not (is_alone and trial.state == self._states.FAIL)
         }
@@ -183,7 +183,7 @@ class Study:
                     state=self._states.WAITING,
                     params=trial.point,
                     distributions=spaces,
-                    user_attrs={_SEED: trial.seed},
+                    user_attrs={_SEED: trial.seed, _FOLD: trial.fold},
                 )
                 self._do(self.study.add_trial, waiting)
 
@@ -223,8 +223,7 @@ class Study:
         for key, entry in search.ranges.items() if search else ():
             self._do(_suggest, trial, key, entry)
         point = self._point_of(trial)
-        seeds = self.sweep.grid.seeds if search else [trial.user_attrs[_SEED]]
-        runs = [Trial(point, seed) for seed in seeds]
+        runs = [*self.sweep.grid.trials_of(point)] if search else [_trial_of(trial, point)]
         before = self.leases.worker_of(frozen)
         return Claim(trial.number, self._label(trial), trial, before, runs)
 
@@ -294,7 +293,7 @@ class Study:
         """Return what a trial is called on the console."""
         values = {key: format_setting(value) for key, value in trial.params.items()}
         if self.sweep.search is None:
-            return Trial(values, trial.user_attrs[_SEED]).label
+            return _trial_of(trial, values).label
         return f"trial {trial.number}  {Trial(values, 0).point_label}"
 
     def record(self) -> dict[str, Any]:
@@ -330,6 +329,11 @@ class Study:
 def name_worker() -> str:
     """Return a name that no other worker has, on any machine."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def _trial_of(trial: "optuna.Trial | optuna.trial.FrozenTrial", point: dict[str, str]) -> Trial:
+    """Return the point with the seed and fold of a grid's trial; none before there were folds."""
+    return Trial(point, trial.user_attrs[_SEED], trial.user_attrs.get(_FOLD))
 
 
 def _suggest(trial: "optuna.Trial", key: str, entry: Range) -> float:

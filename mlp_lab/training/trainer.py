@@ -219,6 +219,8 @@ def _training_callbacks(job: Job, run: Run | None) -> list[pl.Callback]:
         if run
         else []
     )
+    if run and job.data.folds is not None:
+        results.append(lab.ValidationOutputs(run.dir))
     return [*always, lab.EpochLines(step_metrics, stopwatch, best), best, last, *results]
 
 

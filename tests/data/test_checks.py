@@ -56,6 +56,22 @@ class ThreeParts(Source):
         ({"class_weights": [1.0] * 9 + [-1.0]}, "10 weights, none negative, or 'balanced'"),
         ({"imbalance": {"k": 0.1}}, "Unknown class 'k' in data.imbalance. Did you mean 'ki'"),
         ({"imbalance": {"ki": 0.0}}, r"data.imbalance keeps 0.0 of class 'ki'; it must lie in"),
+        ({"fold": 1}, "data.fold is 1, and data.folds, of how many, is not set. Add --data.folds"),
+        ({"folds": 1, "fold": 0}, "data.folds is 1; it must be at least 2"),
+        (
+            {"folds": 5},
+            "data.folds is 5 and data.fold is not set; it must be one of 0 to 4. mlp-lab sweep --f",
+        ),
+        ({"folds": 5, "fold": 5}, "data.fold is 5; it must be one of 0 to 4"),
+        ({"folds": 5, "fold": -1}, "data.fold is -1; it must be one of 0 to 4"),
+        (
+            {"folds": 5, "fold": 0, "validate_on": "test"},
+            "data.folds is 5 while data.validate_on is 'test': then no training sample validates",
+        ),
+        (
+            {"folds": 5, "fold": 0, "val_fraction": 0.1},
+            "data.val_fraction is 0.1 while data.folds is 5: then a fold validates. Leave one",
+        ),
         (
             {"resample": "over", "class_weights": "balanced"},
             "data.resample is 'over' and data.class_weights is 'balanced': two answers",
@@ -77,6 +93,11 @@ def test_fractions_leave_something_to_train_on(fractions: tuple[float, float | N
 def test_an_own_validation_part_leaves_no_fraction_to_hold_out() -> None:
     with pytest.raises(ConfigError, match="ThreeParts has a validation part of its own"):
         LabDataModule(ThreeParts(), val_fraction=0.1)
+
+
+def test_an_own_validation_part_leaves_no_folds() -> None:
+    with pytest.raises(ConfigError, match="folds is 2, but ThreeParts has a validation part of"):
+        LabDataModule(ThreeParts(), folds=2, fold=0)
 
 
 def test_augmentation_is_for_images() -> None:

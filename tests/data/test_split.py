@@ -9,6 +9,7 @@ from mlp_lab.data.split import (
     balance_classes,
     class_counts_by_step,
     split_parts,
+    stratified_fold,
     stratified_split,
     thin_classes,
 )
@@ -44,6 +45,37 @@ def test_split_does_not_touch_the_global_generator(labels: torch.Tensor) -> None
     before = torch.get_rng_state()
     stratified_split(labels, 0.2, seed=0)
     assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("folds", [2, 5, 7])
+def test_folds_share_all_samples_and_each_class_within_one_sample(
+    labels: torch.Tensor, folds: int
+) -> None:
+    parts = []
+    for fold in range(folds):
+        stay, picked = stratified_fold(labels, folds, fold, seed=3)
+        assert torch.equal(torch.cat([stay, picked]).sort().values, torch.arange(len(labels)))
+        counts = torch.bincount(labels[picked], minlength=6)
+        assert (counts - torch.bincount(labels) / folds).abs().max() < 1
+        parts.append(picked)
+    assert torch.equal(torch.cat(parts).sort().values, torch.arange(len(labels)))
+    sizes = [len(part) for part in parts]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_the_seed_chooses_the_folds(labels: torch.Tensor) -> None:
+    first, again, other = (stratified_fold(labels, 5, 0, seed)[1] for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_the_split_is_the_one_of_version_0_1() -> None:
+    labels = torch.arange(40) % 4
+    picked = stratified_split(labels, 0.2, seed=0)[1]
+    assert picked.tolist() == [3, 5, 7, 16, 26, 32, 34, 37]
+    thinned = thin_classes(labels, {1: 0.3}, seed=5)[:12]
+    assert thinned.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12]
+    assert balance_classes(torch.tensor([0, 1, 1, 1, 1, 1]), "under", seed=1).tolist() == [0, 2]
 
 
 LABELS = torch.tensor([0] * 40 + [1] * 10 + [2] * 25)[torch.randperm(75, generator=generator(9))]
@@ -156,3 +188,82 @@ def test_labels_that_may_be_targets_are_pointed_out(monkeypatch: pytest.MonkeyPa
 def test_a_part_of_regression_has_a_sample() -> None:
     with pytest.raises(ConfigError, match=r"val_fraction leaves 3 of 3 samples for .* 0 as val"):
         split(Line(num_samples=4))
+
+
+FOLDS = 3
+
+
+def of_fold(source: Source, fold: int, **settings: Any) -> LabDataModule:
+    return split(source, folds=FOLDS, fold=fold, **settings)
+
+
+def test_every_sample_but_the_tests_validates_once() -> None:
+    folds = [of_fold(Counted(60, 40), fold) for fold in range(FOLDS)]
+    for data in folds:
+        assert torch.equal(data.subsets["test"].indices, folds[0].subsets["test"].indices)
+        assert data.class_counts("test").tolist() == [12, 8]
+        rows = torch.cat([data.subsets[part].indices for part in ("train", "val", "test")])
+        assert rows.sort().values.tolist() == list(range(100))
+        assert data.validation_origin == f"fold {data.fold} of 3"
+    validated = torch.cat([data.subsets["val"].indices for data in folds])
+    assert len(torch.unique(validated)) == len(validated) == 80
+    assert [data.class_counts("val").tolist() for data in folds] == [[16, 11], [16, 11], [16, 10]]
+
+
+def test_the_balance_is_changed_before_the_folds_and_resampled_within_each() -> None:
+    settings = {"imbalance": {"right": 0.25}, "resample": "over"}
+    folds = [of_fold(Counted(60, 40), fold, **settings) for fold in range(FOLDS)]
+    validated = torch.cat([data.subsets["val"].indices for data in folds])
+    assert len(torch.unique(validated)) == len(validated) == 48 + 8
+    for data in folds:
+        assert {*data.subsets["train"].indices.tolist()}.isdisjoint(
+            data.subsets["val"].indices.tolist()
+        )
+        assert data.class_counts("train").tolist() == [32, 32]
+
+
+def test_statistics_and_weights_are_those_of_the_fold_s_own_training_samples() -> None:
+    means, weights = [], []
+    for fold in range(FOLDS):
+        data = LabDataModule(Counted(60, 9), folds=FOLDS, fold=fold, class_weights="balanced")
+        data.setup("fit")
+        train = data.subsets["train"].indices
+        assert data.mean.tolist() == pytest.approx([train.float().mean().item()])
+        assert data.std.tolist() == pytest.approx([train.float().std(correction=0).item()])
+        counts = data.class_counts("train")
+        expected = (len(train) / 2 / counts).tolist()
+        assert data.training_class_weights().tolist() == pytest.approx(expected)
+        means.append(data.mean.item())
+        weights.append(tuple(data.training_class_weights().tolist()))
+    assert len({*means}) == FOLDS
+    assert len({*weights}) == 2  # seven rare samples are dealt out as three, two and two
+
+
+def test_regression_folds_are_one_stratum() -> None:
+    folds = [of_fold(Line(num_samples=50), fold) for fold in range(FOLDS)]
+    assert [len(data.subsets["val"]) for data in folds] == [14, 13, 13]
+    validated = torch.cat([data.subsets["val"].indices for data in folds])
+    assert len(torch.unique(validated)) == 40
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        (
+            Counted(40, 4),
+            EmptyClassError,
+            "data.folds is 3, but class 'right' has 2 samples, and each fold needs one of every cl",
+        ),
+        (Line(num_samples=4), ConfigError, "data.folds is 3, but there are 2 samples to deal out"),
+    ],
+)
+def test_more_folds_than_samples_are_refused_whichever_fold(
+    source: Source, error: type[Exception], message: str
+) -> None:
+    for fold in range(FOLDS):
+        with pytest.raises(error, match=message):
+            of_fold(source, fold, test_fraction=0.5)
+
+
+def test_a_class_without_a_sample_is_in_no_fold() -> None:
+    assert of_fold(Counted(40, 0), 0).class_counts("val").tolist() == [11, 0]

@@ -124,12 +124,13 @@ def test_sweep_trains_one_trial(
     content = read_grid(path)
     first = [f"--set={key}={values[0]}" for key, values in content["set"].items()]
     first += ["--trials=1"] if "search" in content else []
+    first += ["--folds=2"] if content["folds"] else []  # of a handful there are no five
     runs_dir = Path.cwd() / "runs"
     monkeypatch.chdir(CONFIGS.parent)
     words = [*first, "--seeds=0", f"--data.root={fake_root}", "--trainer.max_epochs=1"]
     outcome = mlp_lab("sweep", f"--grid={name}", f"--runs_dir={runs_dir}", *words)
     assert (outcome.code, outcome.err) == (0, "")
-    assert len(list(runs_dir.glob("*/version_*"))) == 1
+    assert len(list(runs_dir.glob("**/version_*"))) == (2 if content["folds"] else 1)
 
 
 def test_base_is_what_the_defaults_say(

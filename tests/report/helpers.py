@@ -24,6 +24,8 @@ def write_run(
     names: tuple[str, str] = ("yes", "no"),
     losses: tuple[float, ...] = (0.6, 0.4, 0.5),
     validation: str = "held out of train",
+    fold: Any = None,
+    folds: Any = None,
 ) -> Path:
     """Write what a finished run leaves, without checkpoints and figures."""
     directory.mkdir(parents=True)
@@ -37,7 +39,10 @@ def write_run(
                 **(settings or {}),
             },
         },
-        "data": {"source": {"class_path": f"mlp_lab.data.{source}"}, "root": "/some/where"},
+        "data": {
+            **{"source": {"class_path": f"mlp_lab.data.{source}"}, "root": "/some/where"},
+            **({} if fold is None else {"fold": fold, "folds": folds}),
+        },
     }
     (directory / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
     manifest = {
@@ -47,7 +52,9 @@ def write_run(
         "versions": {"torch": "2"},
         "data": {
             "source": source,
-            "sha256": {"data": source, "split": split, "test": tested},
+            "sha256": {"data": source, "split": split, "test": tested}
+            | ({} if fold is None else {"val": f"{split}, {fold}"}),
+            "class_names": [*names],
             "validation": validation,
             "samples": {"train": 10},
             "notes": ["a note"],
@@ -75,6 +82,21 @@ def write_run(
         rows += [f"{epoch},{epoch},{1 / epoch},,", f"{epoch},{epoch},,{val_acc},{loss}"]
     (directory / "metrics.csv").write_text("\n".join(rows) + "\n")
     return directory
+
+
+FIVE = (0.90, 0.91, 0.92, 0.93, 0.94)
+"""Scores of five folds."""
+
+
+def write_folds(
+    directory: Path, scores: tuple[float, ...], lr: float = 0.1, seed: int = 0, **settings: Any
+) -> list[Path]:
+    """Write a run for each of the first folds of five, with its validation accuracy."""
+    shared: dict[str, Any] = {"lr": lr, "seed": seed, "split": "five", "folds": 5} | settings
+    return [
+        write_run(directory / f"version_{seed}_{fold}", val_acc=score, fold=fold, **shared)
+        for fold, score in enumerate(scores)
+    ]
 
 
 class Page(HTMLParser):

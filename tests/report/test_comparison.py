@@ -10,7 +10,7 @@ from scipy import stats
 from mlp_lab.report.comparison import Comparison, compare
 from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.spread import Spread
-from tests.report.helpers import write_run
+from tests.report.helpers import FIVE, write_folds, write_run
 
 
 def compared(*directories: Path) -> Comparison:
@@ -200,3 +200,42 @@ def test_settings_with_the_same_label_are_told_apart_by_their_run(tmp_path: Path
         for n, path in enumerate(("mlp_lab.nets.MLP", "torch.MLP"))
     ]
     assert [setting.label for setting in compared(*runs).settings] == ["a, a/v1", "a, a/v0"]
+
+
+def test_folds_and_seeds_of_a_setting_are_one_group(tmp_path: Path) -> None:
+    runs = [r for seed in (0, 1) for r in write_folds(tmp_path / "a", FIVE, seed=seed)]
+    (setting,) = compared(*runs).settings
+    assert (setting.folds, setting.num_seeds, setting.repetitions) == (5, 2, "2 seeds x 5 folds")
+    spread = setting.spread("val/acc")
+    assert spread is not None
+    # Ten numbers whose nets were trained on four times as many samples as they validated on.
+    assert (spread.n, spread.overlap) == (10, 0.25)
+    assert [(s.seed, s.fold) for s in setting.summaries] == [
+        (seed, fold) for seed in (0, 1) for fold in range(5)
+    ]
+
+
+def test_one_fold_alone_is_corrected_for_nothing(tmp_path: Path) -> None:
+    runs = [write_folds(tmp_path / "a", FIVE[:1], seed=seed)[0] for seed in (0, 1)]
+    (setting,) = compared(*runs).settings
+    assert (setting.overlap, setting.repetitions) == (0.0, "2 of 2 seeds x 5 folds")
+
+
+def test_the_number_of_folds_is_another_setting_in_one_ranking(tmp_path: Path) -> None:
+    runs = write_folds(tmp_path / "five", FIVE, validation="fold of 5")
+    runs += write_folds(tmp_path / "ten", FIVE, folds=10, validation="fold of 10")
+    runs.append(write_run(tmp_path / "none" / "version_0", lr=0.1, val_acc=0.8))
+    assert {s.label: s.repetitions for s in compared(*runs).settings} == {
+        "five": "5 folds",
+        "ten": "5 of 10 folds",
+        "none": "1",
+    }
+
+
+def test_pairs_share_seed_and_fold(tmp_path: Path) -> None:
+    runs = write_folds(tmp_path / "a", FIVE[:4], test_acc=0.9)
+    runs += write_folds(tmp_path / "b", (0.8,) * 5, lr=0.2, test_acc=0.8)
+    runs.append(write_run(tmp_path / "c" / "version_0", lr=0.3, val_acc=0.7, test_acc=0.9))
+    (pair,) = compared(*runs).pairs
+    assert (pair.label, pair.difference.n, pair.difference.overlap) == ("b", 4, 0.25)
+    assert pair.difference.mean == pytest.approx(-0.1)

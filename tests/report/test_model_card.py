@@ -127,6 +127,12 @@ def test_without_a_test_the_scores_are_of_validation(tmp_path: Path) -> None:
     assert "The run was not tested" in card.paragraphs["Results"]
 
 
+def test_a_fold_is_named_as_the_validation_part(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a" / "0", fold=1, folds=5, validation="fold 1 of 5")
+    part = write_card(run).facts("Data")["Validation part"]
+    assert part == "fold 1 of 5 of the training data, stratified by class"
+
+
 def test_the_body_says_what_the_run_knows(run: Path) -> None:
     change(run / "manifest.json", threads=2, device="cpu, 2 threads")
     reliability = {"samples": [50, 150], "confidence": [0.6, 0.9], "accuracy": [0.5, 0.9]}

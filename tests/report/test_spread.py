@@ -29,3 +29,14 @@ def test_without_deviation_there_is_no_interval(numbers: list[float]) -> None:
     spread = Spread.of(numbers)
     assert spread is not None
     assert spread.confidence_interval() is None
+
+
+def test_the_interval_over_folds_is_the_corrected_resampled_t() -> None:
+    """By hand: s = 0.0158114 of five folds, half = 2.776445 s sqrt(1/5 + 1/4)."""
+    spread = Spread.of([0.90, 0.91, 0.92, 0.93, 0.94], overlap=1 / 4)
+    assert spread is not None
+    assert spread.standard_error == pytest.approx(0.0158114 * 0.6708204, abs=1e-7)
+    assert spread.confidence_interval() == pytest.approx((0.92 - 0.0294485, 0.92 + 0.0294485))
+    independent = Spread.of([0.90, 0.91, 0.92, 0.93, 0.94])
+    assert independent is not None
+    assert independent.confidence_interval() == pytest.approx((0.92 - 0.0196324, 0.92 + 0.0196324))

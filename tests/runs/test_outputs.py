@@ -21,6 +21,14 @@ def test_outputs_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["outputs.npz"]
 
 
+def test_files_of_samples_are_kept(tmp_path: Path) -> None:
+    zeros, files = np.zeros((2, 1), dtype=np.float32), np.array(["ä/b.png", "c\udce4.png"])
+    Outputs(zeros, zeros, np.arange(2), files).write(tmp_path / "outputs.npz")
+    found = Outputs.read(tmp_path / "outputs.npz")
+    assert found.files is not None
+    assert found.files.tolist() == files.tolist()
+
+
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [

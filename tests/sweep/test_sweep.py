@@ -42,6 +42,23 @@ def test_a_grid_is_every_combination_with_every_seed() -> None:
     assert varied.words(list(varied.trials())[1])[:2] == ["--config", "dir/b.yaml"]
 
 
+def test_every_seed_has_every_fold() -> None:
+    grid = Grid([], [], {"m.lr": ["1", "2"]}, [5, 6], folds=2)
+    trials = list(grid.trials())
+    assert grid.num_trials == len(trials) == 8
+    assert [trial.label for trial in trials[:3]] == [
+        *("lr 1  seed 5  fold 0", "lr 1  seed 5  fold 1", "lr 1  seed 6  fold 0"),
+    ]
+    assert grid.words(trials[1]) == [
+        *("--m.lr=1", "--seed_everything=5", "--data.folds=2", "--data.fold=1"),
+    ]
+    assert len({trial.key for trial in trials}) == 8
+
+
+def test_a_trial_without_folds_has_the_files_that_it_had_before_there_were_any() -> None:
+    assert Trial({"model.optimizer.lr": "0.1"}, 0).key == "lr_0.1_seed_0-7fedb54f"
+
+
 @pytest.mark.parametrize(
     ("text", "values"),
     [
@@ -69,6 +86,8 @@ def test_what_cannot_be_a_grid_is_refused() -> None:
         Grid([], [], {}, [])
     with pytest.raises(ConfigError, match="seeds has a seed twice"):
         Grid([], [], {}, [1, 1])
+    with pytest.raises(ConfigError, match="folds is 1; it must be at least 2"):
+        Grid([], [], {}, [0], folds=1)
 
 
 @pytest.mark.parametrize(
@@ -76,15 +95,16 @@ def test_what_cannot_be_a_grid_is_refused() -> None:
     [
         (
             "- 1",
-            "must hold some of config, flags, set, seeds, search, trials, sampler, pruner alone",
+            "must hold some of config, flags, set, seeds, folds, search, trials, sampler, pruner a",
         ),
         (
             "grid: {}",
-            "must hold some of config, flags, set, seeds, search, trials, sampler, pruner alone",
+            "must hold some of config, flags, set, seeds, folds, search, trials, sampler, pruner a",
         ),
         ("set: [a]", "set is"),
         ("set: {lr: 1}", "each key of set needs a list of values"),
         ("seeds: [a]", "seeds must be whole numbers"),
+        ("folds: 5.0", "folds is 5.0; it must be a whole number"),
         ("a: [", "is no YAML"),
     ],
 )
@@ -275,6 +295,9 @@ def test_several_processes_train_the_same(mlp_lab: CommandLine, tmp_path: Path) 
     [
         (["--set=seed_everything=1,2"], "set seed_everything cannot be varied here; write --seeds"),
         (["--seed_everything=1"], "seed_everything cannot be set in a sweep; write --seeds 0,1,2"),
+        (["--data.fold=1"], "data.fold cannot be set in a sweep; write --folds 5, which trains"),
+        (["--set=data.folds=5,10"], "set data.folds cannot be varied here; write --folds 5"),
+        (["--folds=5", "--data.val_fraction=0.1"], "data.val_fraction is 0.1 while data.folds is"),
         (["--run_dir=x"], "run_dir cannot be set in a sweep; each trial has its own"),
         (["--experiment=a/b"], "experiment is 'a/b'; it names a directory"),
         (["--trainer.fast_dev_run=true"], "trainer.fast_dev_run leaves nothing to compare"),

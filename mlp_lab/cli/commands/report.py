@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlp_lab.files.plain_text import as_shown
-from mlp_lab.report.comparison import compare
-from mlp_lab.report.formatting import format_spread
+from mlp_lab.report.comparison import Comparison, compare
+from mlp_lab.report.cross_validation import cross_validated
+from mlp_lab.report.formatting import format_number, format_spread
+from mlp_lab.report.out_of_fold import write_out_of_fold
 from mlp_lab.report.pages import write_comparison_report, write_run_report
 from mlp_lab.report.run_files import find_some_runs, read_summary
 from mlp_lab.report.search import read_search_summary
@@ -50,6 +52,7 @@ def write_report(directory: Path, out: Path | None) -> int:
             val = format_spread(setting.spread(comparison.score), comparison.score)
             test = format_spread(setting.spread(f"test/{comparison.metric}"), comparison.metric)
             print(as_shown(f"  validation {val}  test {test or 'not measured'}  {setting.label}"))
+        _print_cross_validation(comparison)
     search = read_search_summary(directory)
     if search is not None and search.caution:
         print(as_shown(search.caution))
@@ -60,4 +63,26 @@ def write_report(directory: Path, out: Path | None) -> int:
         print(as_shown(f"left out: {', '.join(reasons)}"))
     for path in write_comparison_report(comparisons, left_out, out, search):
         print(f"report: {path}")
+    paths, problems = write_out_of_fold(comparisons, out)
+    for path in paths:
+        print(f"out-of-fold predictions: {path}")
+    for sentence in problems:
+        print(as_shown(sentence))
     return 0
+
+
+def _print_cross_validation(comparison: Comparison) -> None:
+    """Print the mean score of each cross-validated setting, and which folds are missing."""
+    settings = cross_validated(comparison)
+    if settings:
+        print(f"cross-validation, mean {comparison.score} and its 95 % interval:")
+    for found in settings:
+        mean, *ends = (
+            format_number(number, comparison.metric)
+            for number in (found.score.mean, *(found.score.confidence_interval() or ()))
+        )
+        interval = " to ".join(ends) or "not known"
+        runs, label = found.setting.repetitions, found.setting.label
+        print(as_shown(f"  {mean} ({interval})  {runs}  {label}"))
+    for sentence in (sentence for found in settings for sentence in found.missing):
+        print(as_shown(f"  {sentence}"))

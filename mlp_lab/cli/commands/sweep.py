@@ -5,7 +5,7 @@ import contextlib
 import importlib
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.runs.packaged_configs import find_config, format_config
 from mlp_lab.runs.run import check_experiment
-from mlp_lab.sweep.grid import CONFIG, Grid, Trial, parse_seeds, parse_setting, read_grid
+from mlp_lab.sweep.grid import CONFIG, Grid, parse_seeds, parse_setting, read_grid
 from mlp_lab.sweep.parts import check_parts
 from mlp_lab.sweep.search_space import Search, read_search
 from mlp_lab.sweep.storage import Storage
@@ -31,14 +31,19 @@ from mlp_lab.sweep.trials import MAX_UNASKED, SweepDir
 from mlp_lab.sweep.workers import run_here, run_in_processes
 
 
-def sweep(args: Sequence[str]) -> int:
-    """Run the command and return its exit code."""
+def sweep(args: Sequence[str], *, opened: Callable[[SweepDir], None] | None = None) -> int:
+    """Run the command and return its exit code.
+
+    Args:
+        args: What is typed behind ``mlp-lab sweep``.
+        opened: Called with the sweep's directory, before the first trial.
+    """
     leave_slurm()
     words, flags = make_parser().parse_known_args(args)
     grid, search = make_grid(words, flags)
     if words.jobs < 1:
         raise ConfigError(f"jobs is {words.jobs}; it must be at least 1.")
-    num_runs = search.trials * len(grid.seeds) if search else grid.num_trials
+    num_runs = search.trials * grid.trials_of_a_point if search else grid.num_trials
     if num_runs > MAX_UNASKED and not words.yes:
         kind = "search" if search else "grid"
         raise ConfigError(
@@ -58,6 +63,8 @@ def sweep(args: Sequence[str]) -> int:
     for typed in (*([words.grid] if words.grid else []), *grid.files()):
         if (found := find_config(typed)) != Path(typed):
             print(f"configuration: {format_config(found)}")
+    if opened:
+        opened(sweep)
     with _explaining_interruption():
         if storage is not None:
             if len(scores) > 1:
@@ -85,9 +92,9 @@ def make_parser() -> argparse.ArgumentParser:
     """Return what reads the command's words; other words are those of every fit."""
     parser = argparse.ArgumentParser(
         prog="mlp-lab sweep",
-        description="Fit every combination of some settings with every seed, and compare them on "
-        "validation. Other flags are those of every fit. A sweep that was stopped goes on with the "
-        "same command.",
+        description="Fit every combination of some settings with every seed and fold, and compare "
+        "them on validation. Other flags are those of every fit. A sweep that was stopped goes on "
+        "with the same command.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -102,11 +109,16 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seeds", help="seeds of each point, such as 0,1,2; by default 0")
     parser.add_argument(
+        "--folds",
+        type=int,
+        help="folds of a cross-validation: each scores a net that was trained on the others",
+    )
+    parser.add_argument(
         "--grid",
         type=Path,
         metavar="FILE",
-        help="YAML with config, set, seeds and flags; and, to search, search, trials, sampler and "
-        "pruner",
+        help="YAML with config, set, seeds, folds and flags; and, to search, search, trials, "
+        "sampler and pruner",
     )
     parser.add_argument("--trials", type=int, help="settings that a search tries")
     parser.add_argument(
@@ -128,7 +140,7 @@ def make_grid(words: argparse.Namespace, flags: list[str]) -> tuple[Grid, Search
     Returns:
         The grid; and the search, where the file has one, whose choices are then the grid's values.
     """
-    base: dict[str, Any] = {"config": [], "flags": [], "set": {}, "seeds": []}
+    base: dict[str, Any] = {"config": [], "flags": [], "set": {}, "seeds": [], "folds": None}
     if words.grid is not None:
         base |= read_grid(words.grid)
     pairs = list(map(parse_setting, words.set))
@@ -142,6 +154,7 @@ def make_grid(words: argparse.Namespace, flags: list[str]) -> tuple[Grid, Search
         flags=[*base["flags"], *flags],
         values=search.choices if search else values,
         seeds=seeds,
+        folds=base["folds"] if words.folds is None else words.folds,
     )
     return grid, search
 
@@ -205,8 +218,11 @@ def _check(grid: Grid, search: Search | None) -> set[Score]:
     points = [{**first, key: value} for key, values in tried.items() for value in values] or [first]
     scores = set()
     for point in points:
-        words = grid.words(Trial(point, grid.seeds[0]))
-        config = ParsedCLI("fit", read_invocation("fit", words)).config
+        words = grid.words(next(grid.trials_of(point)))
+        cli = ParsedCLI("fit", read_invocation("fit", words))
+        if grid.folds is not None:
+            cli.make_data()  # what contradicts folds would fail them all
+        config = cli.config
         for key in ("fast_dev_run", "overfit_batches"):
             if config.trainer[key]:
                 raise ConfigError(f"trainer.{key} leaves nothing to compare; leave it out.")
