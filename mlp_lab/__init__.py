@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlp_lab.inference import Predictor
     from mlp_lab.interface.comparison import RunComparison, compare
-    from mlp_lab.interface.run import Run, list_runs
+    from mlp_lab.interface.run import Run, export_ensemble, list_runs
     from mlp_lab.interface.training import fit
 
 __version__ = "0.1.0"
 
-__all__ = ["Predictor", "Run", "RunComparison", "compare", "fit", "list_runs"]
+__all__ = ["Predictor", "Run", "RunComparison", "compare", "export_ensemble", "fit", "list_runs"]
 
 _HOMES = {
     "Predictor": "mlp_lab.inference",
     "Run": "mlp_lab.interface.run",
     "RunComparison": "mlp_lab.interface.comparison",
     "compare": "mlp_lab.interface.comparison",
+    "export_ensemble": "mlp_lab.interface.run",
     "fit": "mlp_lab.interface.training",
     "list_runs": "mlp_lab.interface.run",
 }
