@@ -190,39 +190,30 @@ def score_members(
     parts: list[Part] = ["val", "test"] if share_split(members, data) else ["test"]
     metric: Metric = "mse" if task.head == "none" else "acc"
     metrics: dict[str, float] = {}
-    validation = None
+    scores = {}
     for part in parts:
         predicted = [_predict(member.net, data, part) for member in members]
         labels = data.subsets[part].labels
+        scores[part] = score_ensemble(predicted, labels.numpy(), metric)
         outputs = torch.from_numpy(complete_mean(np.mean(predicted, axis=0), task.head)[0])
         found = task.metrics_of(task.batch_totals(outputs, labels))
         # Each member's loss may be another.
         metrics |= {f"{part}/{k}": float(v) for k, v in found.items() if k != "loss"}
-        test, mean, gain, each = score_ensemble(predicted, labels.numpy(), metric)
-        if part == "val":
-            validation = test
-    pairs = zip(members, each, strict=True)
-    summary = EnsembleSummary(
+    test, mean, gain, each = scores["test"]
+    return EnsembleSummary(
         model=model,
         data=data.source.name,
         metric=metric,
-        num_samples=len(labels),
-        validation=validation,
+        num_samples=len(data.subsets["test"]),
+        validation=scores["val"][0] if "val" in scores else None,
         test=test,
         mean=mean,
         gain=gain,
         members=[
-            MemberScores(
-                member.name,
-                member.info.sha256,
-                _validation_of(member, metric),
-                score,
-                member_gain,
-            )
-            for member, (score, member_gain) in pairs
+            MemberScores(member.name, member.info.sha256, _validation_of(member, metric), *pair)
+            for member, pair in zip(members, each, strict=True)
         ],
-    )
-    return summary, metrics
+    ), metrics
 
 
 def _validation_of(member: Member, metric: Metric) -> float | None:

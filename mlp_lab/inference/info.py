@@ -126,7 +126,7 @@ class ModelInfo:
             raise ChecksumError(f"{outputs} outputs with {info.head} are not of {names} classes")
         for key in SHARED:
             if any(getattr(member, key) != getattr(info, key) for member in info.members):
-                raise ChecksumError(f"the {SHARED[key]} of the members differ")
+                raise ChecksumError(f"members differ from the ensemble in their {SHARED[key]}")
         return info
 
 
