@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlp_lab.errors import ChecksumError
 from mlp_lab.files.atomic import write_json
-from mlp_lab.report.formatting import format_number
+from mlp_lab.report.formatting import format_metric, format_number
 from mlp_lab.report.run_summary import is_number
 from mlp_lab.report.spread import Spread
 from mlp_lab.runs.run import read_json
@@ -100,8 +100,9 @@ class EnsembleSummary:
         """What it gains, in a sentence."""
         test, mean = (format_number(value, self.metric) for value in (self.test, self.mean))
         return (
-            f"{test} on {self.num_samples:,} test samples, {self.gain.format(self.metric)} over "
-            f"the mean of its {len(self.members)} members, {mean}"
+            f"{format_metric(self.metric)} {test} on {self.num_samples:,} test samples, "
+            f"{self.gain.format(self.metric)} over the mean of its {len(self.members)} members, "
+            f"{mean}"
         )
 
     @property
@@ -115,11 +116,12 @@ class EnsembleSummary:
             ("mean of the members", validation, self.mean, self.gain),
             ("ensemble", self.validation, self.test, None),
         ]
+        metric = format_metric(self.metric)
         return [
             {
                 "member": name,
-                "validation": format_number(validation, self.metric),
-                "test": format_number(test, self.metric),
+                f"validation {metric}": format_number(validation, self.metric),
+                f"test {metric}": format_number(test, self.metric),
                 "gain of the ensemble (95 % interval)": ""
                 if gain is None
                 else gain.format(self.metric),

@@ -115,4 +115,5 @@ def _common_dir(named: Sequence[Path]) -> Path:
     for path in named:
         run = Run.of_checkpoint(path) or Run(path)
         places.append(run.dir.parent if run.config_path.is_file() else path)
-    return Path(os.path.commonpath([os.path.relpath(place) for place in places]))
+    common = Path(os.path.commonpath([place.absolute() for place in places]))
+    return common if named[0].is_absolute() else Path(os.path.relpath(common))
