@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from mlp_lab.errors import ChecksumError
 from mlp_lab.files.atomic import write_json
 from mlp_lab.report.formatting import format_metric, format_number
-from mlp_lab.report.run_summary import is_number
 from mlp_lab.report.spread import Spread
 from mlp_lab.runs.run import read_json
 
@@ -192,34 +191,19 @@ def read_ensemble(model: Path) -> EnsembleSummary | None:
     """
     path = scores_path(model)
     content = read_json(path)
-    if content.get("kind") != _KIND:
+    if content.pop("kind", None) != _KIND:
         return None
     try:
-        metric = content["metric"]
-        if metric not in ("acc", "mse"):
-            raise ValueError(metric)
-        return EnsembleSummary(
-            model=model.name,
-            data=str(content["data"]),
-            metric=metric,
-            num_samples=int(content["num_samples"]),
-            validation=_number_or_none(content["validation"]),
-            test=_number(content["test"]),
-            mean=_number(content["mean"]),
-            gain=_read_gain(content["gain"]),
-            members=[
-                MemberScores(
-                    name=str(entry["name"]),
-                    sha256=str(entry["sha256"]),
-                    validation=_number_or_none(entry["validation"]),
-                    test=_number(entry["test"]),
-                    gain=_read_gain(entry["gain"]),
-                )
-                for entry in content["members"]
-            ],
-        )
-    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+        members = [
+            MemberScores(**{**entry, "gain": _read_gain(entry["gain"])})
+            for entry in content["members"]
+        ]
+        read = {"model": model.name, "gain": _read_gain(content["gain"]), "members": members}
+        summary = EnsembleSummary(**{**content, **read})
+        _ = summary.sentence, summary.rows  # what cannot be formatted is no score
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise ChecksumError(f"{str(path)!r} is damaged.") from error
+    return summary
 
 
 def find_ensembles(directories: Iterable[Path]) -> list[EnsembleSummary]:
@@ -240,15 +224,4 @@ def find_ensembles(directories: Iterable[Path]) -> list[EnsembleSummary]:
 
 def _read_gain(content: Mapping[str, Any]) -> Gain:
     ends = content["interval"]
-    interval = None if ends is None else (_number(ends[0]), _number(ends[1]))
-    return Gain(_number(content["mean"]), interval)
-
-
-def _number_or_none(value: object) -> float | None:
-    return None if value is None else _number(value)
-
-
-def _number(value: object) -> float:
-    if not is_number(value):
-        raise ValueError(value)
-    return float(value)
+    return Gain(content["mean"], None if ends is None else (ends[0], ends[1]))

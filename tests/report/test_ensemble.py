@@ -105,7 +105,8 @@ def test_it_is_read_back_beside_its_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"metric": "f1"},
+        {"metric": None},
+        {"other": 1},
         {"test": "x"},
         {"members": None},
         {"members": [1]},
