@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from mlp_lab.inference import Predictor
     from mlp_lab.interface.comparison import RunComparison, compare
     from mlp_lab.interface.cross_validation import CrossValidation, cross_validate
-    from mlp_lab.interface.run import Run, list_runs
+    from mlp_lab.interface.run import Run, export_ensemble, list_runs
     from mlp_lab.interface.training import fit
 
 __version__ = "0.1.0"
@@ -19,6 +19,7 @@ __all__ = [
     "RunComparison",
     "compare",
     "cross_validate",
+    "export_ensemble",
     "fit",
     "list_runs",
 ]
@@ -30,6 +31,7 @@ _HOMES = {
     "RunComparison": "mlp_lab.interface.comparison",
     "compare": "mlp_lab.interface.comparison",
     "cross_validate": "mlp_lab.interface.cross_validation",
+    "export_ensemble": "mlp_lab.interface.run",
     "fit": "mlp_lab.interface.training",
     "list_runs": "mlp_lab.interface.run",
 }

@@ -5,19 +5,21 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mlp_lab.errors import ConfigError, ExportError, first_line
 from mlp_lab.files.atomic import replacing
 from mlp_lab.inference import ModelInfo
 from mlp_lab.inference.backends import PTH_KIND, FloatArray, open_model
-from mlp_lab.nets import InferenceNet
+from mlp_lab.nets import EnsembleNet, Head
+from mlp_lab.nets.ensemble_net import FLOOR
 from mlp_lab.tasks import Task
 
 OPSETS = range(18, 24)
@@ -50,9 +52,73 @@ def write_model(
         ExportError: The net has parts that ONNX lacks, or the outputs differ.
         WriteError: The file could not be written.
     """
+    net = info.rebuild(task.state_dict(), trust=True).cpu()
+    return _write(net, info, samples, path, opset, partial(_expected_outputs, task))
+
+
+def write_ensemble(
+    members: Sequence[nn.Module],
+    info: ModelInfo,
+    samples: Tensor,
+    path: Path,
+    opset: int | None = None,
+) -> float:
+    """Write the mean of several nets, if the file agrees with what they answer one by one.
+
+    Args:
+        members: The nets of ``info.members``, from raw inputs to outputs and probabilities.
+        info: The ensemble's description.
+        samples: As for ``write_model``.
+        path: As for ``write_model``.
+        opset: As for ``write_model``.
+
+    Returns:
+        The largest difference between the outputs of the file and those of the mean.
+
+    Raises:
+        ConfigError: No such opset.
+        ExportError: The nets have parts that ONNX lacks, or the outputs differ.
+        WriteError: The file could not be written.
+    """
+    net = EnsembleNet(members, info.head).eval()
+
+    def average(inputs: Tensor) -> Sequence[FloatArray]:
+        answers = [predict_batch(member, inputs) for member in members]
+        return complete_mean(np.mean(answers, axis=0), info.head)
+
+    return _write(net, info, samples, path, opset, average)
+
+
+def predict_batch(net: nn.Module, inputs: Tensor) -> FloatArray:
+    """Return the probabilities of a net for raw inputs, or the targets that it predicts."""
+    with torch.inference_mode():
+        predicted: FloatArray = net(inputs)[-1].numpy()
+    return predicted
+
+
+def complete_mean(mean: FloatArray, head: Head) -> Sequence[FloatArray]:
+    """Return the outputs of an ensemble from the mean of its members: see EnsembleNet.
+
+    Shape:
+        ``(N, K)`` to the same, and before it ``(N, K)``, or ``(N, 1)`` for ``sigmoid``.
+    """
+    if head == "none":
+        return [mean]
+    logs = np.log(mean + np.float32(FLOOR))
+    return [logs[:, 1:] - logs[:, :1] if head == "sigmoid" else logs, mean]
+
+
+def _write(
+    net: nn.Module,
+    info: ModelInfo,
+    samples: Tensor,
+    path: Path,
+    opset: int | None,
+    expected: Callable[[Tensor], Sequence[FloatArray]],
+) -> float:
+    """Write a net, if the file answers as expected: to a batch, and to a single sample."""
     if opset is not None and opset not in OPSETS:
         raise ConfigError(f"opset is {opset}; it must lie in {OPSETS[0]}..{OPSETS[-1]}.")
-    net = info.rebuild(task.state_dict(), trust=True).cpu()
     if path.suffix == ".onnx":
         content = _to_onnx(net, info, samples, path.name, opset)
     else:
@@ -61,13 +127,13 @@ def write_model(
         part.write_bytes(content)
         _, forward = open_model(part, kind=path.suffix, trust=True)
         return max(
-            compare_outputs(path.name, forward(inputs.numpy()), _expected_outputs(task, inputs))
+            compare_outputs(path.name, forward(inputs.numpy()), expected(inputs))
             for inputs in (samples, samples[:1])
         )
 
 
 def _to_onnx(
-    net: InferenceNet, info: ModelInfo, samples: Tensor, name: str, opset: int | None
+    net: nn.Module, info: ModelInfo, samples: Tensor, name: str, opset: int | None
 ) -> bytes:
     # The exporter would take the size of a batch of one for a constant.
     example = samples[:2] if len(samples) > 1 else samples.expand(2, *samples.shape[1:])
@@ -97,7 +163,7 @@ def _to_onnx(
     return content
 
 
-def _to_pth(net: InferenceNet, info: ModelInfo) -> bytes:
+def _to_pth(net: nn.Module, info: ModelInfo) -> bytes:
     content = io.BytesIO()  # writing to a file, PyTorch reports a full disk in no reliable way
     torch.save({"kind": PTH_KIND, "model": info.plain(), "state_dict": net.state_dict()}, content)
     return content.getvalue()

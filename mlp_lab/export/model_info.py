@@ -28,13 +28,18 @@ def describe_model(
         mean=tuple(task.mean.flatten().tolist()),
         std=tuple(task.std.flatten().tolist()),
         run=run,
-        metrics={
-            key: float(value)
-            for key, value in metrics.items()
-            if key.startswith(("val/", "test/")) and isinstance(value, int | float)
-        },
+        metrics=scores_only(metrics),
         mlp_lab=__version__,
     )
+
+
+def scores_only(metrics: Mapping[str, object]) -> dict[str, float]:
+    """Return those metrics that are numbers of validation or test."""
+    return {
+        key: float(value)
+        for key, value in metrics.items()
+        if key.startswith(("val/", "test/")) and isinstance(value, int | float)
+    }
 
 
 def samples_to_check(data: LabDataModule) -> Tensor:

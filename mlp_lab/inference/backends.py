@@ -15,7 +15,7 @@ from mlp_lab.runs.own_runs import own_modules_of
 from mlp_lab.runs.run import Run
 
 if TYPE_CHECKING:  # a .onnx is used without torch
-    from mlp_lab.nets import InferenceNet
+    from mlp_lab.nets import EnsembleNet, InferenceNet
 
 FloatArray = NDArray[np.floating]
 
@@ -114,7 +114,7 @@ def _open_torch(path: Path, *, is_checkpoint: bool, trust: bool) -> tuple[ModelI
 
 def read_net(
     path: Path, *, is_checkpoint: bool = True, trust: bool = False
-) -> "tuple[ModelInfo, InferenceNet]":
+) -> "tuple[ModelInfo, InferenceNet | EnsembleNet]":
     """Rebuild the net of a checkpoint or a .pth.
 
     Args:
@@ -143,8 +143,9 @@ def read_net(
     tensors = {k: v for k, v in state_dict.items() if isinstance(v, torch.Tensor)}
     try:
         info = ModelInfo.from_plain(description)
-        trust = _import_own_net(str(info.net.get("class_path")), path, trust=trust)
-        return info, info.rebuild(tensors, trust=trust)
+        nets = [str(one.net.get("class_path")) for one in info.members or (info,)]
+        trusts = [_import_own_net(class_path, path, trust=trust) for class_path in nets]
+        return info, info.rebuild(tensors, trust=all(trusts))
     except (ChecksumError, ConfigError) as error:
         raise type(error)(f"{str(path)!r} cannot be used: {str(error).rstrip('.')}.") from error
 

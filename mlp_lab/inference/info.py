@@ -1,7 +1,7 @@
 """A model's description, in plain types, as every model file holds it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlp_lab.errors import ChecksumError
@@ -9,11 +9,21 @@ from mlp_lab.errors import ChecksumError
 if TYPE_CHECKING:  # a .onnx is used without torch
     from torch import Tensor
 
-    from mlp_lab.nets import InferenceNet
+    from mlp_lab.nets import EnsembleNet, InferenceNet
 
 InputType = Literal["uint8", "float32"]
 
+SHARED = {
+    "head": "kind of task",
+    "class_names": "classes",
+    "num_outputs": "number of outputs",
+    "input_shape": "input shape",
+    "input_type": "input type",
+}
+"""What the members of an ensemble have in common, and what a reader calls it."""
+
 _MOST_AXES = 4
+_OF_ENSEMBLES: dict[str, Any] = {"sha256": "", "members": []}  # not written for a single net
 
 
 @dataclass(frozen=True)
@@ -21,18 +31,21 @@ class ModelInfo:
     """A model's inputs, outputs and origin.
 
     Attributes:
-        net: Class path and arguments of the net.
+        net: Class path and arguments of the net; of an ensemble those of its mean, which has none.
         input_shape: Shape of one input: ``(C, H, W)``, or ``(D,)``.
         input_type: ``uint8`` for raw bytes 0..255, or ``float32``; the model itself normalises.
         num_outputs: Number of outputs K.
         head: How outputs become probabilities: ``softmax``, ``sigmoid`` of one logit for the second
             of two classes, or ``none`` for regression.
         class_names: The classes; empty for regression.
-        mean: Of each channel over the training inputs, bytes scaled to 0..1.
+        mean: Of each channel over the training inputs, bytes scaled to 0..1; empty for an ensemble,
+            whose members normalise by themselves.
         std: Standard deviation of the same.
-        run: Experiment and number of the run.
+        run: Experiment and number of the run; of an ensemble how many it is of.
         metrics: Scores of the model on validation and test.
         mlp_lab: Version of mlp_lab that wrote it.
+        sha256: SHA-256 of the checkpoint that a member of an ensemble comes from; else empty.
+        members: Descriptions of an ensemble's members; empty for a single net.
     """
 
     net: dict[str, Any]
@@ -46,6 +59,8 @@ class ModelInfo:
     run: str
     metrics: dict[str, float]
     mlp_lab: str
+    sha256: str = ""
+    members: tuple["ModelInfo", ...] = ()
 
     @property
     def input_layout(self) -> str:
@@ -64,19 +79,28 @@ class ModelInfo:
         """Names of an ONNX model's outputs."""
         return ["numbers"] if self.head == "none" else ["logits", "probabilities"]
 
-    def rebuild(self, tensors: Mapping[str, "Tensor"], *, trust: bool) -> "InferenceNet":
+    def rebuild(
+        self, tensors: Mapping[str, "Tensor"], *, trust: bool
+    ) -> "InferenceNet | EnsembleNet":
         """Make the net anew from its description and tensors; see ``mlp_lab.nets.rebuild``."""
-        from mlp_lab.nets import rebuild
+        from mlp_lab.nets import EnsembleNet, rebuild
 
         shape, outputs = self.input_shape, self.num_outputs
+        if self.members:
+            parts = [_below(tensors, f"members.{place}.") for place in range(len(self.members))]
+            pairs = zip(self.members, parts, strict=True)
+            nets = [member.rebuild(part, trust=trust) for member, part in pairs]
+            return EnsembleNet(nets, self.head).eval()
         return rebuild(self.net, shape, outputs, self.head, tensors, trust=trust)
 
     def plain(self) -> dict[str, Any]:
         """Return the description in plain types."""
-        return {
+        content = {
             key: list(value) if isinstance(value, tuple) else value
-            for key, value in asdict(self).items()
+            for key, value in asdict(replace(self, members=())).items()
         }
+        content["members"] = [member.plain() for member in self.members]
+        return {key: value for key, value in content.items() if value or key not in _OF_ENSEMBLES}
 
     @classmethod
     def from_plain(cls, content: Mapping[str, Any]) -> "ModelInfo":
@@ -85,18 +109,29 @@ class ModelInfo:
         Raises:
             ChecksumError: A field is missing or invalid.
         """
-        values: dict[str, Any] = {key: content.get(key) for key in _CHECKS}
+        values = _OF_ENSEMBLES | dict(content)
+        values = {key: values.get(key) for key in _CHECKS}
         for key, value in values.items():
             if not _CHECKS[key](value):
                 raise ChecksumError(f"{key} is {value!r:.80}")
             if isinstance(value, list):
                 values[key] = tuple(value)
+        values["members"] = tuple(
+            cls.from_plain({**member, "members": []}) for member in values["members"]
+        )
         info = cls(**values)
         names, outputs = len(info.class_names), info.num_outputs
         expected = {"softmax": (outputs, outputs), "sigmoid": (2, 1), "none": (0, outputs)}
         if (names, outputs) != expected[info.head]:
             raise ChecksumError(f"{outputs} outputs with {info.head} are not of {names} classes")
+        for key in SHARED:
+            if any(getattr(member, key) != getattr(info, key) for member in info.members):
+                raise ChecksumError(f"members differ from the ensemble in their {SHARED[key]}")
         return info
+
+
+def _below(tensors: Mapping[str, "Tensor"], prefix: str) -> dict[str, "Tensor"]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _is_count(value: object) -> bool:
@@ -125,4 +160,6 @@ _CHECKS: dict[str, Any] = {
     "run": lambda v: isinstance(v, str),
     "metrics": lambda v: isinstance(v, dict) and all(map(_is_number, v.values())),
     "mlp_lab": lambda v: isinstance(v, str),
+    "sha256": lambda v: isinstance(v, str),
+    "members": lambda v: isinstance(v, list) and all(isinstance(member, dict) for member in v),
 }

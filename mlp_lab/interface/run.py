@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -140,8 +141,11 @@ class Run:
             RunNotFoundError: There is no best checkpoint yet.
         """
         from mlp_lab.inference.backends import read_net
+        from mlp_lab.nets import InferenceNet
 
-        return read_net(self._run.find_checkpoint("best"))[1]
+        net = read_net(self._run.find_checkpoint("best"))[1]
+        assert isinstance(net, InferenceNet)
+        return net
 
     def predict(
         self,
@@ -223,6 +227,40 @@ class Run:
     def _call(self, command: str, *words: str) -> None:
         with as_a_call(verbose=False):
             load_command(command)(words)
+
+
+def export_ensemble(runs: "Sequence[str | Path | Run]", out: str | Path) -> Path:
+    """Write the mean of what several runs predict as one model file, as ``mlp-lab export`` does.
+
+    What it gains over its members stands beside it, as a .json.
+
+    Args:
+        runs: Runs, checkpoints in runs, or directories of runs.
+        out: The file, a .onnx or .pth.
+
+    Returns:
+        The file.
+
+    Raises:
+        RunNotFoundError: One is not there.
+        ConfigError: They are fewer than two, or have not the same classes, inputs, data and test
+            samples.
+
+    Example:
+        >>> export_ensemble(["nowhere", "elsewhere"], "ensemble.onnx")
+        Traceback (most recent call last):
+        mlp_lab.errors.RunNotFoundError: run_dir 'nowhere' holds no run: ...
+    """
+    from mlp_lab.cli.commands.export_ensemble import is_ensemble
+
+    named = [run.dir if isinstance(run, Run) else Path(run) for run in runs]
+    if not is_ensemble(named):
+        raise ConfigError("An ensemble needs two runs: give several, or a directory of them.")
+    with as_a_call(verbose=False):
+        load_command("export")(
+            [*map(str, named), f"--out={out}", f"--format={Path(out).suffix[1:]}"]
+        )
+    return Path(out)
 
 
 def list_runs(directory: str | Path = "runs") -> list[Run]:

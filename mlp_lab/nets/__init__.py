@@ -5,6 +5,7 @@ D features, K classes.
 """
 
 from mlp_lab.nets.cnn import CNN
+from mlp_lab.nets.ensemble_net import EnsembleNet
 from mlp_lab.nets.inference_net import (
     Head,
     InferenceNet,
@@ -27,6 +28,7 @@ from mlp_lab.nets.resnet import ResNet
 __all__ = [
     "CNN",
     "MLP",
+    "EnsembleNet",
     "Head",
     "InferenceNet",
     "Layer",

@@ -11,6 +11,7 @@ _METRIC_NAMES = {
     "f1": "F1",
     "roc_auc": "ROC AUC",
     "ece": "expected calibration error (ECE)",
+    "mse": "mean squared error (MSE)",
     "rmse": "root mean squared error (RMSE)",
     "mae": "mean absolute error (MAE)",
     "r2": "R²",

@@ -6,6 +6,7 @@ What the run does not know is named, so that whoever publishes the model can fil
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ import yaml
 from mlp_lab import __version__
 from mlp_lab.files.atomic import write_text
 from mlp_lab.inference import ModelInfo
+from mlp_lab.report.ensemble import EnsembleSummary
 from mlp_lab.report.formatting import format_metric, format_value
 from mlp_lab.report.hugging_face import describe_for_hub
 from mlp_lab.report.pages import metrics_by_part, templates
@@ -48,13 +50,16 @@ def card_path(model: Path) -> Path:
     return model.with_name(f"{prefix}MODEL_CARD.md")
 
 
-def write_model_card(model: Path, info: ModelInfo, summary: RunSummary) -> bool:
+def write_model_card(
+    model: Path, info: ModelInfo, summary: RunSummary, ensemble: EnsembleSummary | None = None
+) -> bool:
     """Write the card of an exported model beside it.
 
     Args:
         model: The model file.
         info: Its description.
-        summary: The run, with the metrics of this very model.
+        summary: The run, with the metrics of this very model; of an ensemble what its runs share.
+        ensemble: What an ensemble gains over its members.
 
     Returns:
         Whether it was written: a card that somebody has edited is left as it is.
@@ -70,13 +75,14 @@ def write_model_card(model: Path, info: ModelInfo, summary: RunSummary) -> bool:
     facts = {
         "The model": _model_facts(info, summary),
         "Data": _data_facts(info, summary),
-        "Training": _training_facts(info, summary),
+        **({} if ensemble else {"Training": _training_facts(info, summary)}),
     }
     results = {k: v for k, v in metrics_by_part(summary).items() if v.keys() & _PARTS.keys()}
     content = {
         "metadata": yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True),
         "info": info,
         "summary": summary,
+        "ensemble": ensemble,
         "purpose": _describe_purpose(info),
         "inputs": f"np.zeros({(5, *info.input_shape)}, dtype=np.{info.input_type})",
         "files": files,
@@ -126,7 +132,7 @@ def _model_facts(info: ModelInfo, summary: RunSummary) -> Facts:
     few = len(names) <= _MAX_CLASSES_IN_LINE
     classes = ", ".join(names) if few else f"{len(names)}, from {names[0]} to {names[-1]}"
     return {
-        "Net": _describe(info.net),
+        "Net": _describe_net(info),
         "Trainable parameters": _count(net.get("parameters")),
         "Neurons": _count(net.get("neurons")),
         "Connections": _count(net.get("connections")),
@@ -135,6 +141,16 @@ def _model_facts(info: ModelInfo, summary: RunSummary) -> Facts:
         "Output": ", and ".join(f"{name}, {_shape([width])}" for name, width in outputs),
         **({"Classes": classes} if names else {}),
     }
+
+
+def _describe_net(info: ModelInfo) -> str:
+    """Describe a net, or those that an ensemble is the mean of."""
+    if not info.members:
+        return _describe(info.net)
+    nets = Counter(_describe(member.net) for member in info.members)
+    each = "; ".join(f"{number} x {net}" if number > 1 else net for net, number in nets.items())
+    noun = "probabilities" if info.class_names else "predictions"
+    return f"the mean {noun} of {len(info.members)} nets: {each}"
 
 
 def _data_facts(info: ModelInfo, summary: RunSummary) -> Facts:

@@ -19,6 +19,7 @@ from mlp_lab.files.atomic import write_text
 from mlp_lab.files.plain_text import as_cell, as_markdown
 from mlp_lab.report.comparison import Comparison
 from mlp_lab.report.cross_validation import cross_validated
+from mlp_lab.report.ensemble import EnsembleSummary
 from mlp_lab.report.figures import draw_comparison_figures, draw_search_figures, embed_run_figures
 from mlp_lab.report.formatting import (
     format_metric,
@@ -71,6 +72,7 @@ def write_comparison_report(
     left_out: Sequence[tuple[RunSummary, str]],
     out: Path,
     search: SearchSummary | None = None,
+    ensembles: Sequence[EnsembleSummary] = (),
 ) -> list[Path]:
     """Write ``report.html``, ``report.md`` and ``report.csv`` of many runs.
 
@@ -79,6 +81,7 @@ def write_comparison_report(
         left_out: Other runs, and why they cannot.
         out: Where the files go.
         search: The search that the runs are of, if they are.
+        ensembles: Ensembles of some of the runs.
 
     Returns:
         The files.
@@ -90,7 +93,7 @@ def write_comparison_report(
         templates()
         .get_template("comparison.html")
         .render(
-            **_compared(comparisons, left_out, search),
+            **_compared(comparisons, left_out, search, ensembles),
             search_figures=draw_search_figures(search) if search else [],
             figures=[
                 draw_comparison_figures(comparison, f"figure-{number}")
@@ -102,27 +105,41 @@ def write_comparison_report(
     )
     paths = [out / f"report.{kind}" for kind in ("html", "md", "csv")]
     write_text(paths[0], page)
-    write_text(paths[1], render_comparison(comparisons, left_out, search))
+    write_text(paths[1], render_comparison(comparisons, left_out, search, ensembles))
     write_text(paths[2], _to_csv(comparisons))
     return paths
+
+
+def write_ensemble_report(ensemble: EnsembleSummary, path: Path) -> Path:
+    """Write the page of an ensemble, and return its file.
+
+    Raises:
+        WriteError: It cannot be written.
+    """
+    page = templates().get_template("ensemble.html")
+    write_text(path, page.render(ensemble=ensemble, version=__version__))
+    return path
 
 
 def render_comparison(
     comparisons: Sequence[Comparison],
     left_out: Sequence[tuple[RunSummary, str]],
     search: SearchSummary | None = None,
+    ensembles: Sequence[EnsembleSummary] = (),
 ) -> str:
     """Return the tables of a comparison as Markdown."""
     page = templates().get_template("comparison.md")
-    return page.render(_compared(comparisons, left_out, search))
+    return page.render(_compared(comparisons, left_out, search, ensembles))
 
 
 def _compared(
     comparisons: Sequence[Comparison],
     left_out: Sequence[tuple[RunSummary, str]],
     search: SearchSummary | None,
+    ensembles: Sequence[EnsembleSummary],
 ) -> dict[str, Any]:
     return {
+        "ensembles": ensembles,
         "comparisons": comparisons,
         "cross_validated": [cross_validated(comparison) for comparison in comparisons],
         "left_out": [entry for entry in left_out if entry[0].status != "pruned"],

@@ -23,15 +23,20 @@ INFO = ModelInfo(
     mlp_lab="0.1.0",
 )
 
+ENSEMBLE = replace(
+    INFO, mean=(), std=(), members=(INFO, replace(INFO, run="base/version_1", sha256="ab"))
+)
+
 
 @pytest.mark.parametrize(
     "info",
     [
         INFO,
+        ENSEMBLE,
         replace(INFO, head="sigmoid", num_outputs=1),
         replace(INFO, head="none", num_outputs=5, class_names=()),
     ],
-    ids=["softmax", "sigmoid", "none"],
+    ids=["softmax", "ensemble", "sigmoid", "none"],
 )
 def test_plain_types_hold_everything(info: ModelInfo) -> None:
     assert ModelInfo.from_plain(json.loads(json.dumps(info.plain()))) == info
@@ -71,6 +76,37 @@ def test_names_of_outputs() -> None:
 def test_an_invalid_field_is_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ChecksumError, match=f"^{message}$"):
         ModelInfo.from_plain(INFO.plain() | changes)
+
+
+def test_a_single_net_has_nothing_of_an_ensemble() -> None:
+    assert not INFO.plain().keys() & {"members", "sha256"}
+
+
+def test_the_members_of_members_are_left_out() -> None:
+    content = ENSEMBLE.plain()
+    content["members"][0]["members"] = [content]
+    assert ModelInfo.from_plain(content) == ENSEMBLE
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({}, "members is {}"),
+        (["a"], r"members is \['a'\]"),
+        ([{}], "net is None"),
+        (
+            [INFO.plain() | {"input_type": "float32"}],
+            "members differ from the ensemble in their input type",
+        ),
+        (
+            [INFO.plain() | {"class_names": ["dog", "cat"]}],
+            "members differ from the ensemble in their classes",
+        ),
+    ],
+)
+def test_invalid_members_are_named(members: Any, message: str) -> None:
+    with pytest.raises(ChecksumError, match=f"^{message}$"):
+        ModelInfo.from_plain(INFO.plain() | {"members": members})
 
 
 def test_a_missing_field_is_named() -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlp_lab.cli.invocation import read_invocation, read_words
-from mlp_lab.cli.parser import LabCLI
+from mlp_lab.cli.commands.export_ensemble import export_ensemble, is_ensemble, parse_job
+from mlp_lab.cli.invocation import read_words
 from mlp_lab.errors import ConfigError
 from mlp_lab.export.model_file import OPSETS, write_model
 from mlp_lab.export.model_info import describe_model, samples_to_check
@@ -30,10 +30,11 @@ def export(args: Sequence[str]) -> int:
     if options.out is not None and options.out.suffix != f".{options.format}":
         raise ConfigError(f"out is {str(options.out)!r}; it must be a .{options.format}.")
     flags += [word for config in options.config for word in ("--config", config)]
-    if options.run is None:
+    if not options.run:
         return _export_untrained(options, flags)
-    origin = ["--ckpt_path" if options.run.is_file() else "--run_dir", str(options.run)]
-    job = _parse([*origin, *flags])
+    if is_ensemble(options.run):
+        return export_ensemble(options, flags)
+    job = parse_job(options.run[0], flags)
     run, checkpoint = job.origin.run, job.origin.checkpoint
     assert checkpoint is not None
     content = load_weights(checkpoint, job.task)
@@ -60,7 +61,7 @@ def _export_untrained(options: argparse.Namespace, flags: Sequence[str]) -> int:
             "export what? Name a run or a checkpoint, such as runs/base/version_0, or with "
             "--config alone the configuration of a net that is not trained yet."
         )
-    job = _parse(flags)
+    job = parse_job(None, flags)
     job.data.prepare_data()
     job.data.setup("fit")
     job.task.take_statistics(job.data)
@@ -70,13 +71,6 @@ def _export_untrained(options: argparse.Namespace, flags: Sequence[str]) -> int:
     _write(job, describe_model(job.task, job.data, "", {}), path, options.opset)
     print(f"written: {path}, which is untrained; mlp-lab fit --init_from {path} trains it")
     return 0
-
-
-def _parse(words: Sequence[str]) -> Job:
-    invocation = read_invocation("export", words)
-    job = LabCLI("export", invocation).job
-    print(invocation.summary)
-    return job
 
 
 def _write(job: Job, info: ModelInfo, path: Path, opset: int | None) -> None:
@@ -111,11 +105,12 @@ def make_parser(*, takes_run: bool = True) -> argparse.ArgumentParser:
             "run",
             type=Path,
             metavar="RUN",
-            nargs="?",
-            help="a run, or a checkpoint; without, the untrained net of --config",
+            nargs="*",
+            help="a run, or a checkpoint; several, or a directory of runs, for the mean of what "
+            "they predict; without, the untrained net of --config",
         )
     else:
-        parser.set_defaults(run=None)
+        parser.set_defaults(run=[])
     parser.add_argument("-c", "--config", action="append", default=[], help="as for fit")
     parser.add_argument(
         "--format",
@@ -127,7 +122,8 @@ def make_parser(*, takes_run: bool = True) -> argparse.ArgumentParser:
     parser.add_argument(
         "--out",
         type=Path,
-        help="the file; by default model.onnx or .pth in RUN, last.onnx for last.ckpt and so on",
+        help="the file; by default model.onnx or .pth in RUN, last.onnx for last.ckpt and so on; "
+        "of several runs ensemble.onnx or .pth in the directory that holds them all",
     )
     parser.add_argument("--opset", type=int, help=f"ONNX's operators, {OPSETS[0]} to {OPSETS[-1]}")
     return parser

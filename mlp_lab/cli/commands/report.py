@@ -4,12 +4,19 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlp_lab.cli.console import print_rows
+from mlp_lab.errors import ConfigError
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.report.comparison import Comparison, compare
 from mlp_lab.report.cross_validation import cross_validated
+from mlp_lab.report.ensemble import find_ensembles, read_ensemble, scores_path
 from mlp_lab.report.formatting import format_number, format_spread
 from mlp_lab.report.out_of_fold import write_out_of_fold
-from mlp_lab.report.pages import write_comparison_report, write_run_report
+from mlp_lab.report.pages import (
+    write_comparison_report,
+    write_ensemble_report,
+    write_run_report,
+)
 from mlp_lab.report.run_files import find_some_runs, read_summary
 from mlp_lab.report.search import read_search_summary
 
@@ -25,10 +32,16 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mlp-lab report",
         description="Write a run's summary as report.html; or compare all runs below a directory, "
-        "as report.html, report.md and report.csv.",
+        "and the ensembles of them, as report.html, report.md and report.csv; or write what an "
+        "ensemble's model file gains over its members.",
         allow_abbrev=False,
     )
-    parser.add_argument("directory", type=Path, metavar="RUN", help="a run, or a directory of runs")
+    parser.add_argument(
+        "directory",
+        type=Path,
+        metavar="RUN",
+        help="a run, a directory of runs, or an ensemble's model file",
+    )
     parser.add_argument(
         "--out", type=Path, default=None, help="directory of the report; by default the same"
     )
@@ -36,7 +49,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def write_report(directory: Path, out: Path | None) -> int:
-    """Write the report of a run or of many, and print its essence."""
+    """Write the report of a run, of many or of an ensemble, and print its essence."""
+    if directory.is_file():
+        return _write_ensemble(directory, out)
     runs = find_some_runs(directory)
     out = out or directory
     if runs == [directory]:
@@ -56,12 +71,15 @@ def write_report(directory: Path, out: Path | None) -> int:
     search = read_search_summary(directory)
     if search is not None and search.caution:
         print(as_shown(search.caution))
+    ensembles = find_ensembles(dict.fromkeys([directory, *(run.parent for run in runs)]))
+    for ensemble in ensembles:
+        print(as_shown(f"{ensemble.model}: {ensemble.sentence}"))
     reasons = [f"{s.name} ({reason})" for s, reason in left_out if s.status != "pruned"]
     if len(reasons) < len(left_out):
         print(f"pruned: {len(left_out) - len(reasons)} runs, listed in the report")
     if reasons:
         print(as_shown(f"left out: {', '.join(reasons)}"))
-    for path in write_comparison_report(comparisons, left_out, out, search):
+    for path in write_comparison_report(comparisons, left_out, out, search, ensembles):
         print(f"report: {path}")
     paths, problems = write_out_of_fold(comparisons, out)
     for path in paths:
@@ -86,3 +104,17 @@ def _print_cross_validation(comparison: Comparison) -> None:
         print(as_shown(f"  {mean} ({interval})  {runs}  {label}"))
     for sentence in (sentence for found in settings for sentence in found.missing):
         print(as_shown(f"  {sentence}"))
+
+
+def _write_ensemble(model: Path, out: Path | None) -> int:
+    ensemble = read_ensemble(model)
+    if ensemble is None:
+        raise ConfigError(
+            f"{str(model)!r} is no ensemble of mlp-lab export, with {scores_path(model).name} "
+            "beside it. Give one, a run or a directory of runs."
+        )
+    print_rows(f"{ensemble.model}: {ensemble.data}", ensemble.rows)
+    print(as_shown(f"{ensemble.model}: {ensemble.sentence}"))
+    path = (out or model.parent) / f"{model.stem}.html"
+    print(f"report: {write_ensemble_report(ensemble, path)}")
+    return 0
