@@ -73,7 +73,7 @@ _FLAGS: dict[str, tuple[Any, Any, str]] = {
     "onnx": (bool, True, "Whether fit exports its best net as ONNX."),
 }
 _DATA_COMMANDS: tuple[ConfiguredCommand, ...] = ("stats", "prepare")
-_WITHOUT_DATA = ("model", "trainer")
+_BESIDE_DATA = ("model", "trainer")
 
 _PARSERS: dict[ConfiguredCommand, LightningArgumentParser] = {}
 
@@ -205,7 +205,7 @@ class LabCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Make the parts, for commands on data those alone."""
-        self.make_parts(*(_WITHOUT_DATA if self.command in _DATA_COMMANDS else ()))
+        self.make_parts(*(_BESIDE_DATA if self.command in _DATA_COMMANDS else ()))
 
     def make_parts(self, *left_out: str) -> None:
         """Make the parts but for some sections; a refusal by one comes out as it is."""
@@ -246,4 +246,4 @@ class ParsedCLI(LabCLI):
 
     def make_data(self) -> None:
         """Make the data alone, which refuses settings of theirs that cannot work."""
-        self.make_parts(*_WITHOUT_DATA)
+        self.make_parts(*_BESIDE_DATA)
