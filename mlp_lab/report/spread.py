@@ -33,3 +33,12 @@ class Spread:
 
         half = float(stdtrit(self.n - 1, 0.975)) * self.deviation / math.sqrt(self.n)
         return self.mean - half, self.mean + half
+
+    def p_value(self) -> float | None:
+        """Return the two-sided p value of Student's t test of a mean of 0; None as above."""
+        if not self.deviation:
+            return None
+        from scipy.special import stdtr
+
+        t = self.mean / self.deviation * math.sqrt(self.n)
+        return 2 * float(stdtr(self.n - 1, -abs(t)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.report.comparison import compare
-from mlp_lab.report.formatting import format_spread
+from mlp_lab.report.formatting import format_interval, format_spread
 from mlp_lab.report.pages import write_comparison_report, write_run_report
 from mlp_lab.report.run_files import find_some_runs, read_summary
 from mlp_lab.report.search import read_search_summary
@@ -49,7 +49,14 @@ def write_report(directory: Path, out: Path | None) -> int:
         for setting in comparison.settings:
             val = format_spread(setting.spread(comparison.score), comparison.score)
             test = format_spread(setting.spread(f"test/{comparison.metric}"), comparison.metric)
-            print(as_shown(f"  validation {val}  test {test or 'not measured'}  {setting.label}"))
+            over_samples = format_interval(setting.test_interval, comparison.metric)
+            test = f"{test or 'not measured'}{f' ({over_samples})' if over_samples else ''}"
+            print(as_shown(f"  validation {val}  test {test}  {setting.label}"))
+        if alike := [pair for pair in comparison.pairs if pair.told_apart != "yes"]:
+            print(
+                f"  {len(alike)} of {len(comparison.pairs)} other settings not told apart from "
+                "the best, over seeds and test samples"
+            )
     search = read_search_summary(directory)
     if search is not None and search.caution:
         print(as_shown(search.caution))
