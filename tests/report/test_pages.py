@@ -15,7 +15,7 @@ from mlp_lab.report.pages import write_comparison_report, write_run_report
 from mlp_lab.report.run_files import read_summary
 from tests.conftest import CommandLine
 from tests.helpers.slow import some_slow
-from tests.report.helpers import Page, markdown_tables, write_run
+from tests.report.helpers import Page, markdown_tables, write_answers, write_run
 
 EVIL = "<script>alert(1)</script>"
 
@@ -220,11 +220,17 @@ def test_the_test_comes_first(digits_run: Path, tmp_path: Path) -> None:
     assert first is not None
     assert first.groups() == (accuracy, "test accuracy")
     rows = Page(text).rows
-    assert rows[0] == [
-        *("metric", "test", "95 % interval over test samples"),
-        *("validation", "training samples", "test, before training"),
-    ]
-    assert rows[1][:2] == ["Accuracy", accuracy]
+    assert rows[0] == ["metric", "test", "validation", "training samples", "test, before training"]
+    assert rows[1][0] == "Accuracy"
+    assert rows[1][1].startswith(accuracy)
+
+
+def test_a_test_score_has_its_interval_over_samples(tmp_path: Path) -> None:
+    """Wilson's of 80 right ones among 100."""
+    run = write_answers(write_run(tmp_path / "a" / "version_0"), [True] * 80 + [False] * 20)
+    text = write_run_report(read_summary(run), tmp_path).read_text()
+    assert "within 71.12 to 86.66 %: the\n95&nbsp;% interval over 100 test samples." in text
+    assert Page(text).rows[1][1] == "80.00 % 71.12 to 86.66 %"
 
 
 def test_figures_that_nobody_wanted_are_not_missing(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import pytest
 from scipy import stats
 
 from mlp_lab.report.comparison import Comparison, compare
+from mlp_lab.report.formatting import format_interval, format_p_value
+from mlp_lab.report.pages import write_comparison_report
 from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.significance import holm
-from tests.report.helpers import write_answers, write_run
+from tests.report.helpers import markdown_tables, write_answers, write_run
 
 NUM = 200
 # How many of 200 samples the nets of three seeds answer rightly.
@@ -64,6 +66,32 @@ def test_one_seed_tells_of_test_samples_alone(tmp_path: Path) -> None:
     assert (pair.told_apart, pair.p_value) == ("over test samples alone", None)
     assert pair.sample_p_value == stats.binomtest(0, 50).pvalue
     assert pair.seeds_needed is None
+
+
+def test_pages_show_both_intervals_and_what_holm_did(tmp_path: Path) -> None:
+    comparison = compared(tmp_path, RIGHT)
+    html, markdown, _ = write_comparison_report([comparison], [], tmp_path / "out")
+    settings, _, pairs = markdown_tables(markdown.read_text())
+    best = comparison.settings[0].test_interval
+    assert settings[1][4] == format_interval(best, "acc")
+    close, far = comparison.pairs
+    for row, pair in zip(pairs[1:], (close, far), strict=True):
+        over_seeds, over_samples = (
+            f"{format_interval(interval, 'acc', signed=True)} ({format_p_value(p_value)})"
+            for interval, p_value in (
+                (pair.interval, pair.p_value or 0.0),
+                (pair.sample_interval, pair.sample_p_value or 0.0),
+            )
+        )
+        assert row[2:] == [
+            *(over_seeds, over_samples, pair.told_apart, "3", str(pair.better)),
+            str(pair.seeds_needed),
+        ]
+    assert "of 2 comparisons some look" in html.read_text()
+    assert "corrected by Holm's method for 2 comparisons" in markdown.read_text()
+    alone = compared(tmp_path / "alone", {name: RIGHT[name] for name in ("best", "far")})
+    html, markdown, _ = write_comparison_report([alone], [], tmp_path / "out")
+    assert "Holm" not in html.read_text() + markdown.read_text()
 
 
 def test_runs_without_answers_are_compared_over_seeds(tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ def write_report(directory: Path, out: Path | None) -> int:
             val = format_spread(setting.spread(comparison.score), comparison.score)
             test = format_spread(setting.spread(f"test/{comparison.metric}"), comparison.metric)
             over_samples = format_interval(setting.test_interval, comparison.metric)
-            test = f"{test or 'not measured'}{f' ({over_samples})' if over_samples else ''}"
-            print(as_shown(f"  validation {val}  test {test}  {setting.label}"))
+            test = f"{test} (over test samples {over_samples})" if over_samples else test
+            print(as_shown(f"  validation {val}  test {test or 'not measured'}  {setting.label}"))
         if alike := [pair for pair in comparison.pairs if pair.told_apart != "yes"]:
             print(
                 f"  {len(alike)} of {len(comparison.pairs)} other settings not told apart from "
