@@ -7,8 +7,7 @@ from mlp_lab.report.intervals import Interval
 from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.report.significance import LEVEL, holm, seeds_needed
 from mlp_lab.report.spread import Spread
-from mlp_lab.report.tested_samples import compare_on_samples, outputs_behind
-from mlp_lab.runs.outputs import Outputs
+from mlp_lab.report.tested_samples import Answers, compare_on_samples, read_answers
 
 RunPair = tuple[RunSummary, RunSummary]
 """A run and the one of the best setting that it is compared with."""
@@ -67,11 +66,11 @@ def compare_pairs(
         metric: What is compared, such as ``acc``.
         highest_is_best: Whether a higher one is better.
     """
-    answers = _Answers(metric)
+    reader = _Reader(metric)
     pairs = [
         pair
         for label, runs in found
-        if (pair := _compare(label, runs, answers, 1 if highest_is_best else -1)) is not None
+        if (pair := _compare(label, runs, reader, 1 if highest_is_best else -1)) is not None
     ]
     corrected = _correct([pair.p_value for pair in pairs])
     sample_corrected = _correct([pair.sample_p_value for pair in pairs])
@@ -81,24 +80,24 @@ def compare_pairs(
     ]
 
 
-class _Answers:
+class _Reader:
     """Read the answers of the best setting's runs once, and of the others as they come."""
 
     def __init__(self, metric: str) -> None:
         self.metric = metric
-        self._of_best: dict[str, Outputs | None] = {}
+        self._of_best: dict[str, Answers | None] = {}
 
-    def of(self, pair: RunPair) -> tuple[Outputs, Outputs] | None:
+    def of(self, pair: RunPair) -> tuple[Answers, Answers] | None:
         run, best = pair
         key = str(best.run.dir)
         if key not in self._of_best:
-            self._of_best[key] = outputs_behind(best, self.metric)
-        first, second = outputs_behind(run, self.metric), self._of_best[key]
+            self._of_best[key] = read_answers(best, self.metric)
+        first, second = read_answers(run, self.metric), self._of_best[key]
         return None if first is None or second is None else (first, second)
 
 
-def _compare(label: str, runs: Sequence[RunPair], answers: _Answers, sign: int) -> Pair | None:
-    key = f"test/{answers.metric}"
+def _compare(label: str, runs: Sequence[RunPair], reader: _Reader, sign: int) -> Pair | None:
+    key = f"test/{reader.metric}"
     tested = [
         (pair, score - score_of_best)
         for pair in runs
@@ -108,9 +107,9 @@ def _compare(label: str, runs: Sequence[RunPair], answers: _Answers, sign: int) 
     spread = Spread.of(difference for _, difference in tested)
     if spread is None:
         return None
-    known = [both for pair, _ in tested if (both := answers.of(pair)) is not None]
+    known = [both for pair, _ in tested if (both := reader.of(pair)) is not None]
     is_known = len(known) == len(tested)
-    on_samples = compare_on_samples(known, answers.metric) if is_known else None
+    on_samples = compare_on_samples(known) if is_known else None
     return Pair(
         label=label,
         difference=spread,

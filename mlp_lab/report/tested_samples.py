@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -46,10 +47,29 @@ def read_outputs(run: Run) -> Outputs | None:
     return found
 
 
-def outputs_behind(summary: RunSummary, metric: str) -> Outputs | None:
-    """Return the answers to the test samples if they explain the run's metric.
+@dataclass(frozen=True)
+class Answers:
+    """How a net did on each of N test samples, by one metric.
 
-    Those of another test do not, nor does a probability explain each loss.
+    Attributes:
+        metric: The metric, such as ``acc``.
+        indices: The place of each sample in its part of the source, ``(N,)``.
+        labels: Class of each sample ``(N,)``, or its targets ``(N, T)``.
+        scores: The metric of each sample ``(N,)``, if the metric is the mean of them; else None.
+        compute: Computes the metric of the samples at some places.
+    """
+
+    metric: str
+    indices: NDArray[Any]
+    labels: NDArray[Any]
+    scores: Floats | None
+    compute: Statistic
+
+
+def read_answers(summary: RunSummary, metric: str) -> Answers | None:
+    """Return how a run's net did on each test sample, if that explains the run's metric.
+
+    What another test left does not, nor does it explain each loss.
 
     Returns:
         None too where the file is missing or damaged.
@@ -64,17 +84,22 @@ def outputs_behind(summary: RunSummary, metric: str) -> Outputs | None:
     num = len(found.indices)
     if counts and counts[1] != num:
         return None
-    value = _value(found, metric)
+    with np.errstate(over="ignore", invalid="ignore"):  # a foreign file may hold any number
+        scores = _scores(found, metric, summary)
+        compute = _statistic(found, metric) if scores is None else _mean_of(scores)
+        value = math.nan if compute is None else compute(np.arange(num))
     # Two classes may have the same probability in float32.
     tolerance = 1.5 / num if metric == "acc" else 1e-3 * abs(known) + 1e-9
-    return found if value is not None and abs(value - known) <= tolerance else None
+    if compute is None or not abs(value - known) <= tolerance:
+        return None
+    return Answers(metric, found.indices, found.labels, scores, compute)
 
 
 def describe_outputs(summary: RunSummary) -> list[str]:
     """Return a sentence about a file of answers that cannot be used; none where it can."""
     metric = "acc" if summary.number("test/acc") is not None else "rmse"
     is_of_use = summary.run.test_outputs_path.is_file() and f"test/{metric}" in summary.metrics
-    if not is_of_use or outputs_behind(summary, metric) is not None:
+    if not is_of_use or read_answers(summary, metric) is not None:
         return []
     return [
         "test_outputs.npz is damaged, or of another test: the run is left out of what is said of "
@@ -123,26 +148,23 @@ def interval_over_samples(runs: Sequence[RunSummary], metric: str) -> Interval |
     """
     if metric == "acc" and len(runs) == 1 and (counts := count_right(runs[0])):
         return wilson_interval(*counts)
-    tested = [found for run in runs if (found := outputs_behind(run, metric)) is not None]
+    tested = [found for run in runs if (found := read_answers(run, metric)) is not None]
     if len(tested) < len(runs):
         return None
-    scores = [_scores(found, metric) for found in tested]
-    if known := [score for score in scores if score is not None]:
-        return _spread(_mean_by_sample(tested, known)).confidence_interval()
+    if scores := [found.scores for found in tested if found.scores is not None]:
+        return _spread(_mean_by_sample(tested, scores)).confidence_interval()
     if not _share_samples(tested):
         return None
-    parts = [part for found in tested if (part := _statistic(found, metric))]
-    return bootstrap(lambda places: fmean(p(places) for p in parts), len(tested[0].indices))[0]
+    num = len(tested[0].indices)
+    return bootstrap(lambda places: fmean(t.compute(places) for t in tested), num)[0]
 
 
-def compare_on_samples(
-    pairs: Sequence[tuple[Outputs, Outputs]], metric: str
-) -> tuple[Interval, float] | None:
+def compare_on_samples(pairs: Sequence[tuple[Answers, Answers]]) -> tuple[Interval, float] | None:
     """Compare nets in pairs on the same test samples; the nets are taken as they are.
 
     Args:
-        pairs: Of each pair what both nets answered; of several pairs the mean difference counts.
-        metric: Such as ``acc``.
+        pairs: The answers of both nets of each pair, by the same metric; of several pairs the mean
+            difference counts.
 
     Returns:
         The 95 % interval of the first net's metric less the second's, and the p value: McNemar's
@@ -151,31 +173,30 @@ def compare_on_samples(
     """
     if not all(_share_samples(pair) for pair in pairs):
         return None
-    firsts, seconds = zip(*pairs, strict=True)
-    scores = [(_scores(first, metric), _scores(second, metric)) for first, second in pairs]
-    known = [a - b for a, b in scores if a is not None and b is not None]
-    if known:
-        spread = _spread(_mean_by_sample(firsts, known))
-        if metric == "acc" and len(pairs) == 1:
-            p_value = mcnemar(int((known[0] > 0).sum()), int((known[0] < 0).sum()))
+    firsts = [first for first, _ in pairs]
+    differences = [
+        first.scores - second.scores
+        for first, second in pairs
+        if first.scores is not None and second.scores is not None
+    ]
+    if differences:
+        spread = _spread(_mean_by_sample(firsts, differences))
+        if firsts[0].metric == "acc" and len(pairs) == 1:
+            p_value = mcnemar(int((differences[0] > 0).sum()), int((differences[0] < 0).sum()))
         else:
             p_value = spread.p_value() or float(spread.mean == 0)
         return spread.confidence_interval() or (spread.mean, spread.mean), p_value
     if not _share_samples(firsts):
         return None
-    plus, minus = (
-        [part for found in side if (part := _statistic(found, metric))]
-        for side in (firsts, seconds)
-    )
     interval, drawn = bootstrap(
-        lambda places: fmean(a(places) - b(places) for a, b in zip(plus, minus, strict=True)),
+        lambda places: fmean(a.compute(places) - b.compute(places) for a, b in pairs),
         len(firsts[0].indices),
     )
     rarer = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
     return interval, min(1.0, 2 * (rarer + 1) / (len(drawn) + 1))
 
 
-def _share_samples(tested: Sequence[Outputs]) -> bool:
+def _share_samples(tested: Sequence[Answers]) -> bool:
     """Whether all are of the same samples in the same order."""
     first, *others = tested
     return all(
@@ -184,7 +205,7 @@ def _share_samples(tested: Sequence[Outputs]) -> bool:
     )
 
 
-def _mean_by_sample(tested: Sequence[Outputs], scores: Sequence[Floats]) -> Floats:
+def _mean_by_sample(tested: Sequence[Answers], scores: Sequence[Floats]) -> Floats:
     """Return the mean of the scores of each sample over the tests that it is in."""
     places = np.concatenate([found.indices for found in tested])
     _, which = np.unique(places, return_inverse=True)
@@ -196,14 +217,11 @@ def _spread(values: Floats) -> Spread:
     return Spread(float(values.mean()), float(values.std(ddof=1)), len(values))
 
 
-def _value(tested: Outputs, metric: str) -> float | None:
-    scores, statistic = _scores(tested, metric), _statistic(tested, metric)
-    if scores is not None:
-        return float(scores.mean())
-    return statistic(np.arange(len(tested.indices))) if statistic else None
+def _mean_of(scores: Floats) -> Statistic:
+    return lambda places: float(scores[places].mean())
 
 
-def _scores(tested: Outputs, metric: str) -> Floats | None:
+def _scores(tested: Outputs, metric: str, summary: RunSummary) -> Floats | None:
     """Return the score of each sample ``(N,)``; None for a metric that is no mean over samples."""
     outputs, labels = tested.outputs.astype(np.float64), tested.labels
     match metric:
@@ -212,9 +230,19 @@ def _scores(tested: Outputs, metric: str) -> Floats | None:
         case "loss" if labels.ndim == 1:  # the cross-entropy
             with np.errstate(divide="ignore"):
                 return np.asarray(-np.log(outputs[np.arange(len(labels)), labels]))
+        case "loss" if labels.shape[1] == 1:
+            return np.square(outputs - labels)[:, 0] * _squared_scale(summary)
         case "mae" if labels.ndim == 2:
             return np.asarray(np.abs(outputs - labels).mean(1))
     return None
+
+
+def _squared_scale(summary: RunSummary) -> float:
+    """Return what a squared error counts in the loss of one scaled target; NaN for other losses."""
+    loss, rmse = summary.number("test/loss"), summary.number("test/rmse")
+    name = str(summary.flat_config.get("model.loss.class_path", "MSELoss"))
+    is_mse = name.rpartition(".")[2] == "MSELoss"
+    return loss / rmse**2 if is_mse and loss is not None and rmse else math.nan
 
 
 def _statistic(tested: Outputs, metric: str) -> Statistic | None:

@@ -1,7 +1,6 @@
 """Run directories without a training, and reports as they are shown."""
 
 import json
-from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -157,7 +156,7 @@ def write_answers(run: Path, right: ArrayLike, first: int = 0) -> Path:
     return run
 
 
-def write_targets(run: Path, predicted: Sequence[float], targets: Sequence[float]) -> Path:
+def write_targets(run: Path, predicted: ArrayLike, targets: ArrayLike) -> Path:
     """Write what a regression predicted, with a root mean squared error that follows."""
     outputs, labels = (
         np.array(values, dtype=np.float32)[:, None] for values in (predicted, targets)
