@@ -231,7 +231,7 @@ def _scores(tested: Outputs, metric: str, summary: RunSummary) -> Floats | None:
             with np.errstate(divide="ignore"):
                 return np.asarray(-np.log(outputs[np.arange(len(labels)), labels]))
         case "loss" if labels.shape[1] == 1:
-            return np.square(outputs - labels)[:, 0] * _squared_scale(summary)
+            return np.asarray(np.square(outputs - labels)[:, 0] * _squared_scale(summary))
         case "mae" if labels.ndim == 2:
             return np.asarray(np.abs(outputs - labels).mean(1))
     return None
