@@ -52,7 +52,7 @@ class Pair:
 
     @property
     def seeds_needed(self) -> int | None:
-        """How many shared seeds would show the difference, 8 times of 10; None if not known."""
+        """How many shared seeds would show the difference, 8 times out of 10; None if not known."""
         return seeds_needed(self.difference)
 
 

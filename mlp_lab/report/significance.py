@@ -75,7 +75,7 @@ def paired_t_power(effect: float, num: int) -> float:
 
 
 def seeds_needed(difference: Spread) -> int | None:
-    """Return how many shared seeds a paired t test needs to find a difference 8 times of 10.
+    """Return how many shared seeds a paired t test needs to find a difference 8 times out of 10.
 
     It takes mean and deviation for the true ones, which few seeds know but roughly.
 
