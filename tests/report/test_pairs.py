@@ -84,7 +84,7 @@ def test_pages_show_both_intervals_and_what_holm_did(tmp_path: Path) -> None:
             )
         )
         assert row[2:] == [
-            *(over_seeds, over_samples, pair.told_apart, "3", str(pair.better)),
+            *(pair.told_apart, over_seeds, over_samples, "3", str(pair.better)),
             str(pair.seeds_needed),
         ]
     assert "of 2 comparisons some look" in html.read_text()
