@@ -17,6 +17,7 @@ from mlp_lab.callbacks.learning_rate_search import LearningRateSearch
 from mlp_lab.callbacks.metrics_file import MetricsFile
 from mlp_lab.callbacks.net_plots import NetPlots
 from mlp_lab.callbacks.onnx_export import OnnxExport
+from mlp_lab.callbacks.outputs_file import OutputsFile
 from mlp_lab.callbacks.overfit_check import OverfitCheck
 from mlp_lab.callbacks.predictions_file import PredictionsFile
 from mlp_lab.callbacks.pruning import Pruning
@@ -49,6 +50,7 @@ __all__ = [
     "MistakesPlot",
     "NetPlots",
     "OnnxExport",
+    "OutputsFile",
     "OverfitCheck",
     "PlotCallback",
     "PredictionsFile",

@@ -32,7 +32,8 @@ class RunComparison:
     def table(self) -> list[dict[str, Any]]:
         """A row for each setting: its label, what differs, and mean and deviation over its runs.
 
-        ``validation`` and ``test`` are means, of the metric that ``metric`` names.
+        ``validation`` and ``test`` are means, of the metric that ``metric`` names;
+        ``test_interval`` has the ends of the 95 % interval over test samples, None if not known.
         """
         rows = []
         for comparison in self.comparisons:
@@ -50,10 +51,38 @@ class RunComparison:
                         "validation_std": validation and validation.deviation,
                         "test": test and test.mean,
                         "test_std": test and test.deviation,
+                        "test_interval": setting.test_interval,
                         **setting.differing,
                     }
                 )
         return rows
+
+    @property
+    def pairs(self) -> list[dict[str, Any]]:
+        """A row for each setting but the best: how its test score differs from the best's.
+
+        Intervals hold 95 %; p values are corrected by Holm's method. None is what is not known.
+        """
+        return [
+            {
+                "data": comparison.data,
+                "setting": pair.label,
+                "best": comparison.settings[0].label,
+                "metric": comparison.metric,
+                "difference": pair.difference.mean,
+                "difference_std": pair.difference.deviation,
+                "interval_over_seeds": pair.interval,
+                "p_over_seeds": pair.p_value,
+                "interval_over_samples": pair.sample_interval,
+                "p_over_samples": pair.sample_p_value,
+                "told_apart": pair.told_apart,
+                "seeds": pair.difference.n,
+                "better_in": pair.better,
+                "seeds_needed": pair.seeds_needed,
+            }
+            for comparison in self.comparisons
+            for pair in comparison.pairs
+        ]
 
     def to_markdown(self) -> str:
         """Return the tables and the paired comparisons of report.md."""

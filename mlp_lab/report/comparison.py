@@ -9,9 +9,12 @@ from typing import Any
 
 from mlp_lab.report.config_diff import differing_keys, effective_settings, last_part
 from mlp_lab.report.formatting import format_setting, format_value
+from mlp_lab.report.intervals import Interval
+from mlp_lab.report.pairs import Pair, compare_pairs
 from mlp_lab.report.run_files import find_some_runs, read_summary
 from mlp_lab.report.run_summary import RunSummary, is_number
 from mlp_lab.report.spread import Spread
+from mlp_lab.report.tested_samples import interval_over_samples
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ class Setting:
                 newest[key] = summary
         return list(newest.values())
 
+    @cached_property
+    def test_interval(self) -> Interval | None:
+        """95 % interval of the mean test score over other test samples; None if not known."""
+        return interval_over_samples(self.distinct_summaries, self.summaries[0].metric)
+
     @property
     def gap(self) -> Spread | None:
         """Generalisation gap over seeds and folds."""
@@ -88,24 +96,6 @@ class Setting:
     def parameters(self) -> int | None:
         """Trainable parameters of the net."""
         return self.summaries[0].net_info.get("parameters")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A setting against the best, on the seeds and test samples that both have.
-
-    Attributes:
-        label: The setting.
-        difference: Of the test score, the setting's less the best's.
-        interval: 95 % confidence interval of the mean difference by Student's t distribution; None
-            for one seed, or where all seeds have the same difference.
-        better: For how many seeds the setting is the better one.
-    """
-
-    label: str
-    difference: Spread
-    interval: tuple[float, float] | None
-    better: int
 
 
 @dataclass(frozen=True)
@@ -155,24 +145,20 @@ class Comparison:
     def pairs(self) -> list[Pair]:
         """Every setting against the best, as far as they share seeds and test samples."""
         best, *others = self.settings
-        found = (self._pair(setting, best) for setting in others)
-        return [pair for pair in found if pair is not None]
-
-    def _pair(self, setting: Setting, best: Setting) -> Pair | None:
-        key = f"test/{self.metric}"
-        scores_of_best = {_pairing_key(s): s.number(key) for s in best.distinct_summaries}
-        differences = [
-            score - score_of_best
-            for summary in setting.distinct_summaries
-            if (score := summary.number(key)) is not None
-            and (score_of_best := scores_of_best.get(_pairing_key(summary))) is not None
+        runs_of_best = {_pairing_key(summary): summary for summary in best.distinct_summaries}
+        found = [
+            (
+                setting.label,
+                [
+                    (summary, run_of_best)
+                    for summary in setting.distinct_summaries
+                    if (run_of_best := runs_of_best.get(_pairing_key(summary))) is not None
+                ],
+                setting.overlap,
+            )
+            for setting in others
         ]
-        spread = Spread.of(differences, setting.overlap)
-        if spread is None:
-            return None
-        sign = 1 if self.highest_is_best else -1
-        better = sum(sign * difference > 0 for difference in differences)
-        return Pair(setting.label, spread, spread.confidence_interval(), better)
+        return compare_pairs(found, self.metric, highest_is_best=self.highest_is_best)
 
 
 def read_comparisons(

@@ -70,6 +70,31 @@ def format_spread(spread: Spread | None, key: str, *, signed: bool = False) -> s
     return text + unit
 
 
+def format_interval(ends: tuple[float, float] | None, key: str, *, signed: bool = False) -> str:
+    """Format a confidence interval of a metric, or of a difference with its signs.
+
+    Example:
+        >>> format_interval((0.9134, 0.9238), "acc"), format_interval(None, "acc")
+        ('91.34 to 92.38 %', '')
+        >>> format_interval((-0.012, 0.0051), "acc", signed=True)
+        '-1.20 to +0.51 %'
+    """
+    if ends is None:
+        return ""
+    low, high = (format_number(end, key, signed=signed) for end in ends)
+    return f"{low.removesuffix(' %')} to {high}"
+
+
+def format_p_value(p_value: float) -> str:
+    """Format a p value; below a thousandth that is all there is to know.
+
+    Example:
+        >>> format_p_value(0.03456), format_p_value(0.000012), format_p_value(1.0)
+        ('p 0.035', 'p < 0.001', 'p 1')
+    """
+    return "p < 0.001" if p_value < 1e-3 else f"p {p_value:.2g}"
+
+
 def format_setting(value: Any) -> str:
     """Format a value for people: as ``format_value``, but a drawn number in four digits.
 

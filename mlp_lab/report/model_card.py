@@ -22,6 +22,7 @@ from mlp_lab.report.formatting import format_metric, format_value
 from mlp_lab.report.hugging_face import describe_for_hub
 from mlp_lab.report.pages import metrics_by_part, templates
 from mlp_lab.report.run_summary import RunSummary, is_number
+from mlp_lab.report.tested_samples import count_right, interval_over_samples
 
 NOT_KNOWN = "not known"
 
@@ -83,6 +84,8 @@ def write_model_card(
         "info": info,
         "summary": summary,
         "ensemble": ensemble,
+        "interval": interval_over_samples([summary], summary.metric),
+        "num_tested": (count_right(summary) or (0, 0))[1],
         "purpose": _describe_purpose(info),
         "inputs": f"np.zeros({(5, *info.input_shape)}, dtype=np.{info.input_type})",
         "files": files,

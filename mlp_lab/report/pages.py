@@ -22,14 +22,17 @@ from mlp_lab.report.cross_validation import cross_validated
 from mlp_lab.report.ensemble import EnsembleSummary
 from mlp_lab.report.figures import draw_comparison_figures, draw_search_figures, embed_run_figures
 from mlp_lab.report.formatting import (
+    format_interval,
     format_metric,
     format_number,
+    format_p_value,
     format_setting,
     format_spread,
     format_value,
 )
 from mlp_lab.report.run_summary import RunSummary, is_number
 from mlp_lab.report.search import SearchSummary
+from mlp_lab.report.tested_samples import count_right, intervals_of
 
 # What a reader wants first comes first: a phone shows two of these columns.
 PARTS = {
@@ -56,6 +59,8 @@ def write_run_report(summary: RunSummary, out: Path) -> Path:
         summary=summary,
         figures=embed_run_figures(summary),
         metrics=metrics_by_part(summary),
+        intervals=intervals_of(summary),
+        num_tested=(count_right(summary) or (0, 0))[1],
         parts=PARTS,
         settings=_shown_settings(summary),
         config=config.read_text("utf-8", errors="replace") if config.is_file() else "",
@@ -239,9 +244,11 @@ def templates() -> Environment:
     environment.filters |= {
         "breakable": _breakable,
         "capitalise_first": lambda text: text[:1].upper() + text[1:],
+        "interval": format_interval,
         "markdown": as_markdown,
         "metric_name": format_metric,
         "number": format_number,
+        "p_value": format_p_value,
         "setting": format_setting,
         "short_key": _short_key,
         "spread": format_spread,

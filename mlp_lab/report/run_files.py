@@ -5,6 +5,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from mlp_lab.errors import ChecksumError, RunNotFoundError
 from mlp_lab.files.plain_yaml import load_yaml
 from mlp_lab.images.find import raise_unreadable
 from mlp_lab.report.run_summary import RunSummary
+from mlp_lab.report.tested_samples import describe_outputs
 from mlp_lab.runs.metrics_csv import read_rows
 from mlp_lab.runs.run import Run, Status, read_json
 
@@ -89,7 +91,8 @@ def read_summary(directory: Path, status: Status | None = None) -> RunSummary:
     wants_figures = config.get("figures") is not False and not is_check  # nor do a sweep's trials
     if wants_figures and not any((directory / "plots").glob("*.png")):
         missing.append("There are no figures in plots/.")
-    return RunSummary(run, config, manifest, metrics, valid, tuple(missing))
+    summary = RunSummary(run, config, manifest, metrics, valid, tuple(missing))
+    return replace(summary, missing=(*missing, *describe_outputs(summary)))
 
 
 def _describe_end(status: object, directory: Path) -> list[str]:

@@ -58,3 +58,12 @@ class Spread:
 
         half = float(stdtrit(self.n - 1, 0.975)) * self.standard_error
         return self.mean - half, self.mean + half
+
+    def p_value(self) -> float | None:
+        """Return the two-sided p value of Student's t test of a mean of 0; None as above."""
+        if not self.standard_error:
+            return None
+        from scipy.special import stdtr
+
+        t = self.mean / self.standard_error
+        return 2 * float(stdtr(self.n - 1, -abs(t)))

@@ -172,6 +172,11 @@ class Run:
         return self.dir / "validation_outputs.npz"
 
     @property
+    def test_outputs_path(self) -> Path:
+        """What the net answered to each test sample."""
+        return self.dir / "test_outputs.npz"
+
+    @property
     def model_path(self) -> Path:
         """The best checkpoint, exported."""
         return self.dir / "model.onnx"

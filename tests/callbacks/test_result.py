@@ -23,6 +23,7 @@ from mlp_lab.callbacks import (
     MistakesPlot,
     NetPlots,
     OnnxExport,
+    OutputsFile,
     ResultCallback,
     TargetPlots,
     TrainingPlots,
@@ -145,8 +146,8 @@ def test_the_lowest_validation_loss_is_marked_in_the_curve_of_the_loss(
 
 ALL: list[type[ResultCallback]] = [
     *(CalibrationPlot, ClassBalancePlot, ClassScoresPlot, ConfusionMatrixPlot, CurvePlots),
-    *(DecisionSurfacePlot, MetricsFile, MistakesPlot, NetPlots, OnnxExport, TargetPlots),
-    TrainingPlots,
+    *(DecisionSurfacePlot, MetricsFile, MistakesPlot, NetPlots, OnnxExport, OutputsFile),
+    *(TargetPlots, TrainingPlots),
 ]
 
 
@@ -210,6 +211,7 @@ def test_each_works_alone(kind: type[ResultCallback], tmp_path: Path) -> None:
         MistakesPlot: {"plots/mistakes.png"},
         NetPlots: {"plots/net.png", "plots/weights.png"},
         OnnxExport: {"model.onnx"},
+        OutputsFile: {"test_outputs.npz"},
     }
     callback = kind(tmp_path)
     train_and_test([callback], tmp_path)

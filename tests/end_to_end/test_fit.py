@@ -40,6 +40,7 @@ class TestRunDirectory:
             "manifest.json",
             "metrics.csv",
             "metrics.json",
+            "test_outputs.npz",
             "report.html",
             "model.onnx",
             "checkpoints/best.ckpt",
@@ -129,7 +130,14 @@ class TestConsole:
         assert [line[:10].strip() for line in epochs] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
         assert all("train: loss" in line and "val: loss" in line for line in epochs)
         assert epochs[0].endswith("best")
-        for row in ("test accuracy", "test loss", "best epoch", "seconds", "images per second"):
+        for row in (
+            "test accuracy",
+            "95 % interval",
+            "test loss",
+            "best epoch",
+            "seconds",
+            "images per second",
+        ):
             assert any(row in line for line in lines)
         assert "15,010" in outcome.out
         assert outcome.last_line == "run: runs/base/version_0"

@@ -171,6 +171,14 @@ def test_runs_are_compared(own_run: mlp_lab.Run, tmp_path: Path) -> None:
     assert (worst["setting"], worst["data.batch_size"]) == ("other", "8")
     assert (worst["validation"], worst["test"], worst["test_std"]) == (0.5, 0.25, None)
     assert (worst["metric"], worst["seeds"]) == ("acc", 1)
+    low, high = best["test_interval"]
+    assert low < best["test"] < high
+    assert worst["test_interval"] is None  # its metrics are not those of its test
+    (pair,) = comparison.pairs
+    assert (pair["setting"], pair["best"]) == ("other", best["setting"])
+    assert (pair["seeds"], pair["told_apart"]) == (1, "no")
+    assert pair["difference"] == pytest.approx(0.25 - best["test"])
+    assert (pair["interval_over_seeds"], pair["interval_over_samples"]) == (None, None)
     assert "| other | 1 | 50.00 % (one seed) | 25.00 % (one seed) |" in comparison.to_markdown()
     assert comparison._repr_markdown_() == comparison.to_markdown()
     assert not (tmp_path / "report.md").exists()

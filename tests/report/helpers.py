@@ -5,9 +5,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from markdown_it import MarkdownIt
+from numpy.typing import ArrayLike
 from PIL import Image
+
+from mlp_lab.runs.outputs import Outputs
 
 
 def write_run(
@@ -152,3 +156,47 @@ def draw_figures(run: Path, sizes: dict[str, tuple[int, int]]) -> None:
     (run / "plots").mkdir()
     for name, size in sizes.items():
         Image.new("RGB", size, "white").save(run / "plots" / f"{name}.png")
+
+
+def write_answers(run: Path, right: ArrayLike, first: int = 0) -> Path:
+    """Write which test samples of two classes a run answered rightly, and metrics that follow.
+
+    Args:
+        run: The run.
+        right: Whether each sample was.
+        first: Place of the first sample in its part of the source; others follow.
+    """
+    right = np.asarray(right, dtype=bool)
+    num = len(right)
+    labels = np.arange(num) % 2
+    predicted = np.where(right, labels, 1 - labels)
+    sure = np.where(predicted[:, None] == np.arange(2), 0.75, 0.25).astype(np.float32)
+    Outputs(sure, labels, np.arange(first, first + num)).write(run / "test_outputs.npz")
+    confusion = np.zeros((2, 2), dtype=int)
+    np.add.at(confusion, (labels, predicted), 1)
+    change_metrics(run, **{"test/acc": float(np.mean(right)), "test/confusion": confusion.tolist()})
+    return run
+
+
+def write_targets(run: Path, predicted: ArrayLike, targets: ArrayLike) -> Path:
+    """Write what a regression predicted, with a root mean squared error that follows."""
+    outputs, labels = (
+        np.array(values, dtype=np.float32)[:, None] for values in (predicted, targets)
+    )
+    Outputs(outputs, labels, np.arange(len(labels))).write(run / "test_outputs.npz")
+    errors = outputs - labels
+    metrics = {
+        "rmse": float(np.sqrt(np.square(errors).mean())),
+        "mae": float(np.abs(errors).mean()),
+        "r2": float(1 - np.square(errors).sum() / np.square(labels - labels.mean()).sum()),
+    }
+    drop = {"test/acc": None, "test/confusion": None, "test/classes": None}
+    change_metrics(run, **drop, **{f"test/{key}": value for key, value in metrics.items()})
+    return run
+
+
+def change_metrics(run: Path, **metrics: object) -> None:
+    """Change metrics.json; None removes an entry."""
+    path = run / "metrics.json"
+    changed = json.loads(path.read_text()) | metrics
+    path.write_text(json.dumps({k: v for k, v in changed.items() if v is not None}))

@@ -13,7 +13,7 @@ from mlp_lab.inference import ModelInfo
 from mlp_lab.report.model_card import card_path, write_model_card
 from mlp_lab.report.run_files import read_summary
 from tests.helpers.cards import Card, read_card
-from tests.report.helpers import write_run
+from tests.report.helpers import write_answers, write_run
 
 NET = {
     "class_path": "mlp_lab.nets.mlp.MLP",
@@ -56,6 +56,17 @@ def change(path: Path, **entries: Any) -> None:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     return write_run(tmp_path / "a" / "version_0")
+
+
+def test_the_test_score_has_its_interval_over_samples(run: Path) -> None:
+    """Wilson's of 80 right ones among 100; the metadata have none."""
+    card = write_card(write_answers(run, [True] * 80 + [False] * 20))
+    text = (
+        "Test accuracy: 80.00 %, on other images of the same kind 71.12 to 86.66 % with 95 % "
+        "confidence (tested on 100)."
+    )
+    assert text in " ".join(card.paragraphs["a/version_0"].split())
+    assert "71.1" not in str(card.metadata)
 
 
 def test_metadata_have_the_names_of_hugging_face(run: Path) -> None:

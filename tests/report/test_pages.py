@@ -15,7 +15,7 @@ from mlp_lab.report.pages import write_comparison_report, write_run_report
 from mlp_lab.report.run_files import read_summary
 from tests.conftest import CommandLine
 from tests.helpers.slow import some_slow
-from tests.report.helpers import Page, markdown_tables, write_run
+from tests.report.helpers import Page, markdown_tables, write_answers, write_run
 
 EVIL = "<script>alert(1)</script>"
 
@@ -113,15 +113,15 @@ def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path
     )
     assert settings == [
         [
-            *("setting", "seeds", "validation accuracy", "test accuracy", "training accuracy"),
-            *("gap", "best epoch", "parameters", "training time"),
+            *("setting", "seeds", "validation accuracy", "test accuracy", "over test samples"),
+            *("training accuracy", "gap", "best epoch", "parameters", "training time"),
         ],
         [
-            *("quick|er", "2", "20.50 ± 0.71 %", "85.00 ± 7.07 %", "95.00 ± 0.00 %"),
+            *("quick|er", "2", "20.50 ± 0.71 %", "85.00 ± 7.07 %", "", "95.00 ± 0.00 %"),
             *("10.00 ± 7.07 %", "2 ± 0", "1,234", "1.5 ± 0 s"),
         ],
         [
-            *("slow", "2", "10.50 ± 0.71 %", "85.00 ± 7.07 %", "95.00 ± 0.00 %"),
+            *("slow", "2", "10.50 ± 0.71 %", "85.00 ± 7.07 %", "", "95.00 ± 0.00 %"),
             *("10.00 ± 7.07 %", "2 ± 0", "1,234", "1.5 ± 0 s"),
         ],
     ]
@@ -131,8 +131,11 @@ def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path
         ["slow", "10.50 ± 0.71 %", "0.1"],
     ]
     assert pairs == [
-        ["setting", "difference", "95 % interval", "shared", "better in"],
-        ["slow", "+0.00 ± 0.00 %", "not known", "2", "0"],
+        [
+            *("setting", "difference", "told apart", "over seeds", "over test samples"),
+            *("seeds shared", "better in", "seeds needed"),
+        ],
+        ["slow", "+0.00 ± 0.00 %", "no", "not known", "not known", "2", "0", ""],
     ]
     assert alone[1][:4] == ["other", "1", "85.00 % (one seed)", "80.00 % (one seed)"]
     text = (tmp_path / "out" / "report.csv").read_text()
@@ -174,7 +177,7 @@ def test_any_name_stays_in_its_cell(tmp_path: Path, name: str) -> None:
         ["setting", name, name],
         ["setting", name],
     ]
-    assert [{len(row) for row in table} for table in tables] == [{9}, {3}, {5}]
+    assert [{len(row) for row in table} for table in tables] == [{10}, {3}, {8}]
 
 
 def test_numbers_of_one_seed_are_marked(tmp_path: Path) -> None:
@@ -218,7 +221,16 @@ def test_the_test_comes_first(digits_run: Path, tmp_path: Path) -> None:
     assert first.groups() == (accuracy, "test accuracy")
     rows = Page(text).rows
     assert rows[0] == ["metric", "test", "validation", "training samples", "test, before training"]
-    assert rows[1][:2] == ["Accuracy", accuracy]
+    assert rows[1][0] == "Accuracy"
+    assert rows[1][1].startswith(accuracy)
+
+
+def test_a_test_score_has_its_interval_over_samples(tmp_path: Path) -> None:
+    """Wilson's of 80 right ones among 100."""
+    run = write_answers(write_run(tmp_path / "a" / "version_0"), [True] * 80 + [False] * 20)
+    text = write_run_report(read_summary(run), tmp_path).read_text()
+    assert "within 71.12 to 86.66 %: the\n95&nbsp;% interval over 100 test samples." in text
+    assert Page(text).rows[1][1] == "80.00 % 71.12 to 86.66 %"
 
 
 def test_figures_that_nobody_wanted_are_not_missing(tmp_path: Path) -> None:

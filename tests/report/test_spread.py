@@ -24,11 +24,19 @@ def test_the_confidence_interval_is_that_of_scipy() -> None:
     assert spread.confidence_interval() == pytest.approx((expected.low, expected.high))
 
 
+def test_the_p_value_is_that_of_scipy() -> None:
+    differences = [0.01, -0.02, 0.05, 0.03]
+    spread = Spread.of(differences)
+    assert spread is not None
+    assert spread.p_value() == pytest.approx(stats.ttest_1samp(differences, 0).pvalue)
+
+
 @pytest.mark.parametrize("numbers", [[0.5], [0.5, 0.5]])
 def test_without_deviation_there_is_no_interval(numbers: list[float]) -> None:
     spread = Spread.of(numbers)
     assert spread is not None
     assert spread.confidence_interval() is None
+    assert spread.p_value() is None
 
 
 def test_the_interval_over_folds_is_the_corrected_resampled_t() -> None:

@@ -104,15 +104,16 @@ def test_results_are_those_of_the_flags(tmp_path: Path) -> None:
         return {*map(type, result_callbacks(tmp_path, **{"figures": False} | flags))}
 
     extra = {lab.UntrainedScores, lab.TrainingSetScores}
-    assert kinds() == {lab.MetricsFile}
-    assert kinds(onnx=True) == {lab.MetricsFile, lab.OnnxExport}
-    assert kinds(after_training=True) == {lab.MetricsFile, *extra}
+    always = {lab.MetricsFile, lab.OutputsFile}
+    assert kinds() == always
+    assert kinds(onnx=True) == {*always, lab.OnnxExport}
+    assert kinds(after_training=True) == {*always, *extra}
     figures = kinds(figures=True)
     assert lab.ConfusionMatrixPlot in figures
     training = {lab.TrainingPlots, lab.ClassBalancePlot}
     assert not figures & training
     assert kinds(figures=True, after_training=True) == figures | extra | training
-    assert all(issubclass(kind, lab.PlotCallback) for kind in figures - {lab.MetricsFile})
+    assert all(issubclass(kind, lab.PlotCallback) for kind in figures - always)
 
 
 def test_settings_that_cannot_work_are_one_sentence(run: Run) -> None:

@@ -10,7 +10,7 @@ from mlp_lab.files.plain_text import as_shown
 from mlp_lab.report.comparison import Comparison, compare
 from mlp_lab.report.cross_validation import cross_validated
 from mlp_lab.report.ensemble import find_ensembles, read_ensemble, scores_path
-from mlp_lab.report.formatting import format_number, format_spread
+from mlp_lab.report.formatting import format_interval, format_number, format_spread
 from mlp_lab.report.out_of_fold import write_out_of_fold
 from mlp_lab.report.pages import (
     write_comparison_report,
@@ -66,7 +66,14 @@ def write_report(directory: Path, out: Path | None) -> int:
         for setting in comparison.settings:
             val = format_spread(setting.spread(comparison.score), comparison.score)
             test = format_spread(setting.spread(f"test/{comparison.metric}"), comparison.metric)
+            over_samples = format_interval(setting.test_interval, comparison.metric)
+            test = f"{test} (over test samples {over_samples})" if over_samples else test
             print(as_shown(f"  validation {val}  test {test or 'not measured'}  {setting.label}"))
+        if alike := [pair for pair in comparison.pairs if pair.told_apart != "yes"]:
+            print(
+                f"  {len(alike)} of {len(comparison.pairs)} other settings not told apart from "
+                "the best, over seeds and test samples"
+            )
         _print_cross_validation(comparison)
     search = read_search_summary(directory)
     if search is not None and search.caution:

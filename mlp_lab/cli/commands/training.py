@@ -15,6 +15,7 @@ from mlp_lab.cli.parser import LabCLI
 from mlp_lab.evaluation.evaluation import classification_report
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.processes.ranks import is_first_process
+from mlp_lab.report.intervals import wilson_interval
 from mlp_lab.report.model_card import card_path, is_untouched
 from mlp_lab.report.pages import write_run_report
 from mlp_lab.report.run_files import read_summary
@@ -241,11 +242,15 @@ def _print_summary(job: Job, trainer: pl.Trainer, run: Run) -> None:
     times = {key: figures[key] for key in ("seconds", "images_per_second") if key in figures}
     metrics = task.evaluation.metrics if task.evaluation else {}
     epochs = f"{task.loaded.epochs if task.loaded else 0} of {trainer.current_epoch}"
+    tests: dict[str, object] = {}
+    for name, title in task.followed_metrics.items():
+        tests[f"test {title}"] = metrics.get(name, "not measured")
+        if name == "acc" and task.evaluation and task.evaluation.confusion is not None:
+            confusion = task.evaluation.confusion
+            low, high = wilson_interval(int(confusion.trace()), int(confusion.sum()))
+            tests["95 % interval"] = f"{low:.4f} to {high:.4f}"
     rows = {
-        **{
-            f"test {title}": metrics.get(name, "not measured")
-            for name, title in task.followed_metrics.items()
-        },
+        **tests,
         "best epoch": f"{epochs} (by {task.score})",
         "validation": job.data.validation_origin,
         "seconds": f"{times['seconds']:.1f}" if times else "not measured",

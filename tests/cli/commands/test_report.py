@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import CommandLine
-from tests.report.helpers import write_run
+from tests.report.helpers import write_answers, write_run
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,20 @@ def test_the_best_settings_come_first_and_what_is_left_out_has_its_reason(
         "left out: c/version_0 (nothing was scored on validation)",
     ]
     assert lines[4:] == [f"report: runs/report.{kind}" for kind in ("html", "md", "csv")]
+
+
+def test_intervals_and_what_is_not_told_apart_are_printed(
+    mlp_lab: CommandLine, tmp_path: Path
+) -> None:
+    for name, lr, right in (("a", 0.1, 80), ("b", 0.2, 78), ("c", 0.3, 10)):
+        run = write_run(tmp_path / "runs" / name / "version_0", lr=lr, val_acc=1 - lr)
+        write_answers(run, [True] * right + [False] * (100 - right))
+    assert mlp_lab("report", "runs").out.splitlines()[1:5] == [
+        "  validation 90.00 %  test 80.00 % (over test samples 71.12 to 86.66 %)  a",
+        "  validation 80.00 %  test 78.00 % (over test samples 68.93 to 85.00 %)  b",
+        "  validation 70.00 %  test 10.00 % (over test samples 5.52 to 17.44 %)  c",
+        "  2 of 2 other settings not told apart from the best, over seeds and test samples",
+    ]
 
 
 def test_what_a_run_lacks_is_printed(mlp_lab: CommandLine, tmp_path: Path) -> None:

@@ -1,0 +1,130 @@
+"""Settings against the best one in pairs of runs: over other seeds, and over other test samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mlp_lab.report.intervals import Interval
+from mlp_lab.report.run_summary import RunSummary
+from mlp_lab.report.significance import LEVEL, holm, seeds_needed
+from mlp_lab.report.spread import Spread
+from mlp_lab.report.tested_samples import Answers, compare_on_samples, read_answers
+
+RunPair = tuple[RunSummary, RunSummary]
+"""A run and the one of the best setting that it is compared with."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A setting against the best, on the seeds and test samples that both have.
+
+    Attributes:
+        label: The setting.
+        difference: Of the test score, the setting's less the best's, over their seeds.
+        interval: 95 % confidence interval of the mean difference over other seeds by Student's t
+            distribution; None for one seed, or where all seeds have the same difference.
+        better: For how many seeds the setting is the better one.
+        p_value: Of a mean difference of 0 over other seeds, corrected by Holm's method for all
+            pairs of the comparison; None as above.
+        sample_interval: 95 % confidence interval over other test samples; None where the answers
+            to the samples are not known.
+        sample_p_value: Of no difference over other test samples, corrected alike; None as above.
+    """
+
+    label: str
+    difference: Spread
+    interval: Interval | None
+    better: int
+    p_value: float | None
+    sample_interval: Interval | None
+    sample_p_value: float | None
+
+    @property
+    def told_apart(self) -> str:
+        """Whether the difference is more than chance: yes, no, or over which of both alone."""
+        over_seeds, over_samples = (
+            p is not None and p < LEVEL for p in (self.p_value, self.sample_p_value)
+        )
+        if over_seeds and over_samples:
+            return "yes"
+        if over_seeds or over_samples:
+            return f"over {'seeds' if over_seeds else 'test samples'} alone"
+        return "no"
+
+    @property
+    def seeds_needed(self) -> int | None:
+        """How many shared seeds would show the difference, 8 times out of 10; None if not known."""
+        return seeds_needed(self.difference)
+
+
+def compare_pairs(
+    found: Sequence[tuple[str, Sequence[RunPair], float]], metric: str, *, highest_is_best: bool
+) -> list[Pair]:
+    """Compare settings with the best one, as far as they share anything with it.
+
+    Args:
+        found: Label of each setting, its runs each with the best setting's, and the overlap of its
+            folds; see ``Spread``.
+        metric: What is compared, such as ``acc``.
+        highest_is_best: Whether a higher one is better.
+    """
+    reader, sign = _Reader(metric), 1 if highest_is_best else -1
+    pairs = [
+        pair
+        for label, runs, overlap in found
+        if (pair := _compare(label, runs, overlap, reader, sign)) is not None
+    ]
+    corrected = _correct([pair.p_value for pair in pairs])
+    sample_corrected = _correct([pair.sample_p_value for pair in pairs])
+    return [
+        replace(pair, p_value=p_value, sample_p_value=sample_p_value)
+        for pair, p_value, sample_p_value in zip(pairs, corrected, sample_corrected, strict=True)
+    ]
+
+
+class _Reader:
+    """Read the answers of the best setting's runs once, and of the others as they come."""
+
+    def __init__(self, metric: str) -> None:
+        self.metric = metric
+        self._of_best: dict[str, Answers | None] = {}
+
+    def of(self, pair: RunPair) -> tuple[Answers, Answers] | None:
+        run, best = pair
+        key = str(best.run.dir)
+        if key not in self._of_best:
+            self._of_best[key] = read_answers(best, self.metric)
+        first, second = read_answers(run, self.metric), self._of_best[key]
+        return None if first is None or second is None else (first, second)
+
+
+def _compare(
+    label: str, runs: Sequence[RunPair], overlap: float, reader: _Reader, sign: int
+) -> Pair | None:
+    key = f"test/{reader.metric}"
+    tested = [
+        (pair, score - score_of_best)
+        for pair in runs
+        if (score := pair[0].number(key)) is not None
+        and (score_of_best := pair[1].number(key)) is not None
+    ]
+    spread = Spread.of((difference for _, difference in tested), overlap)
+    if spread is None:
+        return None
+    known = [both for pair, _ in tested if (both := reader.of(pair)) is not None]
+    is_known = len(known) == len(tested)
+    on_samples = compare_on_samples(known) if is_known else None
+    return Pair(
+        label=label,
+        difference=spread,
+        interval=spread.confidence_interval(),
+        better=sum(sign * difference > 0 for _, difference in tested),
+        p_value=spread.p_value(),
+        sample_interval=on_samples[0] if on_samples else None,
+        sample_p_value=on_samples[1] if on_samples else None,
+    )
+
+
+def _correct(p_values: Sequence[float | None]) -> list[float | None]:
+    """Correct those that are known for their number."""
+    corrected = iter(holm([p for p in p_values if p is not None]))
+    return [None if p is None else next(corrected) for p in p_values]
