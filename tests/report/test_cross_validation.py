@@ -72,7 +72,7 @@ def test_the_report_shows_them(mlp_lab: CommandLine, tmp_path: Path) -> None:
     assert not (tmp_path / "runs" / "out_of_fold.csv").exists()
     text = (tmp_path / "runs" / "report.md").read_text()
     table = next(t for t in markdown_tables(text) if "against the best" in t[0])
-    assert table[1][:4] == ["a", "5 folds", "92.00 ± 1.58 %", "89.06 % to 94.94 %"]
+    assert table[1][:4] == ["a", "5 folds", "92.00 ± 1.58 %", "89.06 to 94.94 %"]
     assert table[2][:2] == ["b", "4 of 5 folds"]
     assert table[2][4].startswith("-1.50 ± ")
     assert "Nadeau and Bengio (2003)" in text
