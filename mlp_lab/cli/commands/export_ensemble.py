@@ -20,7 +20,7 @@ from mlp_lab.export.model_file import write_ensemble
 from mlp_lab.export.model_info import samples_to_check
 from mlp_lab.files.atomic import replacing
 from mlp_lab.files.plain_text import as_shown
-from mlp_lab.report.ensemble import scores_path
+from mlp_lab.report.ensemble import read_ensemble, scores_path
 from mlp_lab.report.model_card import card_path, write_model_card
 from mlp_lab.report.run_files import find_runs, find_some_runs
 from mlp_lab.runs.run import Run
@@ -46,6 +46,11 @@ def export_ensemble(options: argparse.Namespace, flags: Sequence[str]) -> int:
     members = [read_member(path, trust=read_words(flags)[0].trust) for path in paths]
     check_members(members)
     path: Path = options.out or _common_dir(options.run) / f"ensemble.{options.format}"
+    if scores_path(path).exists() and read_ensemble(path) is None:
+        raise ConfigError(
+            f"{str(scores_path(path))!r}, where the scores of {path.name} would go, is a file of "
+            "something else. Choose another name by --out."
+        )
     job = parse_job(members[0].checkpoint, flags)
     job.data.prepare_data()
     job.data.setup("test")

@@ -153,6 +153,7 @@ def test_what_cannot_be_an_ensemble_is_one_sentence(
         ([*runs, f"--config={one}/config.yaml"], "--config cannot be set for an ensemble"),
         ([*runs, "--model.loss=x"], "--model.loss=x cannot be set for an ensemble"),
         ([*runs, "--out=a.x"], "out is 'a.x'; it must be a .onnx"),
+        ([*runs, f"--out={one}/metrics.onnx"], "metrics.json', where the scores of metrics.onnx w"),
     ):
         outcome = mlp_lab("export", *words)
         assert outcome.code == 2, words
