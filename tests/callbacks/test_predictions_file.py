@@ -4,40 +4,29 @@ from pathlib import Path
 
 import torch
 
-from mlp_lab.callbacks.predictions_file import class_columns, target_columns, write_predictions
+from mlp_lab.callbacks.predictions_file import write_predictions
 from mlp_lab.data.source import Samples, SampleSubset
 
 
-def subset(files: list[str] | None = None) -> SampleSubset:
-    samples = Samples(torch.zeros(3, 2), torch.tensor([0, 1, -1]), files)
+def subset(labels: torch.Tensor, files: list[str] | None = None) -> SampleSubset:
+    samples = Samples(torch.zeros(3, 2), labels, files)
     return SampleSubset(samples, torch.tensor([2, 0]))
 
 
 def test_classes_have_names_and_probabilities(tmp_path: Path) -> None:
     probabilities = torch.tensor([[0.25, 0.75], [0.5, 0.5]])
-    columns = class_columns(probabilities, torch.tensor([-1, 0]), ["=cat", "dog"])
-    write_predictions(tmp_path / "p.csv", subset(), columns)
+    samples = subset(torch.tensor([0, 1, -1]))
+    write_predictions(tmp_path / "p.csv", samples, probabilities, ["=cat", "dog"])
     assert (tmp_path / "p.csv").read_text() == (
         "index,label,predicted,confidence,'=cat,dog\n"
-        "2,,dog,0.750000,0.250000,0.750000\n"
-        "0,'=cat,'=cat,0.500000,0.500000,0.500000\n"
+        "2,,dog,0.75,0.25,0.75\n"
+        "0,'=cat,'=cat,0.5,0.5,0.5\n"
     )
 
 
 def test_files_are_named_where_samples_have_their_own(tmp_path: Path) -> None:
-    columns = target_columns(torch.tensor([[1.5], [-2.0]]), torch.tensor([[1.0], [torch.nan]]))
-    write_predictions(tmp_path / "p.csv", subset(["a.png", "b.png", "c, ö.png"]), columns)
+    samples = subset(torch.tensor([[torch.nan], [0], [1]]), ["a.png", "b.png", "c, ö.png"])
+    write_predictions(tmp_path / "p.csv", samples, torch.tensor([[1.5], [-2.0]]), [])
     assert (tmp_path / "p.csv").read_text(encoding="utf-8") == (
-        'index,file,target,predicted\n2,"c, ö.png",1.000000,1.500000\n0,a.png,,-2.000000\n'
+        'index,file,target,predicted\n2,"c, ö.png",1,1.5\n0,a.png,,-2\n'
     )
-
-
-def test_several_targets_are_numbered() -> None:
-    outputs = torch.tensor([[1.0, 2.0]])
-    columns = target_columns(outputs, outputs + 1)
-    assert [(head, list(values)) for head, values in columns] == [
-        ("target_1", ["2.000000"]),
-        ("predicted_1", ["1.000000"]),
-        ("target_2", ["3.000000"]),
-        ("predicted_2", ["2.000000"]),
-    ]
