@@ -63,6 +63,7 @@ def score_samples(task: Task, samples: SampleSubset, batch_size: int) -> Scores:
     return task.scores_of(totals)
 
 
+@torch.inference_mode()
 def forward_samples(
     task: Task, samples: SampleSubset, batch_size: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -70,9 +71,8 @@ def forward_samples(
     was_training = task.training
     task.eval()
     try:
-        with torch.inference_mode():
-            for rows in torch.split(torch.arange(len(samples)), batch_size):
-                inputs, labels = (part.to(task.device) for part in samples[rows])
-                yield task(inputs), labels
+        for rows in torch.split(torch.arange(len(samples)), batch_size):
+            inputs, labels = (part.to(task.device) for part in samples[rows])
+            yield task(inputs), labels
     finally:
         task.train(was_training)

@@ -119,10 +119,10 @@ class Evaluation(Scores):
                 "confidence": self.calibration.confidence.tolist(),
                 "accuracy": self.calibration.accuracy.tolist(),
             }
-        if self.temperature is not None:
-            summary["temperature"] = self.temperature
         if self.calibration_before is not None:
             summary["ece_uncalibrated"] = self.calibration_before.error
+        if self.temperature is not None:
+            summary["temperature"] = self.temperature
         for key, curves in (("roc_auc", self.roc), ("average_precision", self.precision_recall)):
             for name, curve in curves.classes.items():
                 summary["classes"][name][key] = curve.area

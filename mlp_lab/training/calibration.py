@@ -97,12 +97,13 @@ def calibrate_task(task: Task, data: LabDataModule) -> str:
 def _keep_temperature(path: Path, temperature: Tensor | None) -> None:
     """Write the temperature into a checkpoint, or take it out of one, unless it is so already."""
     before = load_plain(path, mmap=True)["state_dict"].get(_TENSOR)
-    after = None if temperature is None else temperature.cpu()
-    is_same = before is after if before is None or after is None else torch.equal(before, after)
-    if is_same:
+    if temperature is None:
+        if before is None:
+            return
+    elif before is not None and torch.equal(before, temperature.cpu()):
         return
     checkpoint = read_checkpoint(path)
     checkpoint["state_dict"].pop(_TENSOR, None)
-    if after is not None:
-        checkpoint["state_dict"][_TENSOR] = after
+    if temperature is not None:
+        checkpoint["state_dict"][_TENSOR] = temperature.cpu()
     WholeFileCheckpointIO().save_checkpoint(checkpoint, path)

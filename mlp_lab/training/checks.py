@@ -127,7 +127,7 @@ def _check_contradictions(job: Job) -> None:
 def _check_calibration(validate_on: str, *, validates: bool) -> None:
     reason = "" if validates else "validation is off with trainer.limit_val_batches=0"
     if validate_on == "test":
-        reason = "with data.validate_on test those are the test set, whose score must not choose it"
+        reason = "with data.validate_on test those are the test set, to which nothing may be fitted"
     if reason:
         raise ConfigError(
             f"model.calibrate fits a temperature to the validation samples, and {reason}. Leave "

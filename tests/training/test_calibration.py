@@ -257,7 +257,7 @@ class TestRun:
         (
             ["--data.validate_on=test"],
             "model.calibrate fits a temperature to the validation samples, and with "
-            "data.validate_on test those are the test set, whose score must not choose it. Leave "
+            "data.validate_on test those are the test set, to which nothing may be fitted. Leave "
             "one of the two out.",
         ),
         (
