@@ -80,7 +80,8 @@ def calibrate_task(task: Task, data: LabDataModule) -> str:
             stacklevel=2,
         )
         return ""
-    task.temperature.fill_(found)
+    # A net that is trained in double precision is loaded in single.
+    task.temperature.fill_(torch.tensor(found, dtype=torch.float32))
     likelihoods, errors = [], []
     for scaled in (outputs, outputs / task.temperature.float().cpu()):
         likelihoods.append(f"{negative_log_likelihood(scaled, labels):.4f}")
