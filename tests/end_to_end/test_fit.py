@@ -40,6 +40,7 @@ class TestRunDirectory:
             "manifest.json",
             "metrics.csv",
             "metrics.json",
+            "mistakes.csv",
             "report.html",
             "model.onnx",
             "checkpoints/best.ckpt",
