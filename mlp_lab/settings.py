@@ -19,12 +19,14 @@ class Setting:
         names_class: Whether its value may be the path of a class.
         is_typed: Whether it must be typed, and is not taken from a file: it would write elsewhere,
             send something away, or build an object of any kind.
+        absent: Its value in a configuration from before there was such a setting.
         neutral: The values with which several training steps can run as one; empty where all can.
     """
 
     changes: frozenset[Effect] = frozenset()
     names_class: bool = False
     is_typed: bool = False
+    absent: object = None
     neutral: tuple[object, ...] = ()
 
 
@@ -44,6 +46,8 @@ SETTINGS: dict[str, Setting] = {
     "figures": Setting(),
     "onnx": Setting(),
     "model": Setting(_ALL, names_class=True),
+    # Fitted once a training is over, also of a run that was trained without.
+    "model.calibrate": Setting(_TEST | _COMPARISON, absent=False),
     "model.score": Setting(_TRAINING),  # a comparison ranks by one alone
     "model.net": Setting(_ALL, names_class=True),
     "model.loss": Setting(_ALL, names_class=True),

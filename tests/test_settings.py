@@ -21,12 +21,14 @@ CHANGE_A_RESULT = [
     *("data.folds", "data.fold", "data.imbalance", "data.resample", "data.class_weights"),
     *("model", "model.net", "model.net.hidden_dims", "model.loss", "model.optimizer"),
     *("model.optimizer.lr", "model.schedule", "model.label_smoothing", "seed_everything"),
-    *("threads", "model.score", "init_from"),
+    *("threads", "model.score", "model.calibrate", "init_from"),
     *("trainer.precision", *LIMITS, "trainer.accumulate_grad_batches"),
     *("trainer.gradient_clip_val", "trainer.gradient_clip_algorithm"),
     *("trainer.overfit_batches", "trainer.fast_dev_run"),
 ]
-BUT_NOT_A_TRAINING = ["data.root", "data.download", "data.predict_split", "data.predict_dir"]
+BUT_NOT_A_TRAINING = [
+    *("data.root", "data.download", "data.predict_split", "data.predict_dir", "model.calibrate"),
+]
 BUT_NOT_A_TEST = [
     *("data.root", "data.download", "data.batch_size", "data.steps_per_execution"),
     *("seed_everything", "threads", "model.score", "init_from"),

@@ -15,6 +15,7 @@ from mlp_lab.callbacks.extra_scores import TrainingSetScores, UntrainedScores
 from mlp_lab.callbacks.finite_check import FiniteCheck
 from mlp_lab.callbacks.learning_rate_search import LearningRateSearch
 from mlp_lab.callbacks.metrics_file import MetricsFile
+from mlp_lab.callbacks.mistakes_file import MistakesFile
 from mlp_lab.callbacks.net_plots import NetPlots
 from mlp_lab.callbacks.onnx_export import OnnxExport
 from mlp_lab.callbacks.outputs_file import OutputsFile
@@ -47,6 +48,7 @@ __all__ = [
     "LastCheckpoint",
     "LearningRateSearch",
     "MetricsFile",
+    "MistakesFile",
     "MistakesPlot",
     "NetPlots",
     "OnnxExport",

@@ -31,9 +31,9 @@ class CalibrationPlot(PlotCallback):
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Plot it, where there are classes."""
         evaluation = find_evaluation(pl_module)
-        calibration = evaluation.calibration if evaluation else None
-        if calibration:
-            self.plot(trainer, "reliability", partial(plot_calibration, calibration))
+        if evaluation and (calibration := evaluation.calibration):
+            draw = partial(plot_calibration, calibration, evaluation.calibration_before)
+            self.plot(trainer, "reliability", draw)
 
 
 class ClassScoresPlot(PlotCallback):

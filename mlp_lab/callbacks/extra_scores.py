@@ -1,5 +1,6 @@
 """Scores beside those of validation and test: before training, and on the training set."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -57,13 +58,21 @@ def _score(
 def score_samples(task: Task, samples: SampleSubset, batch_size: int) -> Scores:
     """Score samples beside any loop, without augmentation or dropout."""
     totals: dict[str, Tensor] = {}
+    for outputs, labels in forward_samples(task, samples, batch_size):
+        add_totals(totals, task.batch_totals(outputs, labels))
+    return task.scores_of(totals)
+
+
+@torch.inference_mode()
+def forward_samples(
+    task: Task, samples: SampleSubset, batch_size: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield outputs and labels batch by batch beside any loop, without augmentation or dropout."""
     was_training = task.training
     task.eval()
     try:
-        with torch.inference_mode():
-            for rows in torch.split(torch.arange(len(samples)), batch_size):
-                inputs, labels = (part.to(task.device) for part in samples[rows])
-                add_totals(totals, task.batch_totals(task(inputs), labels))
+        for rows in torch.split(torch.arange(len(samples)), batch_size):
+            inputs, labels = (part.to(task.device) for part in samples[rows])
+            yield task(inputs), labels
     finally:
         task.train(was_training)
-    return task.scores_of(totals)

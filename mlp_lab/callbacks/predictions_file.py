@@ -9,21 +9,15 @@ import torch
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 
-from mlp_lab.data import LabDataModule
-from mlp_lab.runs.predictions_csv import (
-    class_columns,
-    place_columns,
-    target_columns,
-    write_columns,
-)
+from mlp_lab.data import LabDataModule, SampleSubset
+from mlp_lab.inference.table import PredictionTable
 
 
 class PredictionsFile(BasePredictionWriter):
     """Write a row for each sample: its place, its label, and what the net predicts.
 
-    The place is the sample's index in its part of the source, and its file where it has its own.
-    Of classes the label and the predicted class are names, confidence is the probability of the
-    predicted one, and the probabilities of all follow; of targets all of them are written.
+    The place is the sample's index in its part of the source, and its file where it has its own;
+    the columns are those of ``mlp_lab.inference.table.PredictionTable``.
 
     Args:
         path: The file.
@@ -43,13 +37,28 @@ class PredictionsFile(BasePredictionWriter):
         """Write all rows at once."""
         datamodule = trainer.datamodule  # type: ignore[attr-defined]  # set by a connector
         assert isinstance(datamodule, LabDataModule)
-        outputs = torch.cat(list(predictions)).cpu().double().numpy()
-        # A limit may leave some out.
-        samples = datamodule.predict_subset().at(torch.arange(len(outputs)))
-        labels = samples.labels.numpy()
-        if datamodule.num_targets:
-            columns = target_columns(outputs, labels)
-        else:
-            columns = class_columns(outputs, labels, datamodule.class_names)
-        places = place_columns(samples.indices.tolist(), samples.files)
-        write_columns(self.path, places + columns)
+        outputs = torch.cat(list(predictions))
+        samples = datamodule.predict_subset()
+        samples = samples.at(torch.arange(len(outputs)))  # a limit may leave some out
+        write_predictions(self.path, samples, outputs, datamodule.class_names)
+
+
+def write_predictions(
+    path: Path, samples: SampleSubset, outputs: Tensor, class_names: Sequence[str]
+) -> None:
+    """Write a table of what was predicted for samples, in their order, whole or not at all.
+
+    Args:
+        path: The file.
+        samples: The samples; their labels are -1, or NaN, where not known.
+        outputs: The probability of each class, or the predicted targets.
+        class_names: The classes; none for regression.
+
+    Shape:
+        outputs ``(N, K)`` or ``(N, T)``.
+    """
+    indices, files = samples.indices.tolist(), samples.files
+    places = zip(indices) if files is None else zip(indices, files, strict=True)
+    table = PredictionTable(class_names, outputs.shape[1], has_files=files is not None)
+    rows = table.rows(places, outputs.float().cpu().numpy(), samples.labels.cpu().numpy())
+    table.write(path, rows)

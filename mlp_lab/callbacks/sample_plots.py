@@ -7,7 +7,6 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mlp_lab.callbacks.result import PlotCallback, find_data, find_evaluation
 from mlp_lab.plots import plot_curve, plot_decision_surface, plot_mistakes, plot_predictions
@@ -25,7 +24,7 @@ class MistakesPlot(PlotCallback):
         evaluation, data = find_evaluation(pl_module), find_data(trainer)
         if not (evaluation and data) or evaluation.probabilities is None:
             return
-        rows = _worst_mistakes(evaluation.probabilities, evaluation.labels)
+        rows = evaluation.most_confident_mistakes(_MAX_MISTAKES)
         is_image = len(data.input_shape) == 3 and data.input_shape[0] in (1, 3)
         if not is_image or not len(rows):
             return
@@ -43,13 +42,6 @@ class MistakesPlot(PlotCallback):
         ]
         title = "Most confident mistakes on the test set"
         self.plot(trainer, "mistakes", partial(plot_mistakes, images, texts, title))
-
-
-def _worst_mistakes(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """Return the samples that are wrong, the most confident first."""
-    confidence, predicted = probabilities.max(1)
-    wrong = (predicted != labels).nonzero().flatten()
-    return wrong[confidence[wrong].argsort(descending=True)][:_MAX_MISTAKES]
 
 
 class DecisionSurfacePlot(PlotCallback):

@@ -60,12 +60,16 @@ class Evaluation(Scores):
         probabilities: Of each class ``(N, K)``; None where targets are predicted, and where only a
             part of the samples was tested, of which no curve is drawn.
         is_complete: Whether all samples were tested.
+        temperature: What calibration has divided the net's logits by; None without calibration.
+        uncalibrated: The probabilities without it, where both are known.
     """
 
     outputs: Tensor
     labels: Tensor
     probabilities: Tensor | None
     is_complete: bool
+    temperature: float | None = None
+    uncalibrated: Tensor | None = None
 
     @cached_property
     def roc(self) -> Curves:
@@ -88,6 +92,19 @@ class Evaluation(Scores):
             return None
         return calibrate(self.probabilities, self.labels)
 
+    @cached_property
+    def calibration_before(self) -> Calibration | None:
+        """The same before calibration; None without one."""
+        return None if self.uncalibrated is None else calibrate(self.uncalibrated, self.labels)
+
+    def most_confident_mistakes(self, limit: int) -> Tensor:
+        """Return the samples that were classified wrongly, the most confident first, ``(n,)``."""
+        if self.probabilities is None:
+            return torch.empty(0, dtype=torch.long)
+        confidence, predicted = self.probabilities.max(1)
+        wrong = (predicted != self.labels).nonzero().flatten()
+        return wrong[confidence[wrong].argsort(descending=True, stable=True)][:limit]
+
     def summary(self) -> dict[str, Any]:
         """Return what metrics.json holds of a test, in plain types."""
         summary: dict[str, Any] = dict(self.metrics)
@@ -102,6 +119,10 @@ class Evaluation(Scores):
                 "confidence": self.calibration.confidence.tolist(),
                 "accuracy": self.calibration.accuracy.tolist(),
             }
+        if self.calibration_before is not None:
+            summary["ece_uncalibrated"] = self.calibration_before.error
+        if self.temperature is not None:
+            summary["temperature"] = self.temperature
         for key, curves in (("roc_auc", self.roc), ("average_precision", self.precision_recall)):
             for name, curve in curves.classes.items():
                 summary["classes"][name][key] = curve.area

@@ -31,11 +31,13 @@ class Batch:
         inputs: As the model takes them, ``(N, *input_shape)``; the next batch overwrites them.
         names: The file of each, or its index in an array.
         labels: True class indices ``(N,)``, -1 where not known; None where none is known.
+        are_files: Whether the names are those of files.
     """
 
     inputs: NDArray[Any]
     names: list[str]
     labels: NDArray[np.integer] | None = None
+    are_files: bool = False
 
 
 def read_batches(
@@ -76,6 +78,11 @@ def read_batches(
                 )
 
 
+def names_files(path: Path) -> bool:
+    """Whether what ``read_batches`` yields for a path are files: an image, or those below it."""
+    return path.is_dir() or _is_image(path)
+
+
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.exists() and not path.is_dir()
 
@@ -106,7 +113,8 @@ def _read_images(
             if kept.any():
                 names = [str(file) for file in compress(files[rows], kept)]
                 known = None if labels is None else labels[rows][kept]
-                yield Batch(images if kept.all() else images[kept], names, known)
+                inputs = images if kept.all() else images[kept]
+                yield Batch(inputs, names, known, are_files=True)
             start += len(images)
     except ChecksumError as error:
         raise ChecksumError(f"{error} --broken skip leaves it out.") from error

@@ -26,12 +26,14 @@ class Predictions:
         outputs: The net's outputs ``(N, K)``: logits, or the predicted numbers.
         probabilities: Probability of each class ``(N, K)``; None for regression.
         labels: True class indices ``(N,)``, -1 where not known; None where none is known.
+        are_files: Whether the names are those of files.
     """
 
     names: list[str]
     outputs: FloatArray
     probabilities: FloatArray | None
     labels: NDArray[np.integer] | None = None
+    are_files: bool = False
 
 
 class Predictor:
@@ -144,7 +146,10 @@ class Predictor:
         files = [Path(path) for path in several]
         for batch in read_batches(files, self.info, batch_size, broken):
             outputs, *rest = self.forward(batch.inputs, batch.names)
-            yield Predictions(batch.names, outputs, rest[0] if rest else None, batch.labels)
+            probabilities = rest[0] if rest else None
+            yield Predictions(
+                batch.names, outputs, probabilities, batch.labels, are_files=batch.are_files
+            )
 
 
 def warn_deprecated(old: str, new: str) -> None:

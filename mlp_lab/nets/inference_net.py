@@ -24,13 +24,16 @@ class InferenceNet(nn.Module):
         net: The net.
         head: How its outputs become probabilities.
         scales_targets: Whether its outputs are scaled targets.
+        is_calibrated: Whether its outputs are divided by a temperature.
 
     Shape:
         ``(N, *input_shape)``, uint8 or floating, to ``(N, K)`` and, unless the head is ``none``,
         ``(N, K)`` once more, which for ``sigmoid`` is ``(N, 2)``.
     """
 
-    def __init__(self, net: Net, head: Head, *, scales_targets: bool = False) -> None:
+    def __init__(
+        self, net: Net, head: Head, *, scales_targets: bool = False, is_calibrated: bool = False
+    ) -> None:
         super().__init__()
         self.net = net
         self.head: Head = head
@@ -45,12 +48,16 @@ class InferenceNet(nn.Module):
         )
         self.target_std: Tensor | None
         self.register_buffer("target_std", torch.ones(net.num_outputs) if scales_targets else None)
+        self.temperature: Tensor | None
+        self.register_buffer("temperature", torch.ones(()) if is_calibrated else None)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Return outputs, and probabilities unless the head is ``none``."""
         outputs = self.net(normalise(inputs, self.mean, self.std))
         if self.target_mean is not None and self.target_std is not None:
             outputs = outputs * self.target_std + self.target_mean
+        if self.temperature is not None:
+            outputs = outputs / self.temperature
         return (outputs,) if self.head == "none" else (outputs, probabilities(outputs, self.head))
 
 
@@ -109,7 +116,10 @@ def rebuild(
             net = net_class(input_shape, num_outputs, **description.get("init_args", {}))
             # Version 0.1 did not scale targets.
             scales_targets = head == "none" and "target_mean" in tensors
-            rebuilt = InferenceNet(net, head, scales_targets=scales_targets)
+            is_calibrated = head != "none" and "temperature" in tensors
+            rebuilt = InferenceNet(
+                net, head, scales_targets=scales_targets, is_calibrated=is_calibrated
+            )
     except Exception as error:  # a description from a file may be anything
         raise ChecksumError(f"the description of the net makes none: {error}") from error
     chosen = {}

@@ -104,8 +104,13 @@ def _plot_curves(curves: "Curves", xlabel: str, ylabel: str, title: str) -> Figu
     return figure
 
 
-def plot_calibration(calibration: "Calibration") -> Figure:
-    """Draw a reliability diagram: accuracy over confidence, and a histogram of confidence."""
+def plot_calibration(calibration: "Calibration", before: "Calibration | None" = None) -> Figure:
+    """Draw a reliability diagram: accuracy over confidence, and a histogram of confidence.
+
+    Args:
+        calibration: Of the net as it is.
+        before: Of the net before it was calibrated, whose accuracy is drawn too.
+    """
     figure = Figure(figsize=(5, 5.5), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     blue, orange = choose_colours(2)
@@ -118,6 +123,11 @@ def plot_calibration(calibration: "Calibration") -> Figure:
     upper.plot([0, 1], [0, 1], "--", color="black", label="perfectly calibrated")
     points = confidence[filled], accuracy[filled]
     upper.plot(*points, "o", color=orange, markersize=4, label="mean confidence")
+    if before is not None:
+        filled = before.counts > 0
+        points = before.confidence[filled], before.accuracy[filled]
+        label = f"before calibration (ECE {before.error:.4f})"
+        upper.plot(*points, "x", color="black", markersize=5, label=label)
     upper.set(
         xlim=(0, 1),
         ylim=(0, 1),

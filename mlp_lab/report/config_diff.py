@@ -17,7 +17,9 @@ def effective_settings(summary: RunSummary) -> dict[str, Any]:
     return shared | {
         key: value
         for key, value in summary.flat_config.items()
-        if value is not None and "comparison" in find_setting(key).changes
+        if "comparison" in (setting := find_setting(key)).changes
+        and value is not None
+        and value is not setting.absent
     }
 
 

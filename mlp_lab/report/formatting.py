@@ -4,7 +4,7 @@ from typing import Any
 
 from mlp_lab.report.spread import Spread
 
-_PERCENT = ("acc", "precision", "recall", "f1", "f1_macro", "ece")
+_PERCENT = ("acc", "precision", "recall", "f1", "f1_macro", "confidence", "ece", "ece_uncalibrated")
 _DURATIONS = ((3600.0, " h"), (60.0, " min"), (1.0, " s"))
 _METRIC_NAMES = {
     "acc": "accuracy",
@@ -12,6 +12,7 @@ _METRIC_NAMES = {
     "roc_auc": "ROC AUC",
     "ece": "expected calibration error (ECE)",
     "mse": "mean squared error (MSE)",
+    "ece_uncalibrated": "ECE before calibration",
     "rmse": "root mean squared error (RMSE)",
     "mae": "mean absolute error (MAE)",
     "r2": "R²",

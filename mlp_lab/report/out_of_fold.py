@@ -1,6 +1,6 @@
 """out_of_fold.csv: each sample as the net predicts it that was trained without its fold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -10,17 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlp_lab.errors import ChecksumError
+from mlp_lab.inference.table import PredictionTable
 from mlp_lab.report.comparison import Comparison
 from mlp_lab.report.cross_validation import by_seed, cross_validated
 from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.runs.outputs import Outputs
-from mlp_lab.runs.predictions_csv import (
-    Columns,
-    class_columns,
-    place_columns,
-    target_columns,
-    write_columns,
-)
 
 
 @dataclass(frozen=True)
@@ -111,21 +105,29 @@ def write_out_of_fold(comparisons: Sequence[Comparison], out: Path) -> tuple[lis
         if tables:
             number = f"_{len(paths) + 1}" if paths else ""
             paths.append(out / f"out_of_fold{number}.csv")
-            write_columns(paths[-1], _columns(tables, class_names))
+            _write(paths[-1], tables, class_names)
     return paths, problems
 
 
-def _columns(tables: dict[tuple[str, str], OutOfFold], class_names: Sequence[str]) -> Columns:
-    """Return setting and seed, where there are several, the fold, and what predictions.csv has."""
-    columns: Columns = []
+def _write(
+    path: Path, tables: Mapping[tuple[str, str], OutOfFold], class_names: Sequence[str]
+) -> None:
+    """Write setting and seed, where there are several, the fold, and what predictions.csv has."""
+    found = _concatenate([*tables.values()])
+    before: dict[str, Iterable[object]] = {}
     for head, values in zip(("setting", "seed"), zip(*tables, strict=True), strict=True):
         if len({*values}) > 1:
             sizes = [len(table.indices) for table in tables.values()]
             repeated = ([value] * size for value, size in zip(values, sizes, strict=True))
-            columns.append((head, chain.from_iterable(repeated)))
-    found = _concatenate([*tables.values()])
-    files = None if found.files is None else found.files.tolist()
-    columns += [("fold", found.folds.tolist()), *place_columns(found.indices.tolist(), files)]
-    if class_names:
-        return columns + class_columns(found.outputs, found.labels, class_names)
-    return columns + target_columns(found.outputs, found.labels)
+            before[head] = chain.from_iterable(repeated)
+    before["fold"] = found.folds.tolist()
+    places = [*before.values(), found.indices.tolist()]
+    if found.files is not None:
+        places.append(found.files.tolist())
+    table = PredictionTable(
+        class_names,
+        found.outputs.shape[1],
+        has_files=found.files is not None,
+        before=[*before],
+    )
+    table.write(path, table.rows(zip(*places, strict=True), found.outputs, found.labels))

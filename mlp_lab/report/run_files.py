@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,12 +15,14 @@ import yaml
 from mlp_lab.errors import ChecksumError, RunNotFoundError
 from mlp_lab.files.plain_yaml import load_yaml
 from mlp_lab.images.find import raise_unreadable
-from mlp_lab.report.run_summary import RunSummary
+from mlp_lab.report.run_summary import Mistake, RunSummary
 from mlp_lab.report.tested_samples import describe_outputs
 from mlp_lab.runs.metrics_csv import read_rows
 from mlp_lab.runs.run import Run, Status, read_json
 
 T = TypeVar("T")
+
+_MAX_MISTAKES = 24  # as many as the figure of them shows
 
 
 def find_runs(directory: Path) -> list[Path]:
@@ -91,7 +94,9 @@ def read_summary(directory: Path, status: Status | None = None) -> RunSummary:
     wants_figures = config.get("figures") is not False and not is_check  # nor do a sweep's trials
     if wants_figures and not any((directory / "plots").glob("*.png")):
         missing.append("There are no figures in plots/.")
-    summary = RunSummary(run, config, manifest, metrics, valid, tuple(missing))
+    path = run.dir / "mistakes.csv"
+    found = read(path, _read_mistakes, "no mistakes are shown") if path.is_file() else None
+    summary = RunSummary(run, config, manifest, metrics, valid, tuple(missing), found or ())
     return replace(summary, missing=(*missing, *describe_outputs(summary)))
 
 
@@ -124,6 +129,27 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise ChecksumError(f"{str(path)!r} holds no configuration.")
     plain: dict[str, Any] = json.loads(json.dumps(config, default=str))
     return plain
+
+
+def _read_mistakes(path: Path) -> tuple[Mistake, ...]:
+    """Read the first mistakes.
+
+    Raises:
+        ValueError: There are other columns in it, or a confidence is none.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        # The first column of a name, since a class may be called as one.
+        heads = next(rows, [])
+        place = heads.index("file" if heads[1:2] == ["file"] else "index")
+        columns = [place, *(heads.index(name) for name in ("label", "predicted", "confidence"))]
+        found = []
+        for row in islice(rows, _MAX_MISTAKES):
+            if len(row) != len(heads):
+                raise ChecksumError(f"{str(path)!r} has rows of several lengths.")
+            name, label, predicted, confidence = (row[column] for column in columns)
+            found.append(Mistake(name, label, predicted, float(confidence)))
+    return tuple(found)
 
 
 def _is_valid(row: Mapping[str, str]) -> bool:

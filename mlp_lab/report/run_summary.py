@@ -34,6 +34,23 @@ class ClassScores:
 
 
 @dataclass(frozen=True)
+class Mistake:
+    """A sample of the test set that was classified wrongly.
+
+    Attributes:
+        name: Its file, or its index in its part of the source.
+        label: Its class.
+        predicted: The class that it was predicted as.
+        confidence: The probability of that class.
+    """
+
+    name: str
+    label: str
+    predicted: str
+    confidence: float
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """What is known of one run from its files.
 
@@ -44,6 +61,7 @@ class RunSummary:
         metrics: metrics.json; empty where it is missing.
         rows: The valid rows of metrics.csv.
         missing: What is missing or damaged, a sentence each.
+        mistakes: The first rows of mistakes.csv.
     """
 
     run: Run
@@ -52,6 +70,7 @@ class RunSummary:
     metrics: dict[str, Any]
     rows: Rows
     missing: tuple[str, ...]
+    mistakes: tuple[Mistake, ...] = ()
 
     @property
     def name(self) -> str:

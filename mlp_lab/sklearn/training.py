@@ -21,7 +21,6 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from mlp_lab.callbacks import EpochHistory, StepMetrics
-from mlp_lab.callbacks.checkpoints import find_checkpoint_to_test
 from mlp_lab.cli.console import quieten
 from mlp_lab.cli.invocation import Invocation
 from mlp_lab.cli.parser import LabCLI
@@ -33,13 +32,13 @@ from mlp_lab.nets import InferenceNet, rebuild
 from mlp_lab.runs.packaged_configs import find_config
 from mlp_lab.sklearn.arrays import Arrays
 from mlp_lab.tasks import Task
+from mlp_lab.training.calibration import calibrate_task, load_best
 from mlp_lab.training.checks import check_training
 from mlp_lab.training.hardware import choose_precision, choose_threads
 from mlp_lab.training.job import Job
 from mlp_lab.training.start import open_run
 from mlp_lab.training.supervision import supervise
 from mlp_lab.training.trainer import build_trainer, build_trainer_in_memory
-from mlp_lab.training.weights import load_checkpoint
 
 Config = str | os.PathLike[str] | Mapping[str, Any]
 """A configuration file, or settings by their names on the command line."""
@@ -112,6 +111,7 @@ def train(
             choose_threads(job, None)
             trainer = build_trainer_in_memory(job, history)
             trainer.fit(job.task, datamodule=job.data)
+            calibrate_task(job.task, job.data)
         else:
             run_dir = _train_in_run(job, history, runs_dir, command)
     return Trained(_net_of(job.task), history.history, _has_converged(job.task, history), run_dir)
@@ -181,8 +181,7 @@ def _train_in_run(job: Job, history: EpochHistory, runs_dir: Path, command: str)
         trainer.callbacks.append(history)  # type: ignore[attr-defined]  # set by a connector
         with supervise(trainer, run):
             trainer.fit(job.task, datamodule=job.data)
-            if best := find_checkpoint_to_test(trainer):
-                load_checkpoint(best, job, trainer)
+            load_best(job, trainer)
             run.end("finished")
     return run.dir
 

@@ -49,6 +49,7 @@ class BinaryTask(ClassesTask):
         weight_decay_on: Decayed = "weights",
         compile_mode: CompileMode | None = None,
         score: ClassesScore | None = None,
+        calibrate: bool = False,
     ) -> None:
         if num_classes != 2:
             have = f"{num_classes} classes" if num_classes else "numbers to be predicted"
@@ -73,6 +74,7 @@ class BinaryTask(ClassesTask):
             weight_decay_on=weight_decay_on,
             compile_mode=compile_mode,
             score=score,
+            calibrate=calibrate,
             loss_settings=settings,
         )
         self.pos_weight = pos_weight

@@ -44,6 +44,7 @@ class ClassificationTask(ClassesTask):
         weight_decay_on: Decayed = "weights",
         compile_mode: CompileMode | None = None,
         score: ClassesScore | None = None,
+        calibrate: bool = False,
     ) -> None:
         if num_classes == 0:
             raise ConfigError(
@@ -67,6 +68,7 @@ class ClassificationTask(ClassesTask):
             weight_decay_on=weight_decay_on,
             compile_mode=compile_mode,
             score=score,
+            calibrate=calibrate,
             loss_settings={"label_smoothing": label_smoothing} if label_smoothing else None,
         )
         self.label_smoothing = label_smoothing

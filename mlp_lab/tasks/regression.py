@@ -159,6 +159,7 @@ class RegressionTask(Task):
 
     def complete_state(self, state_dict: dict[str, Any], prefix: str = "") -> None:
         """Add the scale of a net that version 0.1 trained, whose targets were not scaled."""
+        super().complete_state(state_dict, prefix)
         mean, std = f"{prefix}target_mean", f"{prefix}target_std"
         if state_dict.keys().isdisjoint((mean, std)):
             state_dict[mean] = torch.zeros_like(self.target_mean)

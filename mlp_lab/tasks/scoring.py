@@ -27,9 +27,11 @@ class ScoringModule(MultiStepModule, ABC):
         score: Metric that picks the best checkpoint, and stopping and plateau follow.
         evaluation: What the last test found; None before one.
         scores: What callbacks have scored beside it.
+        temperature: What calibration divides the net's logits by; None without calibration.
     """
 
     score: str
+    temperature: Tensor | None
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,12 +93,17 @@ class ScoringModule(MultiStepModule, ABC):
             self.log_dict({key: float(max(number - 1, 0)) for key, number in done.items()})
         outputs = self._outputs.of_all_processes()
         is_complete = is_whole(self.trainer.limit_test_batches)
+        temperature = None if self.temperature is None else float(self.temperature)
         self.evaluation = Evaluation(
             **vars(self.scores_of(self._totals)),
             outputs=outputs,
             labels=self._labels.of_all_processes(),
             probabilities=self.probabilities(outputs) if is_complete else None,
             is_complete=is_complete,
+            temperature=temperature,
+            uncalibrated=(
+                self.probabilities(outputs * temperature) if temperature and is_complete else None
+            ),
         )
 
     def _log_totals(self, stage: Stage) -> dict[str, Tensor]:

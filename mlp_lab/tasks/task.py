@@ -68,6 +68,9 @@ class Task(ScoringModule, ABC):
             biases and norms too.
         compile_mode: Whether torch.compile compiles the net for training, and in which of its
             modes. The first steps take longer then; checkpoints hold the plain net.
+        calibrate: Whether fit, once it has trained, fits a temperature to the validation samples,
+            by which the logits of the best checkpoint are divided from then on, so that the net is
+            right as often as it is confident. No class that it predicts changes.
         loss_settings: Arguments of the training loss that the task decides.
         score: One of ``score_modes``; by default the class's.
 
@@ -100,6 +103,7 @@ class Task(ScoringModule, ABC):
         schedule: Schedule | None,
         weight_decay_on: Decayed,
         compile_mode: CompileMode | None,
+        calibrate: bool = False,
         loss_settings: Mapping[str, Any] | None = None,
         score: str | None = None,
     ) -> None:
@@ -112,6 +116,7 @@ class Task(ScoringModule, ABC):
         self.schedule = schedule
         self.weight_decay_on = weight_decay_on
         self.compile_mode = compile_mode
+        self.calibrate = calibrate
         self.input_shape = tuple(input_shape)
         self.net = net(self.input_shape, num_outputs)
         self.loss = make_loss(loss, **(loss_settings or {}))
@@ -128,6 +133,7 @@ class Task(ScoringModule, ABC):
         self.register_buffer("mean", torch.zeros(per_channel))
         self.std: Tensor
         self.register_buffer("std", torch.ones(per_channel))
+        self.register_buffer("temperature", torch.ones(()) if calibrate else None)
 
     @property
     def followed_metrics(self) -> Mapping[str, str]:
@@ -165,7 +171,7 @@ class Task(ScoringModule, ABC):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs of the net for raw inputs, ``(N, *input_shape)`` to ``(N, K)``."""
         outputs: Tensor = self.net(self.normalise(inputs))
-        return outputs
+        return outputs if self.temperature is None else outputs / self.temperature
 
     def probabilities(self, outputs: Tensor) -> Tensor | None:
         """Return the probability of each class, ``(N, K)``; None where targets are predicted."""
@@ -206,7 +212,12 @@ class Task(ScoringModule, ABC):
         self.std.copy_(torch.where(data.std > 0, data.std, 1.0).view_as(self.std))
 
     def on_fit_start(self) -> None:
-        """Compile the net, if so configured; its parameters keep their names in checkpoints."""
+        """Compile the net, if so configured; its parameters keep their names in checkpoints.
+
+        A training that goes on from a calibrated checkpoint learns logits as they are.
+        """
+        if self.temperature is not None:
+            self.temperature.fill_(1)
         if self.compile_mode is not None:
             self.net.compile(mode=self.compile_mode)
 
@@ -278,8 +289,12 @@ class Task(ScoringModule, ABC):
         }
 
     def complete_state(self, state_dict: dict[str, Any], prefix: str = "") -> None:
-        """Add the tensors that earlier versions did not write; does nothing unless overridden."""
-        return
+        """Add the tensors that a checkpoint of an earlier version or another setting lacks."""
+        key = f"{prefix}temperature"
+        if self.temperature is None:
+            state_dict.pop(key, None)
+        else:
+            state_dict.setdefault(key, torch.ones_like(self.temperature))
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *arguments: Any

@@ -101,6 +101,8 @@ def _check_contradictions(job: Job) -> None:
                 f"{waiting[0]} follows validation, which is off with trainer.limit_val_batches=0 "
                 "and trainer.overfit_batches. Leave one of the two out."
             )
+    if task.calibrate and not job.is_overfit_check:
+        _check_calibration(job.data.validate_on, validates=validates)
     if any(isinstance(callback, StochasticWeightAveraging) for callback in callbacks):
         raise ConfigError(
             "The callback StochasticWeightAveraging puts its average into no checkpoint, so no "
@@ -120,6 +122,17 @@ def _check_contradictions(job: Job) -> None:
         )
     if task.schedule is not None and not trainer.fast_dev_run:
         _check_warmup(task.schedule.warmup_epochs, trainer.max_epochs)
+
+
+def _check_calibration(validate_on: str, *, validates: bool) -> None:
+    reason = "" if validates else "validation is off with trainer.limit_val_batches=0"
+    if validate_on == "test":
+        reason = "with data.validate_on test those are the test set, to which nothing may be fitted"
+    if reason:
+        raise ConfigError(
+            f"model.calibrate fits a temperature to the validation samples, and {reason}. Leave "
+            "one of the two out."
+        )
 
 
 def _check_monitor(callback: EarlyStopping | ModelCheckpoint, task: Task) -> None:

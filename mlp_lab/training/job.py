@@ -61,8 +61,10 @@ class Job:
         for key, value in self.origin.decided.items():
             if now.get(key) is not None:  # else it is decided as it was
                 before.setdefault(key, value)
-        return [
-            key
-            for key in sorted(before | now)
-            if effect in find_setting(key).changes and before.get(key) != now.get(key)
-        ]
+        changed = []
+        for key in sorted(before | now):
+            setting = find_setting(key)
+            values = [config.get(key, setting.absent) for config in (before, now)]
+            if effect in setting.changes and values[0] != values[1]:
+                changed.append(key)
+        return changed

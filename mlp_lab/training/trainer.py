@@ -111,7 +111,7 @@ def result_callbacks(
         after_training: Whether the test ends a training, whose results are written too.
         onnx: Whether the net is exported.
     """
-    kinds: list[type[lab.ResultCallback]] = [lab.MetricsFile, lab.OutputsFile]
+    kinds: list[type[lab.ResultCallback]] = [lab.MetricsFile, lab.MistakesFile, lab.OutputsFile]
     if figures:
         kinds += (lab.ConfusionMatrixPlot, lab.CurvePlots, lab.CalibrationPlot)
         kinds += (lab.ClassScoresPlot, lab.MistakesPlot, lab.DecisionSurfacePlot)

@@ -20,6 +20,7 @@ from mlp_lab.callbacks import (
     CurvePlots,
     DecisionSurfacePlot,
     MetricsFile,
+    MistakesFile,
     MistakesPlot,
     NetPlots,
     OnnxExport,
@@ -146,8 +147,8 @@ def test_the_lowest_validation_loss_is_marked_in_the_curve_of_the_loss(
 
 ALL: list[type[ResultCallback]] = [
     *(CalibrationPlot, ClassBalancePlot, ClassScoresPlot, ConfusionMatrixPlot, CurvePlots),
-    *(DecisionSurfacePlot, MetricsFile, MistakesPlot, NetPlots, OnnxExport, OutputsFile),
-    *(TargetPlots, TrainingPlots),
+    *(DecisionSurfacePlot, MetricsFile, MistakesFile, MistakesPlot, NetPlots, OnnxExport),
+    *(OutputsFile, TargetPlots, TrainingPlots),
 ]
 
 
@@ -174,7 +175,9 @@ def written(directory: Path) -> dict[str, bytes]:
     """Return what was written, without what differs from time to time."""
     files = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*.*")}
     return {
-        name: path.read_bytes() for name, path in files.items() if path.suffix in (".png", ".json")
+        name: path.read_bytes()
+        for name, path in files.items()
+        if path.suffix in (".png", ".json", ".csv")
     }
 
 
@@ -193,7 +196,7 @@ def test_their_order_does_not_matter(tmp_path: Path) -> None:
         found.append(written(directory))
     assert found[0] == found[1]
     assert {name.removeprefix("plots/") for name in found[0]} == {
-        "metrics.json",
+        *("metrics.json", "mistakes.csv"),
         *(f"{name}.png" for name in (OF_CLASSES | OF_IMAGES | {"net"}) - {"acc"}),
     }
 
@@ -208,6 +211,7 @@ def test_each_works_alone(kind: type[ResultCallback], tmp_path: Path) -> None:
         ConfusionMatrixPlot: {"plots/confusion.png"},
         CurvePlots: {"plots/roc.png", "plots/precision_recall.png"},
         MetricsFile: {"metrics.json"},
+        MistakesFile: {"mistakes.csv"},
         MistakesPlot: {"plots/mistakes.png"},
         NetPlots: {"plots/net.png", "plots/weights.png"},
         OnnxExport: {"model.onnx"},

@@ -41,6 +41,7 @@ class TestRunDirectory:
             "metrics.csv",
             "metrics.json",
             "test_outputs.npz",
+            "mistakes.csv",
             "report.html",
             "model.onnx",
             "checkpoints/best.ckpt",

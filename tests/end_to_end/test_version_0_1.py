@@ -48,6 +48,22 @@ def test_it_is_tested_with_the_scores_that_it_had(mlp_lab: CommandLine, whole: P
     assert mlp_lab("validate", f"--run_dir={whole}").code == 0
 
 
+def test_it_is_calibrated_once_it_goes_on(mlp_lab: CommandLine, task: str, whole: Path) -> None:
+    """Its checkpoints have no temperature, which means 1."""
+    before = scores(whole)
+    outcome = mlp_lab("fit", f"--run_dir={whole}", "--model.calibrate=true", "--figures=false")
+    if task == "regression":
+        assert "has 'calibrate' in other classes than the one chosen" in outcome.err
+        return
+    assert outcome.code == 0, outcome.err
+    after = scores(whole)
+    assert after["test/acc"] == pytest.approx(before["test/acc"], **NEAR)
+    assert after["test/ece_uncalibrated"] == pytest.approx(before["test/ece"], **NEAR)
+    assert after["test/temperature"] != 1
+    again = mlp_lab("test", f"--run_dir={whole}", "--figures=false")
+    assert (again.code, scores(whole)) == (0, after)
+
+
 def test_it_predicts_and_infers_alike(mlp_lab: CommandLine, task: str, whole: Path) -> None:
     """Its own model.onnx, its checkpoint and a new export of it give the same answers."""
     inputs = SOURCES[task]().load(Path(), download=False)["train"].inputs[:50]

@@ -74,6 +74,24 @@ def test_scaled_targets_come_out_in_their_units() -> None:
         rebuild(description, (2, 3, 3), 2, "none", tensors)
 
 
+@pytest.mark.parametrize(("head", "num_outputs"), [("softmax", 3), ("sigmoid", 1)])
+def test_logits_are_divided_by_a_temperature_and_probabilities_are_theirs(
+    head: Head, num_outputs: int
+) -> None:
+    net = trained(head, num_outputs)
+    tensors = net.state_dict() | {"temperature": torch.tensor(2.0)}
+    description, images = net.net.describe(), torch.ones(4, 2, 3, 3)
+    found = rebuild(description, (2, 3, 3), num_outputs, head, tensors)(images)
+    expected = net.eval()(images)[0] / 2
+    assert torch.equal(found[0], expected)
+    assert torch.equal(found[1], probabilities(expected, head))
+    (targets,) = rebuild(description, (2, 3, 3), num_outputs, "none", tensors)(images)
+    assert torch.equal(targets, net(images)[0])  # which have none
+    tensors["temperature"] = torch.ones(3)
+    with pytest.raises(ChecksumError, match=r"temperature is of shape \(3,\), but the net wants"):
+        rebuild(description, (2, 3, 3), num_outputs, head, tensors)
+
+
 def test_half_precision_is_rebuilt_in_single() -> None:
     net = trained("none").bfloat16()
     rebuilt = rebuild(net.net.describe(), (2, 3, 3), 3, "none", net.state_dict())

@@ -86,3 +86,14 @@ def test_a_reliability_diagram_shows_accuracy_over_confidence() -> None:
     np.testing.assert_allclose(points, np.array([[0.75, 0], [0.9, 1]]))
     counts = [bar.get_height() for bar in lower.containers[0]]
     assert (sum(counts), counts[11], counts[13]) == (2, 1, 1)
+
+
+def test_a_reliability_diagram_shows_what_was_before_calibration() -> None:
+    labels = torch.tensor([0, 0])
+    before = calibrate(torch.tensor([[0.9, 0.1], [0.25, 0.75]]), labels)
+    after = calibrate(torch.tensor([[0.8, 0.2], [0.4, 0.6]]), labels)
+    upper = plot_calibration(after, before).axes[0]
+    assert upper.get_title() == "Reliability diagram (ECE 0.4000)"
+    assert upper.lines[2].get_label() == "before calibration (ECE 0.4250)"
+    points = np.asarray(upper.lines[2].get_xydata())
+    np.testing.assert_allclose(points, np.array([[0.75, 0], [0.9, 1]]))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlp_lab.report.run_files import find_runs, read_summary
+from mlp_lab.report.run_summary import Mistake
 from tests.report.helpers import write_run
 
 
@@ -67,3 +68,28 @@ def test_runs_are_found_at_any_depth_and_their_own_directories_are_none(tmp_path
     write_run(first / "test_0")
     assert find_runs(tmp_path) == [first, second]
     assert find_runs(first) == [first]
+
+
+def test_mistakes_are_those_of_files_where_there_are_some(run_dir: Path) -> None:
+    assert read_summary(run_dir).mistakes == ()
+    head = "index,{}label,predicted,confidence,yes,label\n"
+    path = run_dir / "mistakes.csv"
+    path.write_text(head.format("file,") + "7,a.png,yes,no,0.75,0.25,0.75\n")
+    assert read_summary(run_dir).mistakes == (Mistake("a.png", "yes", "no", 0.75),)
+    path.write_text(head.format("") + "7,yes,no,0.75,0.25,0.75\n" * 30)
+    assert read_summary(run_dir).mistakes == (Mistake("7", "yes", "no", 0.75),) * 24
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"\xff\xfe", b"a,b\n1,2\n", b"index,label,predicted,confidence\n1,2\n"),
+        b"index,label,predicted,confidence\n1,a,b,much\n",
+        b"index,label,predicted,confidence\n1,a,b," + b"9" * 200_000,
+    ],
+)
+def test_damaged_mistakes_are_named(run_dir: Path, content: bytes) -> None:
+    (run_dir / "mistakes.csv").write_bytes(content)
+    summary = read_summary(run_dir)
+    assert "mistakes.csv is damaged: no mistakes are shown." in summary.missing
+    assert summary.mistakes == ()

@@ -321,6 +321,23 @@ def test_it_is_cloned_pickled_searched_and_piped(digits: Data) -> None:
     assert GridSearchCV(net, grid, cv=2).fit(*digits).best_params_["learning_rate"] == 0.01
 
 
+def test_it_is_calibrated_by_its_configuration(digits: Data, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"max_epochs": 3, "val_fraction": 0.3}
+    plain = NetClassifier(**settings).fit(*digits)
+    before = plain.predict_proba(digits[0])
+    config = {"model.calibrate": True}
+    for run_dir in (None, tmp_path / "runs"):
+        net = NetClassifier(**settings, config=config, run_dir=run_dir).fit(*digits)
+        assert np.array_equal(net.predict(digits[0]), plain.predict(digits[0]))
+        assert net.net_.temperature is not None
+        powers = before ** (1 / float(net.net_.temperature))
+        expected = powers / powers.sum(1, keepdims=True)
+        np.testing.assert_allclose(net.predict_proba(digits[0]), expected, rtol=1e-5)
+        assert not np.allclose(expected, before, atol=1e-3)
+    with pytest.raises(ConfigError, match="calibrate fits a temperature to the validation"):
+        NetClassifier(max_epochs=3, config=config).fit(*digits)
+
+
 @pytest.mark.slow
 def test_two_processes_search_as_one_does(digits: Data) -> None:
     grid = {"hidden_dims": [(5,), (20,)], "learning_rate": [0.01, 0.001]}

@@ -71,6 +71,13 @@ def test_changed_settings_are_those_with_an_effect(effect: Effect, expected: lis
     assert job_with(config=BEFORE, flags=typed).changed_settings(effect) == []
 
 
+def test_what_was_no_setting_yet_was_off() -> None:
+    for calibrate, expected in ((False, []), (True, ["model.calibrate"])):
+        config = BEFORE | {"model": {"init_args": {"calibrate": calibrate}}}
+        job = job_with(config=config, flags=["--data.batch_size=9"])
+        assert job.changed_settings("test") == expected
+
+
 def test_what_nobody_typed_has_not_changed() -> None:
     """Between versions a default may: a run goes on with its own."""
     assert job_with().changed_settings("training") == []

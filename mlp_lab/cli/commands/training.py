@@ -7,7 +7,6 @@ from pathlib import Path
 import lightning.pytorch as pl
 
 from mlp_lab.callbacks import OverfitCheck, PredictionsFile, Pruning
-from mlp_lab.callbacks.checkpoints import find_checkpoint_to_test
 from mlp_lab.callbacks.result import collect_results
 from mlp_lab.cli.console import print_table
 from mlp_lab.cli.invocation import ConfiguredCommand, read_invocation
@@ -21,6 +20,7 @@ from mlp_lab.report.pages import write_run_report
 from mlp_lab.report.run_files import read_summary
 from mlp_lab.runs.results import Results
 from mlp_lab.runs.run import Run, Status, read_json
+from mlp_lab.training.calibration import load_best
 from mlp_lab.training.checks import check_training
 from mlp_lab.training.job import Job
 from mlp_lab.training.processes import require_one_process
@@ -70,7 +70,9 @@ def fit(
                 print(f"pruned after epoch {pruning.pruned_after}: {run.dir}")
                 return 0
             if not job.is_overfit_check:
-                _load_best(job, trainer, run)
+                if run:
+                    run.update_manifest(status="incomplete")
+                load_best(job, trainer)
                 trainer.test(task, datamodule=data, verbose=False)
             results = _report(job, trainer, run)
     if run and results:
@@ -156,14 +158,6 @@ def _judge_overfit_check(trainer: pl.Trainer) -> int:
 def _find_overfit_check(trainer: pl.Trainer) -> OverfitCheck | None:
     callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
     return next((c for c in callbacks if isinstance(c, OverfitCheck)), None)
-
-
-def _load_best(job: Job, trainer: pl.Trainer, run: Run | None) -> None:
-    """Load the best checkpoint of a finished training; without one the weights stay."""
-    if run:
-        run.update_manifest(status="incomplete")
-    if best := find_checkpoint_to_test(trainer):
-        load_checkpoint(best, job, trainer)
 
 
 def _report(job: Job, trainer: pl.Trainer, run: Run | None) -> Results | None:

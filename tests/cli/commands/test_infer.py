@@ -54,6 +54,35 @@ def test_folders_called_as_classes_give_the_accuracy(
     assert right > 20
 
 
+def test_predict_writes_the_same_table(
+    mlp_lab: CommandLine, tmp_path: Path, own_run: Path, folders: Path
+) -> None:
+    """What version 0.1 called input is there for one more release, behind all other columns."""
+    table = mlp_lab("predict", f"--run_dir={own_run}", f"--data.predict_dir={folders}")
+    inferred = mlp_lab("infer", own_run, folders, "--out=a.csv")
+    assert "'input' is deprecated since 0.2 and removed in 0.3: use 'file' or" in inferred.out
+    of_predict = rows_of(Path(table.last_line.removeprefix("predictions: ")))
+    of_infer = rows_of(tmp_path / "a.csv")
+    assert [*of_infer[0]] == [*of_predict[0], "input"]
+    assert len(of_infer) == len(of_predict) == 30
+    for mine, other in zip(of_infer, of_predict, strict=True):
+        assert mine["input"] == mine["file"] == str(folders / other["file"])
+        assert (mine["index"], mine["predicted"]) == (other["index"], other["predicted"])
+        probabilities = [float(row[mine["predicted"]]) for row in (mine, other)]
+        assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-5)
+        assert mine[mine["predicted"]] == mine["confidence"]
+
+
+def test_images_are_counted_and_arrays_have_indices(
+    mlp_lab: CommandLine, model: Path, folders: Path, tmp_path: Path
+) -> None:
+    np.savez("a.npz", x=np.zeros((2, 1, 8, 8), np.uint8))
+    images = sorted(map(str, folders.rglob("*.png")))[:3]
+    assert mlp_lab("infer", model, *images, "a.npz", images[0], "--out=a.csv").code == 0
+    found = [(row["index"], row["file"]) for row in rows_of(tmp_path / "a.csv")]
+    assert found == [*zip("012", images, strict=True), ("0", ""), ("1", ""), ("3", images[0])]
+
+
 def test_a_broken_image_is_refused_or_left_out(
     mlp_lab: CommandLine, model: Path, folders: Path, tmp_path: Path
 ) -> None:
@@ -97,9 +126,12 @@ def test_json_and_the_likeliest_classes(
     assert outcome.code == 0
     (row,) = json.loads((tmp_path / "a.json").read_text())
     assert [*row] == [
-        *("input", "label", "predicted", "confidence"),
-        *("predicted_2", "confidence_2", "predicted_3", "confidence_3"),
+        *("index", "file", "label", "predicted", "confidence"),
+        *("predicted_2", "confidence_2", "predicted_3", "confidence_3", "probabilities", "input"),
     ]
+    assert (row["index"], row["file"], row["input"]) == (0, str(image), str(image))
+    assert row["probabilities"][row["predicted_2"]] == row["confidence_2"]
+    assert sum(row["probabilities"].values()) == pytest.approx(1)
     assert 1 >= row["confidence"] >= row["confidence_2"] >= row["confidence_3"] >= 0
 
 
@@ -210,7 +242,8 @@ def test_an_output_that_is_not_finite_is_one_sentence(mlp_lab: CommandLine, tmp_
 def test_no_input_leaves_a_head_alone(mlp_lab: CommandLine, model: Path) -> None:
     np.savez("none.npz", x=np.zeros((0, 1, 8, 8), np.uint8))
     assert mlp_lab("infer", model, "none.npz", "--out=a.csv").code == 0
-    assert Path("a.csv").read_text() == "input,label,predicted,confidence\n"
+    head = "index,label,predicted,confidence,0,1,2,3,4,5,6,7,8,9,input\n"
+    assert Path("a.csv").read_text() == head
 
 
 def test_numbers_that_are_not_finite_are_refused(mlp_lab: CommandLine, tmp_path: Path) -> None:
@@ -247,7 +280,8 @@ def test_regression_writes_numbers(mlp_lab: CommandLine, tmp_path: Path) -> None
     outcome = mlp_lab("infer", run_dir / "checkpoints" / "best.ckpt", "a.npz", "--out", "a.csv")
     assert outcome.code == 0
     rows = rows_of(tmp_path / "a.csv")
-    assert [*rows[0]] == ["input", "predicted"]
+    assert [*rows[0]] == ["index", "target", "predicted", "input"]
+    assert [row["index"] for row in rows] == [row["input"] for row in rows] == [*"01234"]
     assert len({row["predicted"] for row in rows}) == 5
 
 
