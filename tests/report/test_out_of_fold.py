@@ -38,9 +38,9 @@ def test_folds_are_joined_in_the_order_of_the_samples(tmp_path: Path) -> None:
     runs = [write_fold(tmp_path / "a" / "0", 0, [0, 3]), write_fold(tmp_path / "a" / "1", 1, [1])]
     assert written(tmp_path, *runs) == (
         "fold,index,label,predicted,confidence,yes,no\n"
-        "0,0,yes,yes,0.750000,0.750000,0.250000\n"
-        "1,1,yes,yes,0.750000,0.750000,0.250000\n"
-        "0,3,yes,no,0.750000,0.250000,0.750000\n",
+        "0,0,yes,yes,0.75,0.75,0.25\n"
+        "1,1,yes,yes,0.75,0.75,0.25\n"
+        "0,3,yes,no,0.75,0.25,0.75\n",
         [],
     )
 
