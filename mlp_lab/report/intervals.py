@@ -12,7 +12,7 @@ Interval = tuple[float, float]
 _RESAMPLES = 2_000
 
 
-def wilson_interval(right: int, num: int) -> Interval:
+def wilson_interval(right: float, num: float) -> Interval:
     """Return the 95 % Wilson score interval of a share.
 
     Unlike the mean plus and minus two standard errors it stays within 0 and 1, and has a width
@@ -37,6 +37,24 @@ def wilson_interval(right: int, num: int) -> Interval:
     half = z * math.sqrt(share * (1 - share) / num + z * z / (4 * num * num))
     scale = 1 + z * z / num
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+def clustered_wilson_interval(scores: NDArray[np.float64]) -> Interval:
+    """Return Wilson's interval of the mean share of right answers, where each sample has several.
+
+    The answers of several nets to one sample are alike, so they count for as many independent ones
+    as give the mean the same variance; for one net these are the samples.
+
+    Args:
+        scores: Share of right answers to each sample, ``(N,)``.
+
+    Reference:
+        N. Dean and M. Pagano, "Evaluating Confidence Interval Methods for Binomial Proportions in
+        Clustered Surveys", 2015.
+    """
+    share, variance = float(scores.mean()), float(scores.var())
+    num = len(scores) * share * (1 - share) / variance if variance else len(scores)
+    return wilson_interval(share * num, num)
 
 
 def bootstrap(

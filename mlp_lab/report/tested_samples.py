@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlp_lab.errors import ChecksumError
-from mlp_lab.report.intervals import Interval, bootstrap, wilson_interval
+from mlp_lab.report.intervals import (
+    Interval,
+    bootstrap,
+    clustered_wilson_interval,
+    wilson_interval,
+)
 from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.report.significance import mcnemar
 from mlp_lab.report.spread import Spread
@@ -136,8 +141,8 @@ def intervals_of(summary: RunSummary) -> dict[str, Interval]:
 def interval_over_samples(runs: Sequence[RunSummary], metric: str) -> Interval | None:
     """Return the 95 % interval of the mean metric of some nets over other test samples.
 
-    Wilson's for the accuracy of one net, which the confusion matrix is enough for; Student's t for
-    other means over samples; else from a bootstrap.
+    Wilson's for accuracies; of one net the confusion matrix is enough for it. Student's t for other
+    means over samples; else from a bootstrap.
 
     Args:
         runs: One run, or those that differ in their seed; the nets are taken as they are.
@@ -152,7 +157,11 @@ def interval_over_samples(runs: Sequence[RunSummary], metric: str) -> Interval |
     if len(tested) < len(runs):
         return None
     if scores := [found.scores for found in tested if found.scores is not None]:
-        return _spread(_mean_by_sample(tested, scores)).confidence_interval()
+        means = _mean_by_sample(tested, scores)
+        is_share = metric == "acc"
+        return (
+            clustered_wilson_interval(means) if is_share else _spread(means).confidence_interval()
+        )
     if not _share_samples(tested):
         return None
     num = len(tested[0].indices)

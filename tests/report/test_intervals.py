@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mlp_lab.report.intervals import bootstrap, wilson_interval
+from mlp_lab.report.intervals import bootstrap, clustered_wilson_interval, wilson_interval
 
 # R. G. Newcombe, "Two-sided confidence intervals for the single proportion: comparison of seven
 # methods", Statistics in Medicine 17 (1998), table I, method 3.
@@ -33,6 +33,21 @@ def test_wilson_is_as_published(right: int, num: int, low: float, high: float) -
 def test_wilson_is_scipys(right: int, num: int) -> None:
     expected = stats.binomtest(right, num).proportion_ci(method="wilson")
     assert wilson_interval(right, num) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_several_answers_to_a_sample_count_by_how_much_they_differ() -> None:
+    """By hand: shares 1, 1, 0.5 and 0 have mean 0.625 and variance 0.171875: 5.4545 answers."""
+    found = clustered_wilson_interval(np.array([1, 1, 0.5, 0]))
+    assert found == pytest.approx(wilson_interval(0.625 * 60 / 11, 60 / 11))
+
+
+def test_one_answer_to_each_sample_is_wilsons() -> None:
+    found = clustered_wilson_interval(np.repeat([1.0, 0.0], [81, 182]))
+    assert found == pytest.approx(wilson_interval(81, 263))
+
+
+def test_nets_that_are_always_right_have_an_interval() -> None:
+    assert clustered_wilson_interval(np.ones(200)) == wilson_interval(200, 200)
 
 
 def test_the_bootstrap_is_as_published() -> None:

@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from mlp_lab.report.comparison import compare
-from mlp_lab.report.intervals import wilson_interval
+from mlp_lab.report.intervals import clustered_wilson_interval, wilson_interval
 from mlp_lab.report.pages import write_comparison_report, write_run_report
 from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.run_summary import RunSummary
@@ -77,9 +77,10 @@ def test_a_mean_accuracy_has_the_interval_of_the_samples_means(
     summaries: list[RunSummary],
 ) -> None:
     """Not that of 36 samples: the three nets were tested on the same twelve."""
-    means = NETS.mean(0)
-    expected = stats.t.interval(0.95, 11, means.mean(), stats.sem(means))
-    assert interval_over_samples(summaries, "acc") == pytest.approx(expected)
+    interval = interval_over_samples(summaries, "acc")
+    assert interval is not None
+    assert interval == clustered_wilson_interval(NETS.mean(0))
+    assert interval[0] < wilson_interval(float(NETS.sum()), 36)[0]
 
 
 def test_without_all_answers_a_mean_has_no_interval(summaries: list[RunSummary]) -> None:
