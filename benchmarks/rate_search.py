@@ -77,30 +77,9 @@ COMBINATIONS = (
         subset=CIFAR10,
     ),
     Combination(
-        "kmnist_deep",
-        "KMNIST, MLP [200, 200, 200], Adam, 10 epochs",
-        ("--config=configs/recipe/kmnist_deep.yaml", "--trainer.max_epochs=10"),
-        decided=False,
-    ),
-    Combination(
-        "kmnist_cnn",
-        "KMNIST, CNN [8, 16], Adam, 5 epochs",
-        (
-            *("--config=configs/base.yaml", "--model.net=CNN", "--model.net.channels=[8,16]"),
-            "--trainer.max_epochs=5",
-        ),
-        decided=False,
-    ),
-    Combination(
-        "mnist",
-        "MNIST, MLP [200], Adam, 3 epochs",
-        ("--config=configs/base.yaml", "--data.source=MNIST", "--trainer.max_epochs=3"),
-        decided=False,
-    ),
-    Combination(
         "sigmoid_curve",
-        "SigmoidCurve, MLP [64], Adam, cosine, 100 epochs",
-        ("--config=configs/recipe/sigmoid_curve.yaml", "--trainer.max_epochs=100"),
+        "SigmoidCurve, MLP [64], Adam, cosine, 50 epochs",
+        ("--config=configs/recipe/sigmoid_curve.yaml", "--trainer.max_epochs=50"),
         decided=False,
         metric="val/r2",
     ),

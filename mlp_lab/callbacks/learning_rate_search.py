@@ -30,7 +30,7 @@ class LearningRateSearch(LearningRateFinder):
     Args:
         min_lr: The rate to begin with.
         max_lr: The rate to end with.
-        num_training_steps: Steps between the two. With many more than seven for each decade, the
+        num_training_steps: Steps between the two. With many more than five for each decade, the
             net has learnt at lower rates what a higher one could show, and a lower rate is found.
         early_stop_threshold: The search ends when the loss is so many times its lowest.
 
@@ -47,7 +47,7 @@ class LearningRateSearch(LearningRateFinder):
         self,
         min_lr: float = 1e-6,
         max_lr: float = 10.0,
-        num_training_steps: int = 50,
+        num_training_steps: int = 35,
         early_stop_threshold: float = 4.0,
     ) -> None:
         if not 0 < min_lr < max_lr:

@@ -10,7 +10,8 @@ RATES = np.geomspace(1e-6, 1, 121)  # 20 steps a decade
 def falls_at(rate: float, noise: float = 0.0) -> NDArray[np.floating]:
     """Return losses that fall from 2.3 to 0.3 in an S over the logarithm of the rate."""
     fallen = 2 / (1 + np.exp(-5 * np.log10(RATES / rate)))
-    return 2.3 - fallen + noise * np.random.default_rng(0).standard_normal(len(RATES))
+    losses: NDArray[np.floating] = 2.3 - fallen
+    return losses + noise * np.random.default_rng(0).standard_normal(len(RATES))
 
 
 def test_lines_follow_a_slope_to_both_ends() -> None:
