@@ -61,6 +61,12 @@ def evaluate_range_test(rates: Sequence[float], losses: Sequence[float]) -> Rang
     fall = start.mean() - smoothed[inner].min()
     if fall <= max(start.std(), _ROUNDING * abs(start.mean())):
         return RangeTest(x, y, smoothed, None, None)
+    # Where most of the fall is done and the loss rises again, the rate has become too high, and a
+    # later fall only leaps back.
+    lowest = np.minimum.accumulate(smoothed)
+    fallen = start.mean() - lowest
+    rises = (fallen > fallen[-1] / 2) & (smoothed - lowest > fallen / 4)
+    slopes[np.logical_or.accumulate(rises)] = np.inf
     steepest = inner[np.argmin(slopes[inner])]
     return RangeTest(x, y, smoothed, float(x[steepest]), float(x[find_valley(smoothed)]))
 

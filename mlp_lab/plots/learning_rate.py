@@ -39,7 +39,7 @@ def plot_learning_rate_search(
     axes.plot(rates, smoothed, color=blue, label="smoothed")
     # In the end single losses shoot up to many times the first ones and would flatten all others.
     low, high = np.min(smoothed), np.max(smoothed)
-    margin = 0.15 * (high - low) or 0.1
+    margin = 0.25 * (high - low) or 0.1
     axes.set_ylim(low - margin, high + margin)
     for (rule, rate), colour, style in zip(candidates.items(), colours, _STYLES, strict=False):
         taken = ", taken" if rule == chosen else ""

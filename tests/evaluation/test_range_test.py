@@ -53,6 +53,13 @@ def test_what_explodes_at_the_end_moves_nothing() -> None:
     assert first.valley == second.valley
 
 
+def test_a_fall_after_the_loss_has_risen_again_does_not_count() -> None:
+    bump = 1.5 / (1 + np.exp(-8 * np.log10(RATES / 2e-2)))
+    leap = 1.9 / (1 + np.exp(-20 * np.log10(RATES / 2e-1)))  # steeper than the descent
+    test = evaluate_range_test([*RATES], [*(falls_at(1e-3) + bump - leap)])
+    assert test.steepest == pytest.approx(1e-3, rel=0.15)
+
+
 def test_from_the_first_loss_that_is_not_finite_none_counts() -> None:
     losses = falls_at(1e-3)
     broken = [*losses[:100], float("nan"), *losses[101:]]
