@@ -1,32 +1,48 @@
 """Loss over learning rate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from mlp_lab.plots.canvas import choose_colours, new_axes
 
+_STYLES = ("--", ":")
+
 
 def plot_learning_rate_search(
-    rates: Sequence[float], losses: Sequence[float], chosen: float | None
+    rates: ArrayLike,
+    losses: ArrayLike,
+    smoothed: ArrayLike,
+    candidates: Mapping[str, float],
+    chosen: str | None = None,
 ) -> Figure:
-    """Plot smoothed losses over a learning rate that rises at each step, and the rate chosen."""
+    """Plot losses over a learning rate that rises at each step, and the rates that they suggest.
+
+    Args:
+        rates: Learning rate of each step, ``(S,)``.
+        losses: Loss of each step, ``(S,)``.
+        smoothed: The same, smoothed, ``(S,)``.
+        candidates: The rate that each rule suggests, two at most.
+        chosen: The rule whose rate was taken.
+    """
     figure, axes = new_axes(
-        *(6.4, 4),
+        *(6.4, 4.4),
         xscale="log",
         xlabel="learning rate",
-        ylabel="training loss, smoothed",
+        ylabel="training loss",
         title="Learning rate search",
     )
-    axes.plot(rates, losses)
-    # After the lowest, losses shoot up to several times the first and would flatten all others.
-    falling = np.asarray(losses)[: int(np.argmin(losses)) + 1]
-    low, high = falling.min(), falling.max()
-    margin = 0.1 * (high - low) or 0.1
+    blue, *colours = choose_colours(3)
+    axes.plot(rates, losses, ".", color="grey", alpha=0.6, markersize=6, label="each step")
+    axes.plot(rates, smoothed, color=blue, label="smoothed")
+    # In the end single losses shoot up to many times the first ones and would flatten all others.
+    low, high = np.min(smoothed), np.max(smoothed)
+    margin = 0.25 * (high - low) or 0.1
     axes.set_ylim(low - margin, high + margin)
-    if chosen is not None:
-        _, orange = choose_colours(2)
-        axes.axvline(chosen, color=orange, linestyle="--", label=f"chosen: {chosen:.2g}")
-        axes.legend()
+    for (rule, rate), colour, style in zip(candidates.items(), colours, _STYLES, strict=False):
+        taken = ", taken" if rule == chosen else ""
+        axes.axvline(rate, color=colour, linestyle=style, label=f"{rule}: {rate:.2g}{taken}")
+    figure.legend(loc="outside lower center", ncols=4, fontsize=8)
     return figure

@@ -1,11 +1,15 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from mlp_lab.callbacks import LearningRateSearch
+from mlp_lab.data import Batch
 from mlp_lab.errors import ConfigError
+from mlp_lab.evaluation.range_test import RangeTest, evaluate_range_test
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.metrics_csv import read_rows
+from mlp_lab.tasks import Task
 from tests.conftest import CommandLine, Outcome
 from tests.helpers.training import assert_same_training, callbacks, killed_at_step
 
@@ -49,6 +53,31 @@ def test_trains_with_what_it_finds_from_the_same_start(
     assert_same_training(mlp_lab(*FIT, *words).run_dir, outcome.run_dir)
     checkpoint = read_checkpoint(outcome.run_dir / "checkpoints" / "last.ckpt")
     assert checkpoint["hyper_parameters"]["optimizer"]["init_args"]["lr"] == found
+
+
+def test_the_losses_are_those_of_the_steps_and_not_averaged(
+    search: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[float] = []
+    tests: list[RangeTest] = []
+    compute_loss = Task.compute_loss
+
+    def record(self: Task, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        loss, metrics = compute_loss(self, batch)
+        computed.append(loss.item())
+        return loss, metrics
+
+    def evaluate(rates: list[float], losses: list[float]) -> RangeTest:
+        tests.append(evaluate_range_test(rates, losses))
+        return tests[0]
+
+    monkeypatch.setattr(Task, "compute_loss", record)
+    monkeypatch.setattr("mlp_lab.callbacks.learning_rate_search.evaluate_range_test", evaluate)
+    run_dir = search().run_dir
+    (test,) = tests
+    assert test.losses == pytest.approx(computed[: len(test.losses)])
+    assert len(test.losses) > 40
+    assert rates(run_dir)[0] == test.steepest
 
 
 def test_the_number_of_epochs_does_not_matter(search: CommandLine) -> None:
