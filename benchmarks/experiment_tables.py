@@ -11,7 +11,7 @@ import numpy as np
 from mlp_lab.files.atomic import write_text
 from mlp_lab.report.comparison import Comparison, Setting
 from mlp_lab.report.cross_validation import cross_validated
-from mlp_lab.report.formatting import format_number, format_spread, format_value
+from mlp_lab.report.formatting import format_interval, format_number, format_spread, format_value
 from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.report.spread import Spread
 from mlp_lab.runs.metrics_csv import epoch_means
@@ -35,18 +35,17 @@ def fill(text: str, tables: Mapping[str, str]) -> str:
 def recipes_table(settings: Sequence[Setting], base: Setting | None) -> str:
     """Return the table of a group."""
     lines = [
-        "| recipe | hyperparameters | test accuracy | validation | training | training, last epoch "
-        "| lowest validation loss | parameters | seconds | comment |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---|",
+        "| recipe | hyperparameters | test accuracy | over test images | validation | training "
+        "| training, last epoch | lowest validation loss | parameters | seconds | comment |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     for setting in settings:
         cells = [
             f"[{setting.label}](../configs/recipe/{setting.label}.yaml)",
             hyperparameters(setting, base),
-            *(
-                format_spread(setting.spread(f"{p}/acc"), "acc")
-                for p in ("test", "val", "train_eval")
-            ),
+            format_spread(setting.spread("test/acc"), "acc"),
+            format_interval(setting.test_interval, "acc"),
+            *(format_spread(setting.spread(f"{p}/acc"), "acc") for p in ("val", "train_eval")),
             format_spread(last_training(setting), "acc"),
             lowest_loss(setting),
             f"{setting.parameters:,}",
@@ -88,19 +87,15 @@ def folds_table(settings: Sequence[Setting], base: str) -> str:
         cells = [
             found.setting.label,
             format_spread(found.score, "acc"),
-            format_interval(found.score),
+            format_interval(found.score.confidence_interval(), "acc"),
             format_spread(difference, "acc", signed=True),
-            format_interval(difference, signed=True) if difference else "",
+            format_interval(
+                difference.confidence_interval() if difference else None, "acc", signed=True
+            ),
             format_spread(found.setting.spread("test/acc"), "acc"),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def format_interval(spread: Spread, *, signed: bool = False) -> str:
-    """Say the 95 % interval of a mean accuracy."""
-    ends = spread.confidence_interval() or ()
-    return " to ".join(format_number(end, "acc", signed=signed) for end in ends)
 
 
 def hyperparameters(setting: Setting, base: Setting | None) -> str:
@@ -205,8 +200,8 @@ def results_table(rows: Sequence[tuple[Setting, tuple[int, int]]]) -> str:
     """Return README's table, of settings each with the sizes of its whole data set."""
     lines = [
         "| recipe | training images | held out of them | epochs | parameters | test accuracy "
-        "| seconds |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "| over test images | seconds |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for setting, (whole, _) in rows:
         summary = setting.summaries[0]
@@ -218,6 +213,7 @@ def results_table(rows: Sequence[tuple[Setting, tuple[int, int]]]) -> str:
             f"{summary.flat_config['trainer.max_epochs']}",
             f"{setting.parameters:,}",
             format_spread(setting.spread("test/acc"), "acc"),
+            format_interval(setting.test_interval, "acc"),
             format_seconds(setting),
         ]
         lines.append(f"| {' | '.join(cells)} |")
