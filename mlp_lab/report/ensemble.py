@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlp_lab.errors import ChecksumError
 from mlp_lab.files.atomic import write_json
-from mlp_lab.report.formatting import format_metric, format_number
+from mlp_lab.report.formatting import format_interval, format_metric, format_number
 from mlp_lab.report.spread import Spread
 from mlp_lab.runs.run import read_json
 
@@ -44,9 +44,9 @@ class Gain:
 
     def format(self, metric: Metric) -> str:
         """Format it with its interval."""
-        numbers = [self.mean, *(self.interval or ())]
-        mean, *ends = (format_number(number, metric, signed=True) for number in numbers)
-        return f"{mean} ({' to '.join(ends)})" if ends else mean
+        mean = format_number(self.mean, metric, signed=True)
+        interval = format_interval(self.interval, metric, signed=True)
+        return f"{mean} ({interval})" if interval else mean
 
 
 @dataclass(frozen=True)

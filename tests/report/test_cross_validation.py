@@ -66,7 +66,7 @@ def test_the_report_shows_them(mlp_lab: CommandLine, tmp_path: Path) -> None:
     outcome = mlp_lab("report", "runs")
     assert outcome.code == 0
     assert "cross-validation, mean val/acc and its 95 % interval:\n" in outcome.out
-    assert "\n  92.00 % (89.06 % to 94.94 %)  5 folds  a\n" in outcome.out
+    assert "\n  92.00 % (89.06 to 94.94 %)  5 folds  a\n" in outcome.out
     assert "\n  b, seed 0: no finished run of fold 4 of 5.\n" in outcome.out
     assert "a, seed 0, is not among them: " in outcome.out  # no run has outputs
     assert not (tmp_path / "runs" / "out_of_fold.csv").exists()

@@ -74,15 +74,15 @@ def test_errors_of_targets_are_squared_and_fewer_are_a_gain() -> None:
 
 def test_the_table_ends_with_the_mean_and_the_ensemble() -> None:
     assert [list(row.values()) for row in SUMMARY.rows] == [
-        ["digits/version_0", "97.00 %", "94.00 %", "+2.88 % (+1.00 % to +4.75 %)"],
+        ["digits/version_0", "97.00 %", "94.00 %", "+2.88 % (+1.00 to +4.75 %)"],
         ["digits/version_1", "", "96.88 %", "+0.00 %"],
-        ["mean of the members", "", "95.00 %", "+1.88 % (+0.50 % to +3.25 %)"],
+        ["mean of the members", "", "95.00 %", "+1.88 % (+0.50 to +3.25 %)"],
         ["ensemble", "97.50 %", "96.88 %", ""],
     ]
     known = [replace(member, validation=0.96 + n / 50) for n, member in enumerate(SUMMARY.members)]
     assert replace(SUMMARY, members=known).rows[2]["validation accuracy"] == "97.00 %"
     assert SUMMARY.sentence == (
-        "accuracy 96.88 % on 360 test samples, +1.88 % (+0.50 % to +3.25 %) over the mean of its 2 "
+        "accuracy 96.88 % on 360 test samples, +1.88 % (+0.50 to +3.25 %) over the mean of its 2 "
         "members, 95.00 %"
     )
 

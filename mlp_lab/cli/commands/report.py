@@ -102,13 +102,10 @@ def _print_cross_validation(comparison: Comparison) -> None:
     if settings:
         print(f"cross-validation, mean {comparison.score} and its 95 % interval:")
     for found in settings:
-        mean, *ends = (
-            format_number(number, comparison.metric)
-            for number in (found.score.mean, *(found.score.confidence_interval() or ()))
-        )
-        interval = " to ".join(ends) or "not known"
+        mean = format_number(found.score.mean, comparison.metric)
+        interval = format_interval(found.score.confidence_interval(), comparison.metric)
         runs, label = found.setting.repetitions, found.setting.label
-        print(as_shown(f"  {mean} ({interval})  {runs}  {label}"))
+        print(as_shown(f"  {mean} ({interval or 'not known'})  {runs}  {label}"))
     for sentence in (sentence for found in settings for sentence in found.missing):
         print(as_shown(f"  {sentence}"))
 
