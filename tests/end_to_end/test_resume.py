@@ -133,7 +133,7 @@ kept = st.sampled_from(
         {"EMAWeightAveraging": {"decay": 0.9}},
         {"SWAWeightAveraging": {"start_epoch": 2}},
         {"GradientAccumulationScheduler": {"scheduling": {0: 2, 1: 3}}},
-        {"LearningRateSearch": {"num_training_steps": 20}},
+        {"LearningRateSearch": {"num_training_steps": 21}},
     ]
 )
 moves = st.sampled_from(
