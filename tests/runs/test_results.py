@@ -52,7 +52,7 @@ def test_what_a_full_disk_left_out_is_made_up(mlp_lab: CommandLine) -> None:
         outcome = mlp_lab(*FIT)
     run_dir = Path("runs/base/version_0")
     assert outcome.code == 1
-    assert "mlp-lab: error: metrics.json, model.onnx, plots/acc.png, plots/class_" in outcome.err
+    assert "mlp-lab: error: metrics.json, mistakes.csv, model.onnx, plots/acc.png, " in outcome.err
     last = "plots/surface.png, report.html, test_outputs.npz are missing in 'runs/base/version_0'"
     assert last in outcome.err
     assert outcome.err.endswith(
@@ -94,7 +94,7 @@ def test_a_report_of_a_run_that_lacks_something_says_so(mlp_lab: CommandLine) ->
     kept = ("manifest.json", "metrics.json", "report.html", "test_outputs.npz")
     with full_after_training(*kept):
         outcome = mlp_lab(*FIT, "--figures=false")
-    assert "model.onnx is missing in 'runs/base/version_0': " in outcome.err
+    assert "mistakes.csv, model.onnx are missing in 'runs/base/version_0': " in outcome.err
     page = Path("runs/base/version_0/report.html").read_text()
     assert "The run was trained, and some of its results are missing" in page
 
