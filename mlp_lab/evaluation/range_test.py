@@ -58,7 +58,7 @@ def evaluate_range_test(rates: Sequence[float], losses: Sequence[float]) -> Rang
     smoothed, slopes = fit_lines(decades, np.minimum(y, start.max()))
     # Near the ends lines are fitted to fewer points, and are noise.
     inner = np.flatnonzero(np.minimum(decades - decades[0], decades[-1] - decades) >= _BANDWIDTH)
-    fall = start.mean() - smoothed[inner].min()
+    fall = start.mean() - smoothed[inner].min(initial=np.inf)
     if fall <= max(start.std(), _ROUNDING * abs(start.mean())):
         return RangeTest(x, y, smoothed, None, None)
     # Where most of the fall is done and the loss rises again, the rate has become too high, and a
@@ -106,4 +106,4 @@ def find_valley(losses: Values) -> int:
         lengths[n] += lengths[:n][losses[:n] > losses[n]].max(initial=0)
     end = int(np.argmax(lengths))
     length = int(lengths[end])
-    return end - length + length // 3 + length // 6
+    return max(0, end - length + length // 3 + length // 6)

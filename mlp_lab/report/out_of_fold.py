@@ -82,7 +82,7 @@ def write_out_of_fold(comparisons: Sequence[Comparison], out: Path) -> tuple[lis
 
     Args:
         comparisons: The runs.
-        out: Where ``out_of_fold.csv`` goes.
+        out: Where ``out_of_fold.csv`` goes; one of an earlier report is replaced, or removed.
 
     Returns:
         The files, and a sentence for each setting and seed that can be part of none.
@@ -92,6 +92,7 @@ def write_out_of_fold(comparisons: Sequence[Comparison], out: Path) -> tuple[lis
     """
     paths: list[Path] = []
     problems = []
+    outdated = {*out.glob("out_of_fold.csv"), *out.glob("out_of_fold_[0-9].csv")}
     for comparison in comparisons:
         tables: dict[tuple[str, str], OutOfFold] = {}
         class_names: list[str] = []
@@ -106,6 +107,8 @@ def write_out_of_fold(comparisons: Sequence[Comparison], out: Path) -> tuple[lis
             number = f"_{len(paths) + 1}" if paths else ""
             paths.append(out / f"out_of_fold{number}.csv")
             _write(paths[-1], tables, class_names)
+    for path in outdated.difference(paths):
+        path.unlink()
     return paths, problems
 
 

@@ -43,6 +43,12 @@ def test_where_nothing_is_learnt_the_curve_is_flat_and_nothing_stands_out() -> N
     assert evaluate_range_test([*RATES], [*noise]).steepest is None
 
 
+@pytest.mark.parametrize("num", [3, 9])
+def test_a_range_that_is_too_narrow_suggests_nothing(num: int) -> None:
+    test = evaluate_range_test([*RATES[:num]], [*np.linspace(2.3, 1.0, num)])
+    assert (test.steepest, test.valley) == (None, None)
+
+
 def test_what_explodes_at_the_end_moves_nothing() -> None:
     losses = falls_at(1e-3)
     losses[110:] = 2.3

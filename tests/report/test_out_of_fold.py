@@ -45,6 +45,18 @@ def test_folds_are_joined_in_the_order_of_the_samples(tmp_path: Path) -> None:
     )
 
 
+def test_a_table_of_what_is_gone_does_not_stay(tmp_path: Path) -> None:
+    run = write_fold(tmp_path / "a" / "0", 0, [0])
+    written(tmp_path, run)
+    (tmp_path / "out_of_fold_notes.csv").touch()
+    (run / "validation_outputs.npz").unlink()
+    comparisons, _ = compare([read_summary(run)])
+    paths, (problem,) = write_out_of_fold(comparisons, tmp_path)
+    assert paths == []
+    assert "a, seed 0, is not among them" in problem
+    assert [path.name for path in tmp_path.glob("*.csv")] == ["out_of_fold_notes.csv"]
+
+
 def test_files_stand_behind_the_index(tmp_path: Path) -> None:
     run = write_fold(tmp_path / "a" / "0", 0, [4, 1])
     path = run / "validation_outputs.npz"
