@@ -6,6 +6,7 @@ from typing import Any
 import lightning.pytorch as pl
 
 from mlp_lab.callbacks.checkpoints import find_checkpoint_to_test
+from mlp_lab.callbacks.learning_rate_search import LearningRateSearch
 from mlp_lab.callbacks.result import ResultCallback, find_data
 from mlp_lab.files.atomic import write_json
 from mlp_lab.loggers.run_logger import COUNTERS
@@ -46,6 +47,9 @@ class MetricsFile(ResultCallback):
             **({"validation": data.validation_origin} if data else {}),
             **checkpoint["mlp_lab"]["metrics"],
         }
+        searches = (c for c in trainer.callbacks if isinstance(c, LearningRateSearch))  # type: ignore[attr-defined]  # set by a connector
+        for search in searches:
+            training["learning_rate"] = search.learning_rate
         time = getattr(pl_module, "training_time", None)
         if time and (time.was_measured or "seconds" not in self.metrics):
             training |= {key: getattr(time, key) for key in _TIMES}

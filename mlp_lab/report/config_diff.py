@@ -4,20 +4,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlp_lab.report.formatting import format_value
-from mlp_lab.report.run_summary import RunSummary
+from mlp_lab.report.run_summary import RATE_KEY, RunSummary
 from mlp_lab.settings import find_setting
 
 _CLASS = ".class_path"
 
 
 def effective_settings(summary: RunSummary) -> dict[str, Any]:
-    """Return the settings of a run that can change its result, by dotted key."""
+    """Return the settings of a run that can change its result, by dotted key.
+
+    A learning rate that a search has put another one in place of is none.
+    """
     processes = summary.manifest.get("processes", 1)
     shared = {} if processes == 1 else {"processes": processes}
+    replaced = RATE_KEY if summary.found_rate is not None else None
     return shared | {
         key: value
         for key, value in summary.flat_config.items()
-        if "comparison" in (setting := find_setting(key)).changes
+        if key != replaced
+        and "comparison" in (setting := find_setting(key)).changes
         and value is not None
         and value is not setting.absent
     }

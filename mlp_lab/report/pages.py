@@ -30,7 +30,7 @@ from mlp_lab.report.formatting import (
     format_spread,
     format_value,
 )
-from mlp_lab.report.run_summary import RunSummary, is_number
+from mlp_lab.report.run_summary import RATE_KEY, RunSummary, is_number
 from mlp_lab.report.search import SearchSummary
 from mlp_lab.report.tested_samples import count_right, intervals_of
 
@@ -177,10 +177,12 @@ def metrics_by_part(summary: RunSummary) -> dict[str, dict[str, float]]:
 
 def _shown_settings(summary: RunSummary) -> dict[str, str]:
     """Return the settings of data, model and training that are set."""
+    found = summary.found_rate
+    searched = {} if found is None else {RATE_KEY: f"{found:.4g}, found by the search"}
     return {
         key.removesuffix(".class_path"): text
         for section in ("model.", "data.", "trainer.", "seed_everything")
-        for key, value in summary.flat_config.items()
+        for key, value in (summary.flat_config | searched).items()
         if key.startswith(section) and value is not False and (text := format_value(value))
     }
 

@@ -12,6 +12,9 @@ from mlp_lab.runs.config import flatten
 from mlp_lab.runs.metrics_csv import History, Rows, column, epoch_means
 from mlp_lab.runs.run import Run
 
+RATE_KEY = "model.optimizer.lr"
+"""The learning rate's setting."""
+
 _MAX_ERRORS = 3  # classes that a class is most often predicted as
 _MAX_EXACT = 2**53  # the largest integer up to which floats are exact
 _NOTICEABLE = 0.02  # a rise by a smaller fraction of the loss is noise
@@ -108,6 +111,11 @@ class RunSummary:
     def fold(self) -> int | None:
         """The fold that validated, from 0; None without cross-validation."""
         return None if self.folds is None else int(self.config["data"]["fold"])
+
+    @property
+    def found_rate(self) -> float | None:
+        """The learning rate that a search found in place of the configured one; None without."""
+        return self.number("learning_rate")
 
     @property
     def flat_config(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from mlp_lab.errors import ConfigError, did_you_mean
-from mlp_lab.settings import SETTINGS
+from mlp_lab.settings import SETTINGS, is_typed
 from mlp_lab.tasks import Task
 from mlp_lab.tasks.multi_step import MultiStepModule
 from mlp_lab.training.job import Job
@@ -103,6 +103,13 @@ def _check_contradictions(job: Job) -> None:
             )
     if task.calibrate and not job.is_overfit_check:
         _check_calibration(job.data.validate_on, validates=validates)
+    if is_typed(job.flags, "model.optimizer.lr") and any(
+        isinstance(callback, LearningRateFinder) for callback in callbacks
+    ):
+        raise ConfigError(
+            "model.optimizer.lr is typed, and the callback LearningRateSearch finds it by itself. "
+            "Leave one of the two out."
+        )
     if any(isinstance(callback, StochasticWeightAveraging) for callback in callbacks):
         raise ConfigError(
             "The callback StochasticWeightAveraging puts its average into no checkpoint, so no "

@@ -7,10 +7,13 @@ from mlp_lab.callbacks import LearningRateSearch
 from mlp_lab.data import Batch
 from mlp_lab.errors import ConfigError
 from mlp_lab.evaluation.range_test import RangeTest, evaluate_range_test
+from mlp_lab.report.config_diff import effective_settings
+from mlp_lab.report.run_files import read_summary
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.metrics_csv import read_rows
 from mlp_lab.tasks import Task
 from tests.conftest import CommandLine, Outcome
+from tests.helpers.runs import read_metrics
 from tests.helpers.training import assert_same_training, callbacks, killed_at_step
 
 FIT = ["fit", "--data.source=Digits", "--trainer.max_epochs=2"]
@@ -53,6 +56,16 @@ def test_trains_with_what_it_finds_from_the_same_start(
     assert_same_training(mlp_lab(*FIT, *words).run_dir, outcome.run_dir)
     checkpoint = read_checkpoint(outcome.run_dir / "checkpoints" / "last.ckpt")
     assert checkpoint["hyper_parameters"]["optimizer"]["init_args"]["lr"] == found
+    # Nobody reads the configured rate where another one was used.
+    assert read_metrics(outcome.run_dir)["learning_rate"] == found
+    assert f"{found:.4g}, found by the search" in (outcome.run_dir / "report.html").read_text()
+    assert "model.optimizer.lr" not in effective_settings(read_summary(outcome.run_dir))
+
+
+def test_a_rate_that_is_typed_too_is_refused(mlp_lab: CommandLine) -> None:
+    outcome = mlp_lab(*FIT, SEARCH, "--model.optimizer.lr=0.1")
+    assert outcome.code == 2
+    assert "model.optimizer.lr is typed, and the callback LearningRateSearch finds" in outcome.err
 
 
 def test_the_losses_are_those_of_the_steps_and_not_averaged(
