@@ -1,5 +1,6 @@
 """Turn an error of jsonargparse into one sentence, with a guess at what was meant."""
 
+import difflib
 import inspect
 import re
 from collections.abc import Iterable, Mapping
@@ -33,9 +34,9 @@ def explain_parser_error(
         if not word.startswith("--"):
             return (
                 f"{word!r} stands alone; settings are typed as --key value, lists as --key=[1,2], "
-                "and a directory of images to predict as --data.predict_dir."
+                "a run as --run_dir, and a directory of images to predict as --data.predict_dir."
             )
-        return _unknown_setting(word[2:].split("=")[0], options)
+        return _unknown_setting(word[2:].split("=")[0], options, positions)
     if "unsupported operand type(s) for +: 'float' and 'str'" in text:  # YAML reads 3:0.1 as 180.1
         return f"{key} wants a space behind each colon, and quotes around it: '{{3: 0.1}}'."
     if found := re.search(r"Importing '([^']+)' is not allowed", text):
@@ -43,14 +44,17 @@ def explain_parser_error(
     if found := re.search(r"Expected '([^']+)' to be a subclass of <class '(?:.*\.)?(\w+)'>", text):
         return f"{key} names {found[1]!r}, which is not a subclass of {found[2]}."
     if found := re.search(r"Group '([^']+)' does not accept option '([^']+)'", text):
-        return _unknown_setting(f"{found[1]}.{found[2]}", options)
+        return _unknown_setting(f"{found[1]}.{found[2]}", options, positions)
     if found := re.search(r"Option '([^']+)' is not accepted", text):
         name = found[1].split(".")[0]
         if not key:
-            return _unknown_setting(name, options)
+            return _unknown_setting(name, options, positions)
         known = _arguments_at(positions, key)
         if name in known:
-            return f"{key} has {name!r} in other classes than the one chosen."
+            return (
+                f"{key} has {name!r} in {_classes_with(positions, key, name)}, and another class "
+                "is chosen."
+            )
         return f"{key} has no {name!r}. {did_you_mean(name, known)}"
     if found := re.search(r"following arguments are required: ([\w.]+)", text):
         prefix = f"{key}." if key else ""
@@ -81,13 +85,22 @@ def _explain_list(key: str, value: str) -> str:
     return f"{key} is {value!r}; a list is typed as --{key}=[{value}]."
 
 
-def _unknown_setting(name: str, options: Iterable[str]) -> str:
+def _unknown_setting(name: str, options: Iterable[str], positions: Mapping[str, type]) -> str:
     known = {option for option in options if not option.endswith("help")}
     known |= {".".join(option.split(".")[:n]) for option in known for n in (1, 2)}
     parts = name.split(".")
     prefixes = [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
     unknown = next((prefix for prefix in prefixes if prefix not in known), name)
-    return f"There is no setting {unknown!r}. {did_you_mean(unknown, known)}"
+    known |= {*positions}
+    known |= {f"{key}.{word}" for key in positions for word in _arguments_at(positions, key)}
+    # Who types --lr means the last word of a setting.
+    meant = {
+        key if "." in unknown else key.rpartition(".")[2]: key
+        for key in sorted(known, reverse=True)
+    }
+    near = difflib.get_close_matches(unknown, meant, n=1)
+    hint = f"Did you mean {meant[near[0]]!r}?" if near else "mlp-lab fit --help lists them."
+    return f"There is no setting {unknown!r}. {hint}"
 
 
 def _name_type(type_: str) -> str:
@@ -97,6 +110,17 @@ def _name_type(type_: str) -> str:
     if found := re.fullmatch(r"<class '(?:.*\.)?(\w+)'>", type_):
         return "null" if found[1] == "NoneType" else f"of type {found[1].lower()}"
     return type_
+
+
+def _classes_with(positions: Mapping[str, type], key: str, argument: str) -> str:
+    """Name the classes at a position that have an argument, the first ones."""
+    classes = (
+        c for c in _subclasses(positions[key]) if argument in inspect.signature(c).parameters
+    )
+    first, *others = sorted({cls.__name__ for cls in classes})
+    return (
+        first if not others else f"{', '.join([first, *others[:3]])}{', ...' * (len(others) > 3)}"
+    )
 
 
 def _arguments_at(positions: Mapping[str, type], key: str) -> list[str]:

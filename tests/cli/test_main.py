@@ -145,7 +145,7 @@ def test_nothing_typed_shows_the_help(mlp_lab: CommandLine) -> None:
         (["fit", "--model.optimizer.lr=abc"], "model.optimizer.lr is 'abc'; it must be of type fl"),
         (
             ["fit", "--model.optimizer.momentum=1"],
-            "has 'momentum' in other classes",
+            "RMSprop, SGD, and another class is chosen",
         ),
         (["fit", "--data.sourse.class_path=x"], "no setting 'data.sourse'. Did you mean 'data.so"),
         (["fit", "--data.source=Digits", "--trainer.max_epochs=0"], "there would be no training"),

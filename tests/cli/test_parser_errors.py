@@ -23,8 +23,8 @@ CLASSES: dict[str, type] = {"model.net": Net, "model.optimizer": Optimizer, "dat
         ),
         (
             "unrecognized arguments: photos",
-            "'photos' stands alone; settings are typed as --key value, lists as --key=[1,2], and a "
-            "directory of images to predict as --data.predict_dir.",
+            "'photos' stands alone; settings are typed as --key value, lists as --key=[1,2], a run "
+            "as --run_dir, and a directory of images to predict as --data.predict_dir.",
         ),
         (
             "Parser key \"data.imbalance\": unsupported operand type(s) for +: 'float' and 'str'",
@@ -41,6 +41,18 @@ CLASSES: dict[str, type] = {"model.net": Net, "model.optimizer": Optimizer, "dat
         (
             "Option 'expriment' is not accepted",
             "There is no setting 'expriment'. Did you mean 'experiment'?",
+        ),
+        (
+            "Option 'lr' is not accepted",
+            "There is no setting 'lr'. Did you mean 'model.optimizer.lr'?",
+        ),
+        (
+            "Option 'optimiser' is not accepted",
+            "There is no setting 'optimiser'. Did you mean 'model.optimizer'?",
+        ),
+        (
+            "unrecognized arguments: --hocuspocus=3",
+            "There is no setting 'hocuspocus'. mlp-lab fit --help lists them.",
         ),
         (
             "Parser key \"model.net\": Option 'hidden_dim' is not accepted",
@@ -114,5 +126,5 @@ def test_an_argument_of_another_class_is_said_to_be_one() -> None:
     assert issubclass(nets.MLP, Net)
     message = "Parser key \"model.optimizer\": Option 'momentum' is not accepted"
     assert explain_parser_error(message, OPTIONS, CLASSES) == (
-        "model.optimizer has 'momentum' in other classes than the one chosen."
+        "model.optimizer has 'momentum' in Muon, RMSprop, SGD, and another class is chosen."
     )
