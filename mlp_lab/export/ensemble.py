@@ -1,30 +1,25 @@
-"""The members of an ensemble: read, checked to go together, described and scored."""
+"""The members of an ensemble: read, checked to go together, and described."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import nn
 
 from mlp_lab import __version__
-from mlp_lab.data import LabDataModule, Part
-from mlp_lab.data.statistics import in_chunks, sha256
+from mlp_lab.data import LabDataModule
+from mlp_lab.data.statistics import sha256
 from mlp_lab.errors import ConfigError
-from mlp_lab.export.model_file import complete_mean, predict_batch
 from mlp_lab.export.model_info import scores_only
 from mlp_lab.files.plain_types import class_path
 from mlp_lab.files.sha256 import hash_file
 from mlp_lab.inference import ModelInfo
-from mlp_lab.inference.backends import FloatArray, read_net
+from mlp_lab.inference.backends import read_net
 from mlp_lab.inference.info import SHARED
 from mlp_lab.nets import EnsembleNet
-from mlp_lab.report.ensemble import EnsembleSummary, MemberScores, Metric, score_ensemble
 from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.runs.run import Run
-from mlp_lab.tasks import Task
 
 _TASKS = {"softmax": "classes", "sigmoid": "two classes by one output", "none": "numbers"}
 
@@ -170,67 +165,4 @@ def summarise_runs(members: Sequence[Member], metrics: Mapping[str, float]) -> R
         manifest={**shared, "net": net},
         metrics=dict(metrics),
         rows=[],
-    )
-
-
-def score_members(
-    members: Sequence[Member], task: Task, data: LabDataModule, model: str
-) -> tuple[EnsembleSummary, dict[str, float]]:
-    """Score an ensemble and its members on the test samples, and the ensemble on validation.
-
-    Args:
-        members: The members, which share the test samples.
-        task: The task of one of them, which computes the ensemble's metrics.
-        data: The data, set up.
-        model: Name of the model file.
-
-    Returns:
-        What is gained, and the ensemble's metrics.
-    """
-    parts: list[Part] = ["val", "test"] if share_split(members, data) else ["test"]
-    metric: Metric = "mse" if task.head == "none" else "acc"
-    metrics: dict[str, float] = {}
-    scores = {}
-    for part in parts:
-        predicted = [_predict(member.net, data, part) for member in members]
-        labels = data.subsets[part].labels
-        scores[part] = score_ensemble(predicted, labels.numpy(), metric)
-        outputs = torch.from_numpy(complete_mean(np.mean(predicted, axis=0), task.head)[0])
-        found = task.metrics_of(task.batch_totals(outputs, labels))
-        # Each member's loss may be another.
-        metrics |= {f"{part}/{k}": float(v) for k, v in found.items() if k != "loss"}
-    test, mean, gain, each = scores["test"]
-    return EnsembleSummary(
-        model=model,
-        data=data.source.name,
-        metric=metric,
-        num_samples=len(data.subsets["test"]),
-        validation=scores["val"][0] if "val" in scores else None,
-        test=test,
-        mean=mean,
-        gain=gain,
-        members=[
-            MemberScores(member.name, member.info.sha256, _validation_of(member, metric), *pair)
-            for member, pair in zip(members, each, strict=True)
-        ],
-    ), metrics
-
-
-def _validation_of(member: Member, metric: Metric) -> float | None:
-    metrics = member.info.metrics
-    if metric == "acc":
-        return metrics.get("val/acc")
-    rmse = metrics.get("val/rmse")
-    return None if rmse is None else rmse**2
-
-
-def _predict(net: nn.Module, data: LabDataModule, part: Part) -> FloatArray:
-    subset = data.subsets[part]
-    chunks = in_chunks(torch.arange(len(subset)), data.input_shape)
-    batches = (subset[positions][0] for positions in chunks)
-    return np.concatenate(
-        [
-            predict_batch(net, inputs if inputs.dtype == torch.uint8 else inputs.float())
-            for inputs in batches
-        ]
     )

@@ -1,21 +1,21 @@
 """What an ensemble gains over its members, as a .json beside its model file holds it. No torch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mlp_lab.errors import ChecksumError
 from mlp_lab.files.atomic import write_json
+from mlp_lab.files.sha256 import hash_file
 from mlp_lab.report.formatting import format_interval, format_metric, format_number
-from mlp_lab.report.spread import Spread
+from mlp_lab.report.intervals import Interval
 from mlp_lab.runs.run import read_json
 
 _KIND = "mlp_lab ensemble"
+_BEGINNING = "".join(json.dumps({"kind": _KIND})[:-1].split())  # of the file, without white space
 _MODELS = (".onnx", ".pth")
 
 Metric = Literal["acc", "mse"]
@@ -33,14 +33,7 @@ class Gain:
     """
 
     mean: float
-    interval: tuple[float, float] | None
-
-    @classmethod
-    def of(cls, differences: NDArray[np.floating]) -> "Gain":
-        """Return the gain from the differences on N samples, ``(N,)``."""
-        spread = Spread.of(differences.tolist())
-        assert spread is not None
-        return cls(spread.mean, spread.confidence_interval())
+    interval: Interval | None
 
     def format(self, metric: Metric) -> str:
         """Format it with its interval."""
@@ -74,22 +67,28 @@ class EnsembleSummary:
 
     Attributes:
         model: Name of the model file.
+        sha256: SHA-256 of the model file; empty until that is written.
         data: Name of the data set.
         metric: What they are scored by.
         num_samples: Number of test samples.
-        validation: The ensemble's score on validation; None where its members do not share that.
+        validation: The ensemble's score on validation; None where its members do not share that,
+            or have no other than the test set.
         test: The ensemble's score on the test samples.
+        interval: 95 % confidence interval of that over other test samples: Wilson's of an accuracy,
+            else by Student's t; None where no sample differs from another.
         mean: Mean of the members' scores.
         gain: The ensemble's over that mean.
         members: The members.
     """
 
     model: str
+    sha256: str
     data: str
     metric: Metric
     num_samples: int
     validation: float | None
     test: float
+    interval: Interval | None
     mean: float
     gain: Gain
     members: list[MemberScores]
@@ -98,10 +97,11 @@ class EnsembleSummary:
     def sentence(self) -> str:
         """What it gains, in a sentence."""
         test, mean = (format_number(value, self.metric) for value in (self.test, self.mean))
+        interval = format_interval(self.interval, self.metric)
         return (
-            f"{format_metric(self.metric)} {test} on {self.num_samples:,} test samples, "
-            f"{self.gain.format(self.metric)} over the mean of its {len(self.members)} members, "
-            f"{mean}"
+            f"{format_metric(self.metric)} {test}{f' ({interval})' if interval else ''} on "
+            f"{self.num_samples:,} test samples, {self.gain.format(self.metric)} over the mean of "
+            f"its {len(self.members)} members, {mean}"
         )
 
     @property
@@ -142,63 +142,40 @@ def scores_path(model: Path) -> Path:
     return model.with_suffix(".json")
 
 
-def score_samples(
-    predicted: NDArray[np.floating], labels: NDArray[Any], metric: Metric
-) -> NDArray[np.floating]:
-    """Score each sample: 1 for the right class and 0 for others, or the negative squared error.
-
-    Shape:
-        predicted ``(N, K)`` and labels ``(N,)``, or both ``(N, T)``; result ``(N,)``, of which
-        higher is better.
-    """
-    if metric == "acc":
-        right: NDArray[np.floating] = (predicted.argmax(1) == labels).astype(np.float64)
-        return right
-    errors: NDArray[np.floating] = predicted.astype(np.float64) - labels
-    squared: NDArray[np.floating] = np.square(errors).mean(1)
-    return -squared
-
-
-def score_ensemble(
-    members: Sequence[NDArray[np.floating]],
-    labels: NDArray[Any],
-    metric: Metric,
-) -> tuple[float, float, Gain, list[tuple[float, Gain]]]:
-    """Compare the mean of the members' predictions with the members.
-
-    Args:
-        members: Each member's probabilities, or predicted targets, of the test samples.
-        labels: Their labels or targets.
-        metric: What they are scored by.
-
-    Returns:
-        The ensemble's score, the mean of the members' scores, the gain over that, and score and
-        gain for each member.
-    """
-    ensemble = score_samples(np.mean(members, axis=0), labels, metric)
-    scores = np.stack([score_samples(member, labels, metric) for member in members])  # (M, N)
-    sign = 1 if metric == "acc" else -1
-    each = [(sign * float(own.mean()), Gain.of(ensemble - own)) for own in scores]
-    gain = Gain.of(ensemble - scores.mean(0))
-    return sign * float(ensemble.mean()), sign * float(scores.mean()), gain, each
+def may_replace(path: Path) -> bool:
+    """Whether nothing is lost by writing scores to a path: at most such scores, be they damaged."""
+    if not path.is_file():
+        return not path.exists()
+    beginning = "".join(path.read_text("utf-8", errors="replace").split())[: len(_BEGINNING)]
+    return _BEGINNING.startswith(beginning)
 
 
 def read_ensemble(model: Path) -> EnsembleSummary | None:
     """Read what lies beside a model file; None where it is no ensemble.
 
     Raises:
-        ChecksumError: The file is damaged.
+        ChecksumError: The file is damaged, or of another model.
     """
     path = scores_path(model)
     content = read_json(path)
     if content.pop("kind", None) != _KIND:
         return None
+    if content.get("sha256") != hash_file(model):
+        raise ChecksumError(
+            f"{str(path)!r} does not hold the scores of {model.name} as it is now: one of them was "
+            "written without the other. Export the ensemble again."
+        )
     try:
         members = [
             MemberScores(**{**entry, "gain": _read_gain(entry["gain"])})
             for entry in content["members"]
         ]
-        read = {"model": model.name, "gain": _read_gain(content["gain"]), "members": members}
+        read = {
+            "model": model.name,
+            "interval": _read_interval(content["interval"]),
+            "gain": _read_gain(content["gain"]),
+            "members": members,
+        }
         summary = EnsembleSummary(**{**content, **read})
         _ = summary.sentence, summary.rows  # what cannot be formatted is no score
     except (AttributeError, LookupError, TypeError, ValueError) as error:
@@ -206,22 +183,35 @@ def read_ensemble(model: Path) -> EnsembleSummary | None:
     return summary
 
 
-def find_ensembles(directories: Iterable[Path]) -> list[EnsembleSummary]:
+def find_ensembles(directories: Iterable[Path]) -> tuple[list[EnsembleSummary], list[str]]:
     """Read the ensembles that lie in some directories, by name.
 
-    Raises:
-        ChecksumError: The file of one is damaged.
+    Returns:
+        The ensembles, and a sentence about each file beside a model that cannot be used.
     """
-    models = {
-        scores_path(file): file
-        for directory in directories
-        for file in sorted(directory.glob("*"))
-        if file.suffix in _MODELS
-    }
-    found = [read_ensemble(model) for model in models.values()]
-    return [summary for summary in found if summary is not None]
+    models: dict[Path, list[Path]] = {}
+    for directory in directories:
+        for file in sorted(directory.glob("*")):
+            if file.suffix in _MODELS and file.is_file():
+                models.setdefault(scores_path(file), []).append(file)
+    found, problems = [], []
+    for files in models.values():
+        sentences = []
+        for file in files:
+            try:
+                summary = read_ensemble(file)
+            except OSError as error:  # a ChecksumError, or a file that may not be read
+                sentences.append(f"{error} {file.name} is left out of the ensembles.")
+            else:
+                found += [summary] if summary else []
+        if len(sentences) == len(files):  # of a model in two formats one has the scores
+            problems.append(sentences[-1])
+    return found, problems
 
 
 def _read_gain(content: Mapping[str, Any]) -> Gain:
-    ends = content["interval"]
-    return Gain(content["mean"], None if ends is None else (ends[0], ends[1]))
+    return Gain(content["mean"], _read_interval(content["interval"]))
+
+
+def _read_interval(ends: list[float] | None) -> Interval | None:
+    return None if ends is None else (ends[0], ends[1])

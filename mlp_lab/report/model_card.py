@@ -78,14 +78,18 @@ def write_model_card(
         "Data": _data_facts(info, summary),
         **({} if ensemble else {"Training": _training_facts(info, summary)}),
     }
+    if ensemble is None:
+        interval = interval_over_samples([summary], summary.metric)
+    else:
+        interval = ensemble.interval if ensemble.metric == summary.metric else None
     results = {k: v for k, v in metrics_by_part(summary).items() if v.keys() & _PARTS.keys()}
     content = {
         "metadata": yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True),
         "info": info,
         "summary": summary,
         "ensemble": ensemble,
-        "interval": interval_over_samples([summary], summary.metric),
-        "num_tested": (count_right(summary) or (0, 0))[1],
+        "interval": interval,
+        "num_tested": ensemble.num_samples if ensemble else (count_right(summary) or (0, 0))[1],
         "purpose": _describe_purpose(info),
         "inputs": f"np.zeros({(5, *info.input_shape)}, dtype=np.{info.input_type})",
         "files": files,

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlp_lab.cli.commands.export_ensemble import export_ensemble, is_ensemble, parse_job
+from mlp_lab.cli.commands.export_ensemble import export_ensemble, is_ensemble
+from mlp_lab.cli.commands.export_job import parse_job
 from mlp_lab.cli.invocation import read_words
 from mlp_lab.errors import ConfigError
 from mlp_lab.export.model_file import OPSETS, write_model

@@ -3,28 +3,23 @@
 import argparse
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from mlp_lab.cli.commands.export_job import parse_job
 from mlp_lab.cli.console import print_rows
-from mlp_lab.cli.invocation import read_invocation, read_words
-from mlp_lab.cli.parser import LabCLI
+from mlp_lab.cli.invocation import read_words
 from mlp_lab.errors import ConfigError
-from mlp_lab.export.ensemble import (
-    check_members,
-    describe_ensemble,
-    read_member,
-    score_members,
-    summarise_runs,
-)
+from mlp_lab.export.ensemble import check_members, describe_ensemble, read_member, summarise_runs
+from mlp_lab.export.ensemble_scores import score_members
 from mlp_lab.export.model_file import write_ensemble
 from mlp_lab.export.model_info import samples_to_check
-from mlp_lab.files.atomic import replacing
 from mlp_lab.files.plain_text import as_shown
-from mlp_lab.report.ensemble import read_ensemble, scores_path
+from mlp_lab.files.sha256 import hash_file
+from mlp_lab.report.ensemble import may_replace, scores_path
 from mlp_lab.report.model_card import card_path, write_model_card
 from mlp_lab.report.run_files import find_runs, find_some_runs
 from mlp_lab.runs.run import Run
-from mlp_lab.training.job import Job
 
 
 def is_ensemble(named: Sequence[Path]) -> bool:
@@ -46,10 +41,10 @@ def export_ensemble(options: argparse.Namespace, flags: Sequence[str]) -> int:
     members = [read_member(path, trust=read_words(flags)[0].trust) for path in paths]
     check_members(members)
     path: Path = options.out or _common_dir(options.run) / f"ensemble.{options.format}"
-    if scores_path(path).exists() and read_ensemble(path) is None:
+    if not may_replace(scores_path(path)):
         raise ConfigError(
             f"{str(scores_path(path))!r}, where the scores of {path.name} would go, is a file of "
-            "something else. Choose another name by --out."
+            "something else. Choose another name by --out, or remove it."
         )
     job = parse_job(members[0].checkpoint, flags)
     job.data.prepare_data()
@@ -58,9 +53,10 @@ def export_ensemble(options: argparse.Namespace, flags: Sequence[str]) -> int:
     info = describe_ensemble(members, metrics)
     samples = samples_to_check(job.data)
     nets = [member.net for member in members]
-    with replacing(scores_path(path)) as part:  # so that neither file is there without the other
-        summary.write(part)
-        difference = write_ensemble(nets, info, samples, path, options.opset)
+    difference = write_ensemble(nets, info, samples, path, options.opset)
+    # Killed here, it leaves older scores, which are not taken for those of a model of another hash.
+    summary = replace(summary, sha256=hash_file(path))
+    summary.write(scores_path(path))
     is_new = write_model_card(path, info, summarise_runs(members, metrics), summary)
     print_rows(f"{path.name}: {summary.data}", summary.rows)
     print(as_shown(f"{path.name}: {summary.sentence}"))
@@ -83,17 +79,6 @@ def _check_flags(flags: Sequence[str]) -> None:
                 f"{word} cannot be set for an ensemble, whose members are as they were trained; "
                 "what it takes are settings of the data, such as --data.root."
             )
-
-
-def parse_job(origin: Path | None, flags: Sequence[str]) -> Job:
-    """Parse the configuration of a run or checkpoint, or of ``flags`` alone."""
-    words = [*flags]
-    if origin is not None:
-        words = ["--ckpt_path" if origin.is_file() else "--run_dir", str(origin), *flags]
-    invocation = read_invocation("export", words)
-    job = LabCLI("export", invocation).job
-    print(invocation.summary)
-    return job
 
 
 def _find_members(named: Path) -> list[Path]:

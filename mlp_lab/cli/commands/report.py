@@ -78,9 +78,9 @@ def write_report(directory: Path, out: Path | None) -> int:
     search = read_search_summary(directory)
     if search is not None and search.caution:
         print(as_shown(search.caution))
-    ensembles = find_ensembles(dict.fromkeys([directory, *(run.parent for run in runs)]))
-    for ensemble in ensembles:
-        print(as_shown(f"{ensemble.model}: {ensemble.sentence}"))
+    ensembles, unusable = find_ensembles(dict.fromkeys([directory, *(run.parent for run in runs)]))
+    for sentence in (*(f"{found.model}: {found.sentence}" for found in ensembles), *unusable):
+        print(as_shown(sentence))
     reasons = [f"{s.name} ({reason})" for s, reason in left_out if s.status != "pruned"]
     if len(reasons) < len(left_out):
         print(f"pruned: {len(left_out) - len(reasons)} runs, listed in the report")

@@ -1,5 +1,6 @@
 """mlp-lab export of several runs: one file, what it gains, and what is refused."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -63,6 +64,11 @@ def test_several_runs_are_one_file_with_what_it_gains(
     scores = json.loads(model.with_suffix(".json").read_text())
     assert scores["num_samples"] == len(labels)
     assert scores["test"] == pytest.approx(right[-1].mean())
+    wilson = stats.binomtest(int(right[-1].sum()), len(labels)).proportion_ci(method="wilson")
+    assert scores["interval"] == pytest.approx([wilson.low, wilson.high])
+    ends = f"{100 * wilson.low:.2f} to {100 * wilson.high:.2f} %"
+    assert f"accuracy {100 * right[-1].mean():.2f} % ({ends}) on {len(labels)} test" in outcome.out
+    assert scores["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
     assert predictor.info.metrics["test/acc"] == pytest.approx(right[-1].mean())
     assert {"val/acc", "test/f1_macro"} < predictor.info.metrics.keys()
     assert [one["test"] for one in scores["members"]] == [
@@ -74,7 +80,10 @@ def test_several_runs_are_one_file_with_what_it_gains(
     expected = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
     assert scores["gain"]["interval"] == pytest.approx([expected.low, expected.high])
 
-    card = read_card(model.with_name("ensemble_MODEL_CARD.md"))
+    path = model.with_name("ensemble_MODEL_CARD.md")
+    of_the_card = f"of the same kind {ends} with 95 % confidence (tested on {len(labels)})."
+    assert of_the_card in path.read_text()
+    card = read_card(path)
     assert "the mean probabilities of 2 nets" in card.facts("The model")["Net"]
     assert [row[0] for row in card.rows["Members"][1:]] == [
         *("classification/version_0", "classification/version_1"),
@@ -189,6 +198,65 @@ def test_from_python_without_a_shared_split(
     assert "val/acc" not in info.metrics
     with pytest.raises(ConfigError, match="An ensemble needs two runs"):
         package.export_ensemble([runs[0]], "my.pth")
+
+
+def test_the_test_set_is_no_validation(
+    mlp_lab: CommandLine, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run in runs:
+        config = run / "config.yaml"
+        config.write_text(config.read_text().replace("validate_on: val", "validate_on: test"))
+        data = LabDataModule(Digits(), validate_on="test")
+        data.setup("test")
+        own = Run(run).read_manifest()["data"]
+        Run(run).update_manifest(
+            data={**own, "validation": "test set", "sha256": data.fingerprints()}
+        )
+    outcome = mlp_lab("export", *runs, "--format=pth", "--out=e.pth")
+    assert (outcome.code, outcome.err) == (0, "")
+    scores = json.loads(Path("e.json").read_text())
+    assert scores["validation"] is None
+    assert [member["validation"] for member in scores["members"]] == [None, None]
+    assert "val/acc" not in package.Predictor("e.pth").info.metrics
+
+
+def test_a_damaged_file_of_scores_stops_neither_report_nor_export(
+    mlp_lab: CommandLine, runs: list[Path]
+) -> None:
+    words = ("export", *runs, "--format=pth")
+    place = Path("runs", "classification")
+    mlp_lab(*words)
+    scores = (place / "ensemble.json").read_text()
+    (place / "ensemble.json").write_text("{")
+    (place / "x.onnx").touch()
+    (place / "x.json").write_text("[1, 2]")
+    outcome = mlp_lab("report", place)
+    assert (outcome.code, outcome.err) == (0, "")
+    for name in ("ensemble.pth", "x.onnx"):
+        (line,) = [line for line in outcome.out.splitlines() if f"{name} is left out" in line]
+        assert "is damaged: " in line
+    assert (place / "report.html").is_file()
+    assert mlp_lab(*words).code == 0
+    assert (place / "ensemble.json").read_text() == scores
+    outcome = mlp_lab(*words, f"--out={place / 'x.pth'}")
+    assert outcome.code == 2
+    assert "x.json', where the scores of x.pth would go, is a file of something" in outcome.err
+    assert (place / "x.json").read_text() == "[1, 2]"
+
+
+def test_scores_are_not_taken_for_those_of_another_model(
+    mlp_lab: CommandLine, runs: list[Path]
+) -> None:
+    out = Path("runs", "classification", "e.pth")
+    mlp_lab("export", *runs, f"--out={out}", "--format=pth")
+    mlp_lab("export", runs[0], f"--out={out}", "--format=pth")
+    outcome = mlp_lab("report", "runs")
+    assert outcome.code == 0
+    assert "e.json' does not hold the scores of e.pth as it is now" in outcome.out
+    assert "2 members" not in outcome.out
+    outcome = mlp_lab("report", out)
+    assert outcome.code == 2
+    assert "e.json' does not hold the scores of e.pth as it is now" in outcome.err
 
 
 def test_what_fails_leaves_both_files_as_they_were(
