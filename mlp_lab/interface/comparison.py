@@ -10,7 +10,7 @@ from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.report.search import SearchSummary, read_search_summary
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunComparison:
     """Runs grouped into settings by all but seed and fold, ranked on validation.
 
@@ -27,6 +27,17 @@ class RunComparison:
     comparisons: list[Comparison]
     left_out: list[tuple[RunSummary, str]]
     search: SearchSummary | None = None
+
+    def __repr__(self) -> str:
+        """Say how many settings there are, and the best of each comparison."""
+        best = "; ".join(f"{c.data}: {c.settings[0].label}" for c in self.comparisons)
+        return (
+            f"RunComparison({sum(len(c.settings) for c in self.comparisons)} settings, best {best})"
+        )
+
+    def __str__(self) -> str:
+        """Return what ``to_markdown`` does."""
+        return self.to_markdown()
 
     @property
     def table(self) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from mlp_lab.interface.call import as_a_call, typed_words
 from mlp_lab.interface.run import Run
 from mlp_lab.report.comparison import Comparison, Setting, compare
 from mlp_lab.report.cross_validation import by_seed
+from mlp_lab.report.formatting import format_spread
 from mlp_lab.report.out_of_fold import OutOfFold, join_folds
 from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.spread import Spread
@@ -22,7 +23,7 @@ from mlp_lab.runs.run import read_json
 from mlp_lab.sweep.trials import SweepDir
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CrossValidation:
     """What S seeds times K folds of a setting came to.
 
@@ -39,6 +40,11 @@ class CrossValidation:
     setting: Setting
     metric: str
     scores: NDArray[np.float64]
+
+    def __repr__(self) -> str:
+        """Say in a line what it came to."""
+        mean = format_spread(self._spread, self.metric)
+        return f"CrossValidation({str(self.dir)!r}: {mean} over {self.setting.repetitions})"
 
     @property
     def mean(self) -> float:
@@ -102,6 +108,7 @@ def cross_validate(
         The runs and what they came to.
 
     Raises:
+        ConfigError: Folds or seeds are none.
         MLPLabError: What the command refuses, in the same words; or a training failed.
         KeyboardInterrupt: It was interrupted; the same call goes on.
 
@@ -113,6 +120,11 @@ def cross_validate(
         ...     found.metric, found.scores.shape, found.out_of_fold[0].outputs.shape
         ('acc', (1, 2), (1438, 10))
     """
+    if type(folds) is not int or isinstance(seeds, int) or not len(seeds):
+        raise ConfigError(
+            f"folds is {folds!r} and seeds {seeds!r}; folds must be a whole number, and seeds a "
+            "list of such numbers."
+        )
     words = typed_words(config, settings or {})
     words += [f"--folds={folds}", f"--seeds={','.join(map(str, seeds))}"]
     begun: list[SweepDir] = []

@@ -253,6 +253,8 @@ def export_ensemble(runs: "Sequence[str | Path | Run]", out: str | Path) -> Path
     """
     from mlp_lab.cli.commands.export_ensemble import is_ensemble
 
+    if Path(out).suffix not in (".onnx", ".pth"):
+        raise ConfigError(f"out is {str(out)!r}; it must be a .onnx or a .pth.")
     named = [run.dir if isinstance(run, Run) else Path(run) for run in runs]
     if not is_ensemble(named):
         raise ConfigError("An ensemble needs two runs: give several, or a directory of them.")

@@ -39,6 +39,8 @@ def test_all_seeds_and_folds_are_trained_and_joined(capsys: pytest.CaptureFixtur
         right = joined.outputs.argmax(1) == joined.labels
         for fold in (0, 1):
             assert right[joined.folds == fold].mean() == pytest.approx(found.scores[row, fold])
+    assert repr(found).startswith("CrossValidation('runs/quickstart_sweep': 8")
+    assert repr(found).endswith(" % over 2 seeds x 2 folds)")
     (setting,) = mlp_lab.compare(found.dir).table
     assert (setting["seeds"], setting["folds"]) == (2, 2)
     again = mlp_lab.cross_validate(QUICKSTART, SETTINGS, folds=2, seeds=(3, 4), verbose=False)
@@ -48,6 +50,10 @@ def test_all_seeds_and_folds_are_trained_and_joined(capsys: pytest.CaptureFixtur
 def test_what_is_refused_raises_the_commands_sentence() -> None:
     with pytest.raises(ConfigError, match="folds is 1; it must be at least 2"):
         mlp_lab.cross_validate(QUICKSTART, SETTINGS, folds=1)
+    wrong: Any
+    for wrong in ({"folds": 2.5}, {"folds": None}, {"seeds": 3}, {"seeds": []}):
+        with pytest.raises(ConfigError, match=r"folds must be a whole number, and seeds a list"):
+            mlp_lab.cross_validate(QUICKSTART, SETTINGS, **wrong)
     with pytest.raises(ConfigError, match=r"data\.validate_on is 'test'"):
         mlp_lab.cross_validate(QUICKSTART, SETTINGS | {"data.validate_on": "test"})
     with pytest.raises(MLPLabError, match=r"^seed 0  fold 0 failed: data\.folds is 4, but class"):

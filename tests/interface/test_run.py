@@ -180,5 +180,7 @@ def test_runs_are_compared(own_run: mlp_lab.Run, tmp_path: Path) -> None:
     assert pair["difference"] == pytest.approx(0.25 - best["test"])
     assert (pair["interval_over_seeds"], pair["interval_over_samples"]) == (None, None)
     assert "| other | 1 | 50.00 % (one seed) | 25.00 % (one seed) |" in comparison.to_markdown()
+    assert str(comparison) == comparison.to_markdown()
+    assert repr(comparison).startswith("RunComparison(2 settings, best Digits: ")
     assert comparison._repr_markdown_() == comparison.to_markdown()
     assert not (tmp_path / "report.md").exists()

@@ -198,6 +198,8 @@ def test_from_python_without_a_shared_split(
     assert "val/acc" not in info.metrics
     with pytest.raises(ConfigError, match="An ensemble needs two runs"):
         package.export_ensemble([runs[0]], "my.pth")
+    with pytest.raises(ConfigError, match=r"out is 'my\.h5'; it must be a \.onnx or a \.pth"):
+        package.export_ensemble(runs, "my.h5")
 
 
 def test_the_test_set_is_no_validation(
