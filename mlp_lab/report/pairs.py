@@ -29,9 +29,10 @@ class Pair:
         better: In how many pairs of runs the setting is the better one.
         p_value: Of a mean difference of 0 over seeds or folds, corrected by Holm's method for all
             pairs of the comparison; None as above.
-        sample_interval: 95 % confidence interval over other test samples; None where the answers
-            to the samples are not known.
-        sample_p_value: Of no difference over other test samples, corrected alike; None as above.
+        sample_interval: 95 % confidence interval of the difference of these nets over all samples
+            of the kind; None where the predictions of the test samples are not known.
+        sample_p_value: Of no difference over all samples of the kind, corrected alike; None as
+            above.
     """
 
     label: str
@@ -64,7 +65,10 @@ class Pair:
 
     @property
     def seeds_needed(self) -> int | None:
-        """How many shared seeds would show the difference, 8 times out of 10; None if not known."""
+        """How many shared seeds would show the difference, 8 times out of 10; None if not known.
+
+        By a test over seeds alone with an uncorrected p below 5 %: to be told apart takes more.
+        """
         return seeds_needed(self.difference)
 
 
