@@ -72,7 +72,9 @@ class RunComparison:
     def pairs(self) -> list[dict[str, Any]]:
         """A row for each setting but the best: how its test score differs from the best's.
 
-        Intervals hold 95 %; p values are corrected by Holm's method. None is what is not known.
+        Intervals are 95 % confidence intervals; p values are corrected by Holm's method. With folds
+        ``interval_over_seeds`` and ``p_over_seeds`` are over the folds, of each the mean of its
+        seeds, and ``better_in`` counts runs. None is what is not known.
         """
         return [
             {
@@ -87,7 +89,8 @@ class RunComparison:
                 "interval_over_samples": pair.sample_interval,
                 "p_over_samples": pair.sample_p_value,
                 "told_apart": pair.told_apart,
-                "seeds": pair.difference.n,
+                "seeds": pair.seeds,
+                **({"folds": pair.folds} if comparison.has_folds else {}),
                 "better_in": pair.better,
                 "seeds_needed": pair.seeds_needed,
             }

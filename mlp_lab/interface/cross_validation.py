@@ -53,16 +53,17 @@ class CrossValidation:
 
     @property
     def deviation(self) -> float:
-        """Standard deviation of the scores."""
+        """Standard deviation over the folds, of each the mean of its seeds."""
         assert self._spread.deviation is not None  # there are at least two folds
         return self._spread.deviation
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % confidence interval of the mean, None where all scores are equal.
+        """95 % confidence interval of the mean, None where all folds have the same score.
 
-        By the corrected resampled t, since the nets of two folds share training samples: see
-        ``mlp_lab.report.spread.Spread.standard_error``.
+        By the corrected resampled t over the K folds, since their nets share training samples: see
+        ``mlp_lab.report.spread.Spread.standard_error``. More seeds make the score of each fold
+        surer, but are no further folds. It may reach beyond the range of the metric.
         """
         return self._spread.confidence_interval()
 

@@ -37,8 +37,8 @@ class Setting:
         return {key: format_value(value) for key, value in self.values.items()}
 
     def spread(self, key: str) -> Spread | None:
-        """Return mean and deviation of a number of metrics.json over seeds and folds."""
-        return Spread.of((s.number(key) for s in self.distinct_summaries), self.overlap)
+        """Return mean and deviation of a number of metrics.json over seeds, or over folds."""
+        return Spread.over_runs((s, s.number(key)) for s in self.distinct_summaries)
 
     @property
     def folds(self) -> int | None:
@@ -61,12 +61,6 @@ class Setting:
         return text if num == self.num_seeds * self.folds else f"{num} of {text}"
 
     @property
-    def overlap(self) -> float:
-        """Validation samples for each training sample of its folds; 0 where there are none."""
-        several = len({summary.fold for summary in self.summaries}) > 1
-        return 1 / (self.folds - 1) if self.folds and several else 0.0
-
-    @property
     def distinct_summaries(self) -> list[RunSummary]:
         """Its runs, of those that repeat one another the newest alone."""
         newest: dict[tuple[Any, ...], RunSummary] = {}
@@ -79,13 +73,13 @@ class Setting:
 
     @cached_property
     def test_interval(self) -> Interval | None:
-        """95 % interval of the mean test score over other test samples; None if not known."""
+        """95 % interval, over test samples, of these nets' mean score; None if not known."""
         return interval_over_samples(self.distinct_summaries, self.summaries[0].metric)
 
     @property
     def gap(self) -> Spread | None:
-        """Generalisation gap over seeds and folds."""
-        return Spread.of(summary.gap for summary in self.distinct_summaries)
+        """Generalisation gap over seeds, or over folds."""
+        return Spread.over_runs((summary, summary.gap) for summary in self.distinct_summaries)
 
     @property
     def notes(self) -> list[str]:
@@ -145,20 +139,24 @@ class Comparison:
     def pairs(self) -> list[Pair]:
         """Every setting against the best, as far as they share seeds and test samples."""
         best, *others = self.settings
-        runs_of_best = {_pairing_key(summary): summary for summary in best.distinct_summaries}
+        runs_of_best = {pairing_key(summary): summary for summary in best.distinct_summaries}
         found = [
             (
                 setting.label,
                 [
                     (summary, run_of_best)
                     for summary in setting.distinct_summaries
-                    if (run_of_best := runs_of_best.get(_pairing_key(summary))) is not None
+                    if (run_of_best := runs_of_best.get(pairing_key(summary))) is not None
                 ],
-                setting.overlap,
             )
             for setting in others
         ]
         return compare_pairs(found, self.metric, highest_is_best=self.highest_is_best)
+
+    @property
+    def pairs_over(self) -> str:
+        """What the differences from the best are over: seeds or folds."""
+        return "folds" if any(pair.over == "folds" for pair in self.pairs) else "seeds"
 
 
 def read_comparisons(
@@ -256,13 +254,15 @@ def _describe_data(summary: RunSummary) -> str:
     return f"{name}, validated on the test set" if summary.validation == "test set" else name
 
 
-def _pairing_key(summary: RunSummary) -> tuple[Any, ...]:
-    """Return what two runs must share to be a pair: seed, fold, data and test samples.
+def pairing_key(summary: RunSummary) -> tuple[Any, ...]:
+    """Return what two runs must share to be a pair: seed, data and test samples, and the fold.
 
-    How much of the rest is held out for validation belongs to the setting.
+    A fold is the samples that it holds out. Without folds, how much is held out for validation
+    belongs to the setting.
     """
-    test = summary.hashes.get("test", summary.hashes.get("split"))
-    return str(summary.seed), summary.fold, summary.hashes.get("data"), test
+    hashes = summary.hashes
+    fold = None if summary.fold is None else (summary.fold, hashes.get("val"))
+    return str(summary.seed), fold, hashes.get("data"), hashes.get("test", hashes.get("split"))
 
 
 def _seed_order(summary: RunSummary) -> tuple[bool, float, str, int]:

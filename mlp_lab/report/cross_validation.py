@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
 
-from mlp_lab.report.comparison import Comparison, Setting
+from mlp_lab.report.comparison import Comparison, Setting, pairing_key
 from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.report.spread import Spread
 
@@ -17,9 +17,9 @@ class CrossValidated:
 
     Attributes:
         setting: The setting.
-        score: Its validation score over seeds and folds.
-        difference: Of the score, the setting's less the best's, on the seeds and folds that both
-            have; None for the best itself, and where there are none.
+        score: Its validation score over folds, of each the mean over its seeds.
+        difference: Of the score, the setting's less the best's, over the folds that both have, on
+            shared seeds; None for the best itself, and where there are none.
     """
 
     setting: Setting
@@ -58,20 +58,13 @@ def _difference(comparison: Comparison, setting: Setting, best: Setting) -> Spre
     """Return the paired difference of two settings that were validated on the same samples."""
     if setting is best:
         return None
-    scores_of_best = {_fold_key(s): s.number(comparison.score) for s in best.distinct_summaries}
-    return Spread.of(
-        (
-            score - score_of_best
-            for summary in setting.distinct_summaries
-            if (score := summary.number(comparison.score)) is not None
-            and (score_of_best := scores_of_best.get(_fold_key(summary))) is not None
-        ),
-        setting.overlap,
+    scores_of_best = {pairing_key(s): s.number(comparison.score) for s in best.distinct_summaries}
+    return Spread.over_runs(
+        (summary, score - score_of_best)
+        for summary in setting.distinct_summaries
+        if (score := summary.number(comparison.score)) is not None
+        and (score_of_best := scores_of_best.get(pairing_key(summary))) is not None
     )
-
-
-def _fold_key(summary: RunSummary) -> tuple[str, int | None, str | None]:
-    return str(summary.seed), summary.fold, summary.hashes.get("val")
 
 
 def by_seed(setting: Setting) -> Iterator[tuple[str, list[RunSummary]]]:

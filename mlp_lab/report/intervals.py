@@ -1,4 +1,4 @@
-"""Confidence intervals of a metric over the test samples: other samples give other numbers."""
+"""Confidence intervals of a metric over all samples of a kind, from the test samples of it."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 Interval = tuple[float, float]
 """Lower and upper end of a 95 % confidence interval."""
 
+Floats = NDArray[np.float64]
+Statistic = Callable[[Floats], Floats]
+"""Computes a number of each of B resamples from how often it holds each sample, ``(B, N)``."""
+
 _RESAMPLES = 2_000
+_MAX_COUNTS = 2_000_000  # of samples in the resamples that are held at once: 16 MB
 
 
 def wilson_interval(right: float, num: float) -> Interval:
@@ -39,7 +44,7 @@ def wilson_interval(right: float, num: float) -> Interval:
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
-def clustered_wilson_interval(scores: NDArray[np.float64]) -> Interval:
+def clustered_wilson_interval(scores: Floats) -> Interval:
     """Return Wilson's interval of the mean share of right answers, where each sample has several.
 
     The answers of several nets to one sample are alike, so they count for as many independent ones
@@ -57,15 +62,14 @@ def clustered_wilson_interval(scores: NDArray[np.float64]) -> Interval:
     return wilson_interval(share * num, num)
 
 
-def bootstrap(
-    statistic: Callable[[NDArray[np.int64]], float], num: int
-) -> tuple[Interval, NDArray[np.float64]]:
+def bootstrap(statistic: Statistic, num: int) -> tuple[Interval, Floats]:
     """Resample samples with replacement, for what has no formula.
 
-    It draws the same resamples each time, so that a report repeats.
+    It draws the same resamples each time, so that a report repeats, and a part of them at a time,
+    so that its memory does not grow with the number of samples.
 
     Args:
-        statistic: Computes a number from the places of some samples, ``(N,)``.
+        statistic: Computes a number of each resample.
         num: Number of samples N, at least 2.
 
     Returns:
@@ -74,15 +78,13 @@ def bootstrap(
     Reference:
         B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993.
     """
-    from scipy import stats
-
-    result = stats.bootstrap(
-        (np.arange(num),),
-        statistic,
-        vectorized=False,
-        n_resamples=_RESAMPLES,
-        method="percentile",
-        rng=0,
-    )
-    ends = result.confidence_interval
-    return (float(ends.low), float(ends.high)), np.asarray(result.bootstrap_distribution)
+    draws, size = np.random.default_rng(0), max(1, _MAX_COUNTS // num)
+    found = []
+    for first in range(0, _RESAMPLES, size):
+        counts = np.empty((min(size, _RESAMPLES - first), num))
+        for row in counts:  # several times as fast as draws.multinomial
+            row[:] = np.bincount(draws.integers(num, size=num), minlength=num)
+        found.append(statistic(counts))
+    drawn = np.concatenate(found)
+    low, high = np.quantile(drawn, (0.025, 0.975)).tolist()
+    return (low, high), drawn

@@ -15,11 +15,11 @@ _NORMAL_FROM = 1_000  # seeds; the t distribution hardly differs from the normal
 def mcnemar(only_first: int, only_second: int) -> float:
     """Return the two-sided p value of McNemar's exact test of two nets on the same samples.
 
-    Samples that both answer rightly, or both wrongly, say nothing about the difference.
+    Samples that both predict rightly, or both wrongly, tell nothing of the difference.
 
     Args:
-        only_first: Samples that the first net alone answers rightly.
-        only_second: Samples that the second net alone answers rightly.
+        only_first: Samples that the first net alone predicts rightly.
+        only_second: Samples that the second net alone predicts rightly.
 
     Reference:
         Q. McNemar, "Note on the sampling error of the difference between correlated proportions or

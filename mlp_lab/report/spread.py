@@ -1,9 +1,13 @@
 """Mean, standard deviation and confidence interval of a number over several runs."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from statistics import fmean, stdev
+
+from mlp_lab.report.run_summary import RunSummary
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,23 @@ class Spread:
         if not known:
             return None
         return cls(fmean(known), stdev(known) if len(known) > 1 else None, len(known), overlap)
+
+    @classmethod
+    def over_runs(cls, numbers: Iterable[tuple[RunSummary, float | None]]) -> "Spread | None":
+        """Return the spread of a number of each run: over the folds, or over seeds without folds.
+
+        The seeds of a fold share all of its samples, and are no further division of them: each
+        fold counts once, with the mean of its seeds.
+        """
+        by_fold: defaultdict[int | None, list[float]] = defaultdict(list)
+        overlap = 0.0
+        for run, number in numbers:
+            if number is not None:
+                by_fold[run.fold].append(number)
+                overlap = 1 / (run.folds - 1) if run.folds else 0.0
+        if len(by_fold) > 1:
+            return cls.of(map(fmean, by_fold.values()), overlap)
+        return cls.of(chain.from_iterable(by_fold.values()))
 
     @property
     def standard_error(self) -> float | None:

@@ -1,9 +1,8 @@
-"""How each test sample was answered: intervals over samples, and runs compared on the same ones."""
+"""What was predicted of each test sample: intervals over samples, and runs compared on them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,9 @@ from numpy.typing import NDArray
 
 from mlp_lab.errors import ChecksumError
 from mlp_lab.report.intervals import (
+    Floats,
     Interval,
+    Statistic,
     bootstrap,
     clustered_wilson_interval,
     wilson_interval,
@@ -20,36 +21,11 @@ from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.report.significance import mcnemar
 from mlp_lab.report.spread import Spread
 from mlp_lab.runs.outputs import Outputs
-from mlp_lab.runs.run import Run
-
-Floats = NDArray[np.float64]
-Statistic = Callable[[NDArray[np.int64]], float]
-"""Computes a metric of the samples at some places."""
 
 _WITH_INTERVAL = ("acc", "rmse", "mae", "r2")
 _MIN_SAMPLES = 2
 _MAX_SAMPLES = 10**12  # a damaged file may hold any number
-
-
-def read_outputs(run: Run) -> Outputs | None:
-    """Return what a run's net answered to each test sample; None where there is no file.
-
-    Raises:
-        ChecksumError: It is torn, or holds something else.
-    """
-    if not run.test_outputs_path.is_file():
-        return None
-    found = Outputs.read(run.test_outputs_path)
-    outputs, labels = found.outputs, found.labels
-    kinds = (outputs.dtype.kind, labels.dtype.kind, found.indices.dtype.kind)
-    if labels.ndim == 1:
-        is_sound = kinds == ("f", "i", "i") and ((labels >= 0) & (labels < outputs.shape[1])).all()
-    else:
-        is_sound = kinds == ("f", "f", "i") and labels.shape == outputs.shape and outputs.size > 0
-    is_finite = is_sound and np.isfinite(outputs).all() and np.isfinite(labels).all()
-    if not is_finite or found.indices.ndim != 1:
-        raise ChecksumError(f"{str(run.test_outputs_path)!r} holds no answers to samples.")
-    return found
+_EXACT = 1e-12  # a smaller share of a sum of squares is its rounding
 
 
 @dataclass(frozen=True)
@@ -61,7 +37,7 @@ class Answers:
         indices: The place of each sample in its part of the source, ``(N,)``.
         labels: Class of each sample ``(N,)``, or its targets ``(N, T)``.
         scores: The metric of each sample ``(N,)``, if the metric is the mean of them; else None.
-        compute: Computes the metric of the samples at some places.
+        compute: Computes the metric of resamples of them.
     """
 
     metric: str
@@ -79,8 +55,9 @@ def read_answers(summary: RunSummary, metric: str) -> Answers | None:
     Returns:
         None too where the file is missing or damaged.
     """
+    path = summary.run.test_outputs_path
     try:
-        found = read_outputs(summary.run)
+        found = Outputs.read(path) if path.is_file() else None
     except ChecksumError:
         return None
     known, counts = summary.number(f"test/{metric}"), count_right(summary)
@@ -92,7 +69,7 @@ def read_answers(summary: RunSummary, metric: str) -> Answers | None:
     with np.errstate(over="ignore", invalid="ignore"):  # a foreign file may hold any number
         scores = _scores(found, metric, summary)
         compute = _statistic(found, metric) if scores is None else _mean_of(scores)
-        value = math.nan if compute is None else compute(np.arange(num))
+        value = math.nan if compute is None else float(compute(np.ones((1, num)))[0])
     # Two classes may have the same probability in float32.
     tolerance = 1.5 / num if metric == "acc" else 1e-3 * abs(known) + 1e-9
     if compute is None or not abs(value - known) <= tolerance:
@@ -107,8 +84,8 @@ def describe_outputs(summary: RunSummary) -> list[str]:
     if not is_of_use or read_answers(summary, metric) is not None:
         return []
     return [
-        "test_outputs.npz is damaged, or of another test: the run is left out of what is said of "
-        "single test samples."
+        "test_outputs.npz is damaged, or of another test: the run is left out of what is computed "
+        "from single test samples."
     ]
 
 
@@ -129,7 +106,7 @@ def count_right(summary: RunSummary) -> tuple[int, int] | None:
 def intervals_of(summary: RunSummary) -> dict[str, Interval]:
     """Return the intervals over the test samples of a run's metrics, as far as they have one.
 
-    That of macro F1 takes half a second, and is among them where it is the run's score.
+    That of macro F1 is among them where it is the run's score.
     """
     return {
         metric: interval
@@ -139,7 +116,7 @@ def intervals_of(summary: RunSummary) -> dict[str, Interval]:
 
 
 def interval_over_samples(runs: Sequence[RunSummary], metric: str) -> Interval | None:
-    """Return the 95 % interval of the mean metric of some nets over other test samples.
+    """Return the 95 % interval of the mean metric of some nets over all samples of the kind.
 
     Wilson's for accuracies; of one net the confusion matrix is enough for it. Student's t for other
     means over samples; else from a bootstrap.
@@ -165,7 +142,7 @@ def interval_over_samples(runs: Sequence[RunSummary], metric: str) -> Interval |
     if not _share_samples(tested):
         return None
     num = len(tested[0].indices)
-    return bootstrap(lambda places: fmean(t.compute(places) for t in tested), num)[0]
+    return bootstrap(lambda counts: np.mean([t.compute(counts) for t in tested], 0), num)[0]
 
 
 def compare_on_samples(pairs: Sequence[tuple[Answers, Answers]]) -> tuple[Interval, float] | None:
@@ -198,7 +175,7 @@ def compare_on_samples(pairs: Sequence[tuple[Answers, Answers]]) -> tuple[Interv
     if not _share_samples(firsts):
         return None
     interval, drawn = bootstrap(
-        lambda places: fmean(a.compute(places) - b.compute(places) for a, b in pairs),
+        lambda counts: np.mean([a.compute(counts) - b.compute(counts) for a, b in pairs], 0),
         len(firsts[0].indices),
     )
     rarer = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
@@ -227,7 +204,7 @@ def _spread(values: Floats) -> Spread:
 
 
 def _mean_of(scores: Floats) -> Statistic:
-    return lambda places: float(scores[places].mean())
+    return lambda counts: np.asarray(counts @ scores / counts.sum(1))
 
 
 def _scores(tested: Outputs, metric: str, summary: RunSummary) -> Floats | None:
@@ -255,32 +232,49 @@ def _squared_scale(summary: RunSummary) -> float:
 
 
 def _statistic(tested: Outputs, metric: str) -> Statistic | None:
-    """Return what computes a metric of some of the samples; None for one that is not known."""
+    """Return what computes a metric of resamples; None for a metric that is not known."""
     outputs, labels = tested.outputs, tested.labels
     match metric:
         case "f1_macro" if labels.ndim == 1:
-            predicted, num_classes = outputs.argmax(1), outputs.shape[1]
-            return lambda places: _f1_macro(predicted[places], labels[places], num_classes)
+            return _f1_macro(outputs.argmax(1), labels, outputs.shape[1])
         case "rmse" if labels.ndim == 2:
-            squared = np.square(outputs.astype(np.float64) - labels).mean(1)
-            return lambda places: math.sqrt(squared[places].mean())
+            mean_squared = _mean_of(np.square(outputs.astype(np.float64) - labels).mean(1))
+            return lambda counts: np.sqrt(mean_squared(counts))
         case "r2" if labels.ndim == 2:
-            return lambda places: _r2(outputs[places], labels[places])
+            return _r2(outputs.astype(np.float64), labels.astype(np.float64))
     return None
 
 
-def _f1_macro(predicted: NDArray[Any], labels: NDArray[Any], num_classes: int) -> float:
-    right, *both = (
-        np.bincount(found, minlength=num_classes)
-        for found in (labels[predicted == labels], predicted, labels)
-    )
-    return float((2 * right / np.maximum(sum(both), 1)).mean())
+def _f1_macro(predicted: NDArray[Any], labels: NDArray[Any], num_classes: int) -> Statistic:
+    """Return what computes the mean of F1 over the classes that a resample has samples of.
+
+    What a net does with a class is not seen in a resample without it. A class that no test sample
+    is of counts as 0, as in the metrics of a run.
+    """
+    classes = np.arange(num_classes)
+    right = np.where(predicted == labels, labels, -1)
+    num_missing = num_classes - len(np.unique(labels))
+
+    def compute(counts: Floats) -> Floats:
+        both_right, num_predicted, num = (
+            counts @ (which[:, None] == classes) for which in (right, predicted, labels)
+        )
+        f1 = 2 * both_right / np.maximum(num_predicted + num, 1)
+        return np.asarray(f1.sum(1) / ((num > 0).sum(1) + num_missing))
+
+    return compute
 
 
-def _r2(outputs: NDArray[Any], targets: NDArray[Any]) -> float:
-    """Return R², the mean over targets; of a constant one 1 if all are exact, else 0."""
-    squared = np.square(outputs.astype(np.float64) - targets).sum(0)
-    spread = targets.astype(np.float64).var(0) * len(targets)
-    varies = spread > 0
-    r2 = np.where(varies, 1 - squared / np.where(varies, spread, 1), squared == 0)
-    return float(r2.mean())
+def _r2(outputs: Floats, targets: Floats) -> Statistic:
+    """Return what computes R², the mean over targets; of a constant one 1 if exact, else 0."""
+    squared = np.square(outputs - targets)
+    centred = targets - targets.mean(0)  # else the sums of squares lose their digits
+
+    def compute(counts: Floats) -> Floats:
+        error, squares, sums = (counts @ each for each in (squared, np.square(centred), centred))
+        spread = squares - np.square(sums) / counts.sum(1, keepdims=True)
+        varies = spread > _EXACT * squares
+        r2 = np.where(varies, 1 - error / np.where(varies, spread, 1), error == 0)
+        return np.asarray(r2.mean(1))
+
+    return compute

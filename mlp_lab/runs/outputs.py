@@ -1,4 +1,4 @@
-"""outputs.npz: what a net said of each sample of a part, so that runs can be compared in pairs.
+"""outputs.npz: what a net predicted of each sample of a part, to compare runs in pairs.
 
 Imports no torch.
 """
@@ -17,7 +17,7 @@ from mlp_lab.files.npz_file import load_npz
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a net said of N samples.
+    """What a net predicted of N samples.
 
     Attributes:
         outputs: The probability of each class ``(N, K)``, or the predicted targets ``(N, T)`` in
@@ -55,8 +55,22 @@ class Outputs:
             found = cls(*required, files=arrays.get("files"))
         except KeyError as error:
             raise ChecksumError(f"{str(path)!r} holds no {error.args[0]} of samples.") from error
-        num = len(found.indices)
         shapes = tuple(array.shape for array in vars(found).values() if array is not None)
-        if found.outputs.ndim != 2 or any(shape[:1] != (num,) for shape in shapes):
+        rows = {shape[:1] for shape in shapes}
+        if found.outputs.ndim != 2 or found.indices.ndim != 1 or len(rows) > 1:
             raise ChecksumError(f"{str(path)!r} holds arrays of the shapes {shapes}.")
+        if not found._is_sound():
+            raise ChecksumError(f"{str(path)!r} holds no predictions of samples.")
         return found
+
+    def _is_sound(self) -> bool:
+        """Whether types, classes and targets fit, and all numbers are finite."""
+        outputs, labels = self.outputs, self.labels
+        kinds = (outputs.dtype.kind, labels.dtype.kind, self.indices.dtype.kind)
+        if labels.ndim == 1:
+            num_classes = outputs.shape[1]
+            fits = kinds == ("f", "i", "i") and ((labels >= 0) & (labels < num_classes)).all()
+        else:
+            fits = kinds == ("f", "f", "i") and labels.shape == outputs.shape and outputs.size > 0
+        has_names = self.files is None or (self.files.ndim == 1 and self.files.dtype.kind == "U")
+        return bool(fits and has_names and np.isfinite(outputs).all() and np.isfinite(labels).all())

@@ -30,10 +30,10 @@ def test_all_seeds_and_folds_are_trained_and_joined(capsys: pytest.CaptureFixtur
     scores = np.array([run.metrics["val/acc"] for run in found.runs])
     np.testing.assert_array_equal(found.scores, scores.reshape(2, 2))
     assert found.mean == pytest.approx(scores.mean())
-    assert found.deviation == pytest.approx(scores.std(ddof=1))
-    spread = Spread.of(scores.tolist(), overlap=1.0)
+    spread = Spread.of(found.scores.mean(0).tolist(), overlap=1.0)
     assert spread is not None
-    assert found.interval == spread.confidence_interval()
+    assert found.deviation == pytest.approx(spread.deviation)
+    assert found.interval == pytest.approx(spread.confidence_interval())
     assert found.out_of_fold.keys() == {3, 4}
     for row, joined in enumerate(found.out_of_fold.values()):
         right = joined.outputs.argmax(1) == joined.labels

@@ -208,17 +208,31 @@ def test_folds_and_seeds_of_a_setting_are_one_group(tmp_path: Path) -> None:
     assert (setting.folds, setting.num_seeds, setting.repetitions) == (5, 2, "2 seeds x 5 folds")
     spread = setting.spread("val/acc")
     assert spread is not None
-    # Ten numbers whose nets were trained on four times as many samples as they validated on.
-    assert (spread.n, spread.overlap) == (10, 0.25)
+    # Five folds, whose nets were trained on four times as many samples as they validated on.
+    assert (spread.n, spread.overlap) == (5, 0.25)
     assert [(s.seed, s.fold) for s in setting.summaries] == [
         (seed, fold) for seed in (0, 1) for fold in range(5)
     ]
 
 
-def test_one_fold_alone_is_corrected_for_nothing(tmp_path: Path) -> None:
+def test_seeds_of_a_fold_count_once(tmp_path: Path) -> None:
+    """By hand: fold means 91, 92, 96 %, s = 0.0264575, half 4.302653 s sqrt(1/3 + 1/2)."""
+    runs = write_folds(tmp_path / "a", (0.90, 0.92, 0.94), folds=3)
+    runs += write_folds(tmp_path / "a", (0.92, 0.92, 0.98), folds=3, seed=1)
+    (setting,) = compared(*runs).settings
+    spread = setting.spread("val/acc")
+    assert spread is not None
+    assert (spread.mean, spread.deviation, spread.n) == pytest.approx((0.93, 0.0264575, 3))
+    assert spread.confidence_interval() == pytest.approx((0.93 - 0.103919, 0.93 + 0.103919))
+
+
+def test_one_fold_alone_is_over_its_seeds(tmp_path: Path) -> None:
     runs = [write_folds(tmp_path / "a", FIVE[:1], seed=seed)[0] for seed in (0, 1)]
     (setting,) = compared(*runs).settings
-    assert (setting.overlap, setting.repetitions) == (0.0, "2 of 2 seeds x 5 folds")
+    spread = setting.spread("val/acc")
+    assert spread is not None
+    assert (spread.n, spread.overlap) == (2, 0.0)
+    assert setting.repetitions == "2 of 2 seeds x 5 folds"
 
 
 def test_the_number_of_folds_is_another_setting_in_one_ranking(tmp_path: Path) -> None:
@@ -239,3 +253,12 @@ def test_pairs_share_seed_and_fold(tmp_path: Path) -> None:
     (pair,) = compared(*runs).pairs
     assert (pair.label, pair.difference.n, pair.difference.overlap) == ("b", 4, 0.25)
     assert pair.difference.mean == pytest.approx(-0.1)
+
+
+def test_folds_of_other_divisions_are_no_pairs(tmp_path: Path) -> None:
+    """Fold 0 of two holds out other samples than fold 0 of three."""
+    runs = write_folds(tmp_path / "two", FIVE[:2], folds=2, split="two")
+    runs += write_folds(tmp_path / "three", FIVE[:3], folds=3, split="three", test_acc=0.7)
+    comparison = compared(*runs)
+    assert len(comparison.settings) == 2
+    assert comparison.pairs == []

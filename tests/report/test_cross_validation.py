@@ -38,6 +38,21 @@ def test_the_difference_is_over_the_folds_that_both_have(tmp_path: Path) -> None
     assert plain.high < 0 < interval[1]  # which would have told them apart
 
 
+def test_the_difference_of_several_seeds_is_over_the_folds(tmp_path: Path) -> None:
+    """By hand: means of the folds -2, -1, -2 points, s = 0.0057735, half 4.302653 s sqrt(5/6)."""
+    differences = ((-0.01, -0.01, -0.03), (-0.03, -0.01, -0.01))
+    runs = []
+    for seed, of_seed in enumerate(differences):
+        runs += write_folds(tmp_path / "a", (0.9, 0.9, 0.9), folds=3, seed=seed)
+        scores = tuple(0.9 + difference for difference in of_seed)
+        runs += write_folds(tmp_path / "b", scores, lr=0.2, folds=3, seed=seed)
+    _, other = found_in(*runs)
+    assert other.difference is not None
+    assert (other.difference.mean, other.difference.n) == pytest.approx((-1 / 60, 3))
+    expected = (-1 / 60 - 0.022677, -1 / 60 + 0.022677)
+    assert other.difference.confidence_interval() == pytest.approx(expected, abs=1e-6)
+
+
 def test_other_folds_are_not_paired(tmp_path: Path) -> None:
     runs = write_folds(tmp_path / "a", FIVE)
     runs += write_folds(tmp_path / "b", OTHER, lr=0.2, split="of another split_seed")

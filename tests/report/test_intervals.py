@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from mlp_lab.report.intervals import bootstrap, clustered_wilson_interval, wilson_interval
@@ -53,16 +54,34 @@ def test_nets_that_are_always_right_have_an_interval() -> None:
 def test_the_bootstrap_is_as_published() -> None:
     """The variance of the 26 values, and its 90 % percentile interval of 2,000 resamples."""
     assert SPATIAL.var() == pytest.approx(171.5, abs=0.05)
-    _, drawn = bootstrap(lambda places: float(SPATIAL[places].var()), len(SPATIAL))
+    _, drawn = bootstrap(
+        lambda counts: counts @ SPATIAL**2 / 26 - (counts @ SPATIAL / 26) ** 2, len(SPATIAL)
+    )
     assert len(drawn) == 2_000
     assert np.quantile(drawn, (0.05, 0.95)) == pytest.approx((100.8, 233.9), rel=0.05)
 
 
 def test_the_bootstrap_repeats_and_holds_95_percent() -> None:
     (interval, drawn), again = (
-        bootstrap(lambda places: float(SPATIAL[places].mean()), len(SPATIAL)) for _ in range(2)
+        bootstrap(lambda counts: counts @ SPATIAL / 26, len(SPATIAL)) for _ in range(2)
     )
     assert interval == again[0]
     assert interval == pytest.approx(np.quantile(drawn, (0.025, 0.975)))
     by_formula = stats.t.interval(0.95, 25, SPATIAL.mean(), stats.sem(SPATIAL))
     assert interval == pytest.approx(by_formula, rel=0.03)
+
+
+def test_the_bootstrap_draws_a_part_of_its_resamples_at_a_time() -> None:
+    """Each has as many samples as there are; 16 MB are held at once."""
+    sizes = []
+
+    def count(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        sizes.append(counts.nbytes)
+        assert (counts.sum(1) == 10_000).all()
+        return counts[:, 0]
+
+    _, drawn = bootstrap(count, 10_000)
+    assert len(drawn) == 2_000
+    assert max(sizes) == 16_000_000
+    assert drawn.mean() == pytest.approx(1, abs=0.1)  # how often a sample is drawn: Poisson of 1
+    assert drawn.var() == pytest.approx(1, abs=0.15)

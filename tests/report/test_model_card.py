@@ -62,8 +62,8 @@ def test_the_test_score_has_its_interval_over_samples(run: Path) -> None:
     """Wilson's of 80 right ones among 100; the metadata have none."""
     card = write_card(write_answers(run, [True] * 80 + [False] * 20))
     text = (
-        "Test accuracy: 80.00 %, on other images of the same kind 71.12 to 86.66 % with 95 % "
-        "confidence (tested on 100)."
+        "Test accuracy: 80.00 % of 100 images; over all images of this kind it lies in "
+        "71.12 to 86.66 % (95 % confidence)."
     )
     assert text in " ".join(card.paragraphs["a/version_0"].split())
     assert "71.1" not in str(card.metadata)

@@ -229,7 +229,10 @@ def test_a_test_score_has_its_interval_over_samples(tmp_path: Path) -> None:
     """Wilson's of 80 right ones among 100."""
     run = write_answers(write_run(tmp_path / "a" / "version_0"), [True] * 80 + [False] * 20)
     text = write_run_report(read_summary(run), tmp_path).read_text()
-    assert "within 71.12 to 86.66 %: the\n95&nbsp;% interval over 100 test samples." in text
+    sentence = (
+        "over all samples of this kind lies in 71.12 to 86.66 % (95&nbsp;%\nconfidence, from 100"
+    )
+    assert sentence in text
     assert Page(text).rows[1][1] == "80.00 % 71.12 to 86.66 %"
 
 

@@ -1,12 +1,16 @@
 """Settings against the best: both intervals, p values corrected by Holm, and what they come to."""
 
+import math
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
+import mlp_lab
 from mlp_lab.report.comparison import Comparison, compare
 from mlp_lab.report.formatting import format_interval, format_p_value
 from mlp_lab.report.pages import write_comparison_report
@@ -92,6 +96,28 @@ def test_pages_show_both_intervals_and_what_holm_did(tmp_path: Path) -> None:
     alone = compared(tmp_path / "alone", {name: RIGHT[name] for name in ("best", "far")})
     html, markdown, _ = write_comparison_report([alone], [], tmp_path / "out")
     assert "Holm" not in html.read_text() + markdown.read_text()
+
+
+def test_folds_are_named_as_such_and_their_seeds_count_once(tmp_path: Path) -> None:
+    """By hand: means of the folds -2, -1, -2 points; t = sqrt(10), p = 1 - sqrt(10 / 12)."""
+    differences = ((-0.01, -0.01, -0.03), (-0.03, -0.01, -0.01))
+    for seed, fold in product(range(2), range(3)):
+        of_fold: dict[str, Any] = {"seed": seed, "fold": fold, "folds": 3}
+        version = f"v{seed}{fold}"
+        write_run(tmp_path / "a" / version, val_acc=0.9, lr=0.1, test_acc=0.8, **of_fold)
+        score = 0.8 + differences[seed][fold]
+        write_run(tmp_path / "b" / version, val_acc=0.8, lr=0.2, test_acc=score, **of_fold)
+    found = mlp_lab.compare(tmp_path)
+    (pair,) = found.pairs
+    assert (pair["seeds"], pair["folds"], pair["better_in"]) == (2, 3, 0)
+    assert pair["p_over_seeds"] == pytest.approx(1 - math.sqrt(10 / 12))
+    assert pair["seeds_needed"] is None
+    *_, pairs = markdown_tables(found.to_markdown())
+    assert pairs[0][3:] == ["over folds", "over test samples", "runs shared", "better in"]
+    assert pairs[1][5:] == ["6", "0"]
+    html, *_ = write_comparison_report(found.comparisons, [], tmp_path / "out")
+    assert '<th class="number">over folds</th>' in html.read_text()
+    assert "Seeds needed" not in html.read_text()
 
 
 def test_runs_without_answers_are_compared_over_seeds(tmp_path: Path) -> None:

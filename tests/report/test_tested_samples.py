@@ -167,6 +167,43 @@ def test_macro_f1_is_scikit_learns_and_has_an_interval(summaries: list[RunSummar
     assert p_value > 0.5
 
 
+def test_a_class_that_a_resample_lacks_does_not_lower_its_macro_f1(tmp_path: Path) -> None:
+    """A perfect net has 100 % in each resample, many of which lack one of the three classes."""
+    run = write_run(tmp_path / "a")
+    labels = np.array([0] * 8 + [1, 2])
+    Outputs(np.eye(3, dtype=np.float32)[labels], labels, np.arange(10)).write(
+        run / "test_outputs.npz"
+    )
+    drop = {"test/acc": None, "test/confusion": None}
+    change_metrics(run, **drop, **{"test/f1_macro": 1.0})
+    assert interval_over_samples([read_summary(run)], "f1_macro") == (1, 1)
+    wrong = np.where(np.arange(10) == 9, 0, labels)  # the sample of class 2 is taken for class 0
+    Outputs(np.eye(3, dtype=np.float32)[wrong], labels, np.arange(10)).write(
+        run / "test_outputs.npz"
+    )
+    change_metrics(run, **{"test/f1_macro": (16 / 17 + 1 + 0) / 3})
+    compute = answers_of(read_summary(run), "f1_macro").compute
+    counts = np.array([[1.0] * 10, [1.0] * 8 + [2, 0], [1.0] * 8 + [0, 2]])
+    assert compute(counts) == pytest.approx([(16 / 17 + 1) / 3, 1, (16 / 18) / 2])
+
+
+def test_resamples_of_a_regression_have_scikit_learns_scores(
+    regressions: list[RunSummary],
+) -> None:
+    tested = Outputs.read(regressions[0].run.test_outputs_path)
+    places = np.random.default_rng(1).integers(200, size=200)
+    counts = np.bincount(places, minlength=200)[None].astype(float)
+    drawn = tested.labels[places], tested.outputs[places]
+    for metric, score in (
+        ("rmse", sklearn_metrics.root_mean_squared_error),
+        ("r2", sklearn_metrics.r2_score),
+    ):
+        (found,) = answers_of(regressions[0], metric).compute(counts)
+        assert found == pytest.approx(score(*drawn), rel=1e-6)
+    (found,) = answers_of(regressions[0], "r2").compute(200.0 * (np.arange(200) == 3)[None])
+    assert found == 0  # of a single target, and it was missed
+
+
 def test_errors_of_a_regression_have_intervals(regressions: list[RunSummary]) -> None:
     tested = Outputs.read(regressions[0].run.test_outputs_path)
     squared = np.square(tested.outputs - tested.labels)[:, 0]

@@ -32,16 +32,26 @@ def test_files_of_samples_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"outputs": np.zeros((2, 2)), "labels": np.zeros(2)}, "holds no indices of samples"),
+        ({"indices": None}, "holds no indices of samples"),
         (
-            {"outputs": np.zeros((2, 2)), "labels": np.zeros(3), "indices": np.zeros(2)},
+            {"labels": np.zeros(3)},
             r"arrays of the shapes \(\(2, 2\), \(3,\), \(2,\)\)",
         ),
+        ({"indices": np.zeros((2, 1), int)}, "arrays of the shapes"),
+        ({"indices": np.array(3)}, "arrays of the shapes"),
+        ({"indices": np.zeros(2)}, "holds no predictions of samples"),
+        ({"outputs": np.array([["a"], ["b"]])}, "holds no predictions of samples"),
+        ({"outputs": np.full((2, 2), np.nan)}, "holds no predictions of samples"),
+        ({"labels": np.array([0, 2])}, "holds no predictions of samples"),
+        ({"labels": np.zeros((2, 1))}, "holds no predictions of samples"),
+        ({"files": np.arange(2)}, "holds no predictions of samples"),
     ],
 )
 def test_what_is_no_file_of_outputs_is_refused(
     tmp_path: Path, arrays: dict[str, Any], words: str
 ) -> None:
-    np.savez(tmp_path / "outputs.npz", **arrays)
+    sound = {"outputs": np.zeros((2, 2)), "labels": np.arange(2), "indices": np.arange(2)}
+    found = {name: array for name, array in (sound | arrays).items() if array is not None}
+    np.savez(tmp_path / "outputs.npz", **found)
     with pytest.raises(ChecksumError, match=words):
         Outputs.read(tmp_path / "outputs.npz")

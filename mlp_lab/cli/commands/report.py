@@ -72,7 +72,7 @@ def write_report(directory: Path, out: Path | None) -> int:
         if alike := [pair for pair in comparison.pairs if pair.told_apart != "yes"]:
             print(
                 f"  {len(alike)} of {len(comparison.pairs)} other settings not told apart from "
-                "the best, over seeds and test samples"
+                f"the best, over {comparison.pairs_over} and test samples"
             )
         _print_cross_validation(comparison)
     search = read_search_summary(directory)
