@@ -1,6 +1,5 @@
 """Scores beside those of validation and test: before training, and on the training set."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -12,6 +11,7 @@ from mlp_lab.data import Part, SampleSubset
 from mlp_lab.evaluation.evaluation import Scores
 from mlp_lab.runs.run import read_json
 from mlp_lab.tasks import Task
+from mlp_lab.tasks.forward import forward_samples
 from mlp_lab.tasks.scoring import ScoredOn, add_totals, is_whole
 
 
@@ -61,18 +61,3 @@ def score_samples(task: Task, samples: SampleSubset, batch_size: int) -> Scores:
     for outputs, labels in forward_samples(task, samples, batch_size):
         add_totals(totals, task.batch_totals(outputs, labels))
     return task.scores_of(totals)
-
-
-@torch.inference_mode()
-def forward_samples(
-    task: Task, samples: SampleSubset, batch_size: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield outputs and labels batch by batch beside any loop, without augmentation or dropout."""
-    was_training = task.training
-    task.eval()
-    try:
-        for rows in torch.split(torch.arange(len(samples)), batch_size):
-            inputs, labels = (part.to(task.device) for part in samples[rows])
-            yield task(inputs), labels
-    finally:
-        task.train(was_training)

@@ -18,7 +18,7 @@ _TIMES = ("seconds", "images_per_second")
 
 
 class MetricsFile(ResultCallback):
-    """Keep metrics.json up to date; entries of an earlier test stay unless they are measured anew.
+    """Keep metrics.json up to date; what a test finds replaces all that an earlier one found.
 
     Args:
         directory: Where metrics.json goes.
@@ -58,6 +58,7 @@ class MetricsFile(ResultCallback):
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the figures of the test."""
         assert isinstance(pl_module, Task)
+        self.metrics = {k: v for k, v in self.metrics.items() if not k.startswith("test/")}
         logged = {k: float(v) for k, v in trainer.callback_metrics.items() if k not in COUNTERS}
         self._add(trainer, logged | _test_metrics(pl_module))
 

@@ -31,7 +31,9 @@ class Calibration:
     error: float
 
 
-def calibrate(probabilities: Tensor, labels: Tensor, num_bins: int = NUM_BINS) -> Calibration:
+def measure_calibration(
+    probabilities: Tensor, labels: Tensor, num_bins: int = NUM_BINS
+) -> Calibration:
     """Compare the confidence of a net with its accuracy.
 
     Args:

@@ -11,7 +11,7 @@ from torch import Tensor, distributed
 from torch.nn.utils.rnn import pad_sequence
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from mlp_lab.evaluation.calibration import Calibration, calibrate
+from mlp_lab.evaluation.calibration import Calibration, measure_calibration
 from mlp_lab.evaluation.curves import Curves, precision_recall_curves, roc_curves
 from mlp_lab.evaluation.metrics import precision_recall_f1
 from mlp_lab.files.plain_text import as_shown
@@ -90,12 +90,14 @@ class Evaluation(Scores):
         """Confidence and accuracy; None without classes."""
         if self.probabilities is None:
             return None
-        return calibrate(self.probabilities, self.labels)
+        return measure_calibration(self.probabilities, self.labels)
 
     @cached_property
     def calibration_before(self) -> Calibration | None:
         """The same before calibration; None without one."""
-        return None if self.uncalibrated is None else calibrate(self.uncalibrated, self.labels)
+        if self.uncalibrated is None:
+            return None
+        return measure_calibration(self.uncalibrated, self.labels)
 
     def most_confident_mistakes(self, limit: int) -> Tensor:
         """Return the samples that were classified wrongly, the most confident first, ``(n,)``."""

@@ -1,6 +1,7 @@
 """The description of a trained net, for every model file, and samples to check the file with."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,9 +29,15 @@ def describe_model(
         mean=tuple(task.mean.flatten().tolist()),
         std=tuple(task.std.flatten().tolist()),
         run=run,
-        metrics=scores_only(metrics),
+        metrics=scores_only(metrics_of_model(task, metrics)),
         mlp_lab=__version__,
     )
+
+
+def metrics_of_model(task: Task, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the validation loss of a calibrated task: it is of the logits before."""
+    stale = () if task.fitted_temperature is None else ("val/loss",)
+    return {key: value for key, value in metrics.items() if key not in stale}
 
 
 def scores_only(metrics: Mapping[str, object]) -> dict[str, float]:

@@ -30,6 +30,7 @@ from mlp_lab.report.formatting import (
     format_spread,
     format_value,
 )
+from mlp_lab.report.run_files import SHOWN_MISTAKES
 from mlp_lab.report.run_summary import RATE_KEY, RunSummary, is_number
 from mlp_lab.report.search import SearchSummary
 from mlp_lab.report.tested_samples import count_right, intervals_of
@@ -62,6 +63,7 @@ def write_run_report(summary: RunSummary, out: Path) -> Path:
         intervals=intervals_of(summary),
         num_tested=(count_right(summary) or (0, 0))[1],
         parts=PARTS,
+        shown_mistakes=SHOWN_MISTAKES,
         settings=_shown_settings(summary),
         config=config.read_text("utf-8", errors="replace") if config.is_file() else "",
         command=shlex.join(map(str, command)) if isinstance(command, list) else "",

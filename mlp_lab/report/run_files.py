@@ -22,7 +22,8 @@ from mlp_lab.runs.run import Run, Status, read_json
 
 T = TypeVar("T")
 
-_MAX_MISTAKES = 24  # as many as the figure of them shows
+SHOWN_MISTAKES = 24
+"""How many mistakes a page lists, as many as the figure of them shows."""
 
 
 def find_runs(directory: Path) -> list[Path]:
@@ -132,7 +133,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _read_mistakes(path: Path) -> tuple[Mistake, ...]:
-    """Read the first mistakes.
+    """Read the mistakes that are listed, and one more where there are more.
 
     Raises:
         ValueError: There are other columns in it, or a confidence is none.
@@ -144,7 +145,7 @@ def _read_mistakes(path: Path) -> tuple[Mistake, ...]:
         place = heads.index("file" if heads[1:2] == ["file"] else "index")
         columns = [place, *(heads.index(name) for name in ("label", "predicted", "confidence"))]
         found = []
-        for row in islice(rows, _MAX_MISTAKES):
+        for row in islice(rows, SHOWN_MISTAKES + 1):
             if len(row) != len(heads):
                 raise ChecksumError(f"{str(path)!r} has rows of several lengths.")
             name, label, predicted, confidence = (row[column] for column in columns)

@@ -64,7 +64,7 @@ class RunSummary:
         metrics: metrics.json; empty where it is missing.
         rows: The valid rows of metrics.csv.
         missing: What is missing or damaged, a sentence each.
-        mistakes: The first rows of mistakes.csv.
+        mistakes: The first rows of mistakes.csv; of more than a page lists, one more than those.
     """
 
     run: Run

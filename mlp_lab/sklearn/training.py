@@ -32,13 +32,14 @@ from mlp_lab.nets import InferenceNet, rebuild
 from mlp_lab.runs.packaged_configs import find_config
 from mlp_lab.sklearn.arrays import Arrays
 from mlp_lab.tasks import Task
-from mlp_lab.training.calibration import calibrate_task, load_best
+from mlp_lab.training.calibration import calibrate_checkpoint, calibrate_task
 from mlp_lab.training.checks import check_training
 from mlp_lab.training.hardware import choose_precision, choose_threads
 from mlp_lab.training.job import Job
 from mlp_lab.training.start import open_run
 from mlp_lab.training.supervision import supervise
 from mlp_lab.training.trainer import build_trainer, build_trainer_in_memory
+from mlp_lab.training.weights import load_best
 
 Config = str | os.PathLike[str] | Mapping[str, Any]
 """A configuration file, or settings by their names on the command line."""
@@ -181,7 +182,8 @@ def _train_in_run(job: Job, history: EpochHistory, runs_dir: Path, command: str)
         trainer.callbacks.append(history)  # type: ignore[attr-defined]  # set by a connector
         with supervise(trainer, run):
             trainer.fit(job.task, datamodule=job.data)
-            load_best(job, trainer)
+            if best := load_best(job, trainer):
+                calibrate_checkpoint(best, job, trainer)
             run.end("finished")
     return run.dir
 

@@ -40,6 +40,12 @@ class ScoringModule(MultiStepModule, ABC):
         self._totals: dict[str, Tensor] = {}
         self._outputs, self._labels = Gatherer(), Gatherer()
 
+    @property
+    def fitted_temperature(self) -> float | None:
+        """The temperature that calibration has found; None where there is none, or it is 1."""
+        found = 1.0 if self.temperature is None else float(self.temperature)
+        return None if found == 1 else found
+
     @abstractmethod
     def batch_totals(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return sums over a batch that add up over batches and processes."""
@@ -93,7 +99,7 @@ class ScoringModule(MultiStepModule, ABC):
             self.log_dict({key: float(max(number - 1, 0)) for key, number in done.items()})
         outputs = self._outputs.of_all_processes()
         is_complete = is_whole(self.trainer.limit_test_batches)
-        temperature = None if self.temperature is None else float(self.temperature)
+        temperature = self.fitted_temperature
         self.evaluation = Evaluation(
             **vars(self.scores_of(self._totals)),
             outputs=outputs,

@@ -1,7 +1,8 @@
 """What every task does: normalise, forward, loss, optimiser and schedule, and describe itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal, get_args
@@ -172,6 +173,15 @@ class Task(ScoringModule, ABC):
         """Return the outputs of the net for raw inputs, ``(N, *input_shape)`` to ``(N, K)``."""
         outputs: Tensor = self.net(self.normalise(inputs))
         return outputs if self.temperature is None else outputs / self.temperature
+
+    @contextmanager
+    def uncalibrated(self) -> Iterator[None]:
+        """Leave the temperature out of the outputs for as long as it lasts."""
+        temperature, self.temperature = self.temperature, None
+        try:
+            yield
+        finally:
+            self.temperature = temperature
 
     def probabilities(self, outputs: Tensor) -> Tensor | None:
         """Return the probability of each class, ``(N, K)``; None where targets are predicted."""

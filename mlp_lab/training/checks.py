@@ -19,6 +19,7 @@ from mlp_lab.errors import ConfigError, did_you_mean
 from mlp_lab.settings import SETTINGS, is_typed
 from mlp_lab.tasks import Task
 from mlp_lab.tasks.multi_step import MultiStepModule
+from mlp_lab.training.calibration import check_calibration
 from mlp_lab.training.job import Job
 from mlp_lab.training.processes import check_processes
 
@@ -102,7 +103,7 @@ def _check_contradictions(job: Job) -> None:
                 "and trainer.overfit_batches. Leave one of the two out."
             )
     if task.calibrate and not job.is_overfit_check:
-        _check_calibration(job.data.validate_on, validates=validates)
+        check_calibration(job.data, validates=validates)
     if is_typed(job.flags, "model.optimizer.lr") and any(
         isinstance(callback, LearningRateFinder) for callback in callbacks
     ):
@@ -129,17 +130,6 @@ def _check_contradictions(job: Job) -> None:
         )
     if task.schedule is not None and not trainer.fast_dev_run:
         _check_warmup(task.schedule.warmup_epochs, trainer.max_epochs)
-
-
-def _check_calibration(validate_on: str, *, validates: bool) -> None:
-    reason = "" if validates else "validation is off with trainer.limit_val_batches=0"
-    if validate_on == "test":
-        reason = "with data.validate_on test those are the test set, to which nothing may be fitted"
-    if reason:
-        raise ConfigError(
-            f"model.calibrate fits a temperature to the validation samples, and {reason}. Leave "
-            "one of the two out."
-        )
 
 
 def _check_monitor(callback: EarlyStopping | ModelCheckpoint, task: Task) -> None:

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 
 from mlp_lab import __version__
 from mlp_lab.callbacks import BestCheckpoint, LastCheckpoint
+from mlp_lab.callbacks.checkpoints import find_checkpoint_to_test
 from mlp_lab.errors import (
     ChecksumError,
     ConfigError,
@@ -66,6 +67,14 @@ def load_checkpoint(path: Path, job: Job, trainer: pl.Trainer) -> None:
         raise ChecksumError(
             f"{str(path)!r} cannot be restored: {type(error).__name__}: {first_line(error)}."
         ) from error
+
+
+def load_best(job: Job, trainer: pl.Trainer) -> Path | None:
+    """Load the best checkpoint of a finished training, and return it; without one load none."""
+    best = find_checkpoint_to_test(trainer)
+    if best is not None:
+        load_checkpoint(best, job, trainer)
+    return best
 
 
 def begin_with(path: Path, task: Task) -> str:

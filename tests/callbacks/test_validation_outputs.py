@@ -44,6 +44,23 @@ def test_outputs_are_those_of_the_fold_with_their_files(trainer: Any, tmp_path: 
     assert found.files.tolist() == [f"{row}.png" for row in fold.indices.tolist()]
 
 
+def test_outputs_are_without_a_temperature_that_was_fitted_to_their_labels(
+    trainer: Any, tmp_path: Path
+) -> None:
+    task = ClassificationTask((2,), 2, calibrate=True)
+    assert task.temperature is not None
+    task.temperature.fill_(3.0)
+    ValidationOutputs(tmp_path).on_test_end(trainer, task)
+    found = Outputs.read(tmp_path / "validation_outputs.npz")
+    fold = trainer.datamodule.subsets["val"]
+    inputs, _ = fold[torch.arange(len(fold))]
+    logits = task.net(task.normalise(inputs)).detach()
+    np.testing.assert_allclose(found.outputs, logits.softmax(1), rtol=1e-6)
+    assert float(task.temperature) == 3
+    assert task.training  # as it was before
+    torch.testing.assert_close(task(inputs), logits / 3)
+
+
 @pytest.mark.parametrize(
     "changed", [{"is_global_zero": False}, {"limit_val_batches": 1}, {"datamodule": None}]
 )

@@ -13,7 +13,11 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.fixes import parse_version
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from mlp_lab.evaluation.calibration import calibrate, fit_temperature, negative_log_likelihood
+from mlp_lab.evaluation.calibration import (
+    fit_temperature,
+    measure_calibration,
+    negative_log_likelihood,
+)
 from tests.helpers.guesses import guesses
 
 
@@ -36,7 +40,7 @@ class Logits(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-le
 
 def test_calibration_is_torchmetrics() -> None:
     probabilities, labels = guesses(1000, 5)
-    found = calibrate(probabilities, labels)
+    found = measure_calibration(probabilities, labels)
     expected = multiclass_calibration_error(probabilities, labels, 5, n_bins=15, norm="l1")
     assert found.error == pytest.approx(expected.item(), abs=1e-6)
     assert found.counts.sum() == 1000
@@ -47,7 +51,7 @@ def test_calibration_is_torchmetrics() -> None:
 
 
 def test_certainty_belongs_to_the_last_bin() -> None:
-    found = calibrate(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 0]))
+    found = measure_calibration(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 0]))
     assert found.counts.tolist() == [0] * 14 + [2]
     assert (found.accuracy[-1], found.error) == (0.5, 0.5)
 

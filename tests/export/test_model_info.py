@@ -23,6 +23,14 @@ def test_a_classifier_is_described() -> None:
     assert info.metrics == {"val/acc": 0.5, "test/f1": 1.0}
 
 
+def test_the_validation_loss_that_training_saw_is_not_that_of_a_calibrated_model() -> None:
+    task, data = make("linear")
+    metrics = {"val/loss": 2.0, "val/acc": 0.5, "test/loss": 1.0}
+    for temperature, left_out in ((1.0, set()), (1.5, {"val/loss"})):
+        task.temperature = torch.tensor(temperature)
+        assert metrics.keys() - describe_model(task, data, "", metrics).metrics.keys() == left_out
+
+
 def test_a_regression_has_no_classes() -> None:
     info = describe_model(*make("regression"), "", {})
     assert (info.input_shape, info.input_type) == ((1,), "float32")

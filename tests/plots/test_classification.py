@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mlp_lab.evaluation.calibration import calibrate
+from mlp_lab.evaluation.calibration import measure_calibration
 from mlp_lab.evaluation.curves import Curve, Curves
 from mlp_lab.plots import (
     plot_calibration,
@@ -77,7 +77,9 @@ def test_curves_have_the_names_of_the_field() -> None:
 
 
 def test_a_reliability_diagram_shows_accuracy_over_confidence() -> None:
-    calibration = calibrate(torch.tensor([[0.9, 0.1], [0.25, 0.75]]), torch.tensor([0, 0]))
+    calibration = measure_calibration(
+        torch.tensor([[0.9, 0.1], [0.25, 0.75]]), torch.tensor([0, 0])
+    )
     figure = plot_calibration(calibration)
     upper, lower = figure.axes
     assert upper.get_title() == "Reliability diagram (ECE 0.4250)"
@@ -90,8 +92,8 @@ def test_a_reliability_diagram_shows_accuracy_over_confidence() -> None:
 
 def test_a_reliability_diagram_shows_what_was_before_calibration() -> None:
     labels = torch.tensor([0, 0])
-    before = calibrate(torch.tensor([[0.9, 0.1], [0.25, 0.75]]), labels)
-    after = calibrate(torch.tensor([[0.8, 0.2], [0.4, 0.6]]), labels)
+    before = measure_calibration(torch.tensor([[0.9, 0.1], [0.25, 0.75]]), labels)
+    after = measure_calibration(torch.tensor([[0.8, 0.2], [0.4, 0.6]]), labels)
     upper = plot_calibration(after, before).axes[0]
     assert upper.get_title() == "Reliability diagram (ECE 0.4000)"
     assert upper.lines[2].get_label() == "before calibration (ECE 0.4250)"

@@ -15,7 +15,7 @@ from mlp_lab.report.pages import write_comparison_report, write_run_report
 from mlp_lab.report.run_files import read_summary
 from tests.conftest import CommandLine
 from tests.helpers.slow import some_slow
-from tests.report.helpers import Page, markdown_tables, write_answers, write_run
+from tests.report.helpers import Page, change_metrics, markdown_tables, write_answers, write_run
 
 EVIL = "<script>alert(1)</script>"
 
@@ -313,3 +313,27 @@ def test_names_that_look_like_something_else(tmp_path: Path) -> None:
     addresses = Page(path.read_text()).addresses
     assert "./javascript%3Aalert%281%29/v0/report.html" in addresses
     assert all(address.startswith(("data:", "./")) for address in addresses)
+
+
+@pytest.mark.parametrize("metrics", [{"ece_uncalibrated": 0.1}, {"temperature": 2.0, "ece": "x"}])
+def test_a_page_tells_of_a_calibration_that_is_known_whole(
+    tmp_path: Path, metrics: dict[str, object]
+) -> None:
+    run = write_run(tmp_path / "a" / "version_0")
+    whole: dict[str, object] = {"ece_uncalibrated": 0.1, "temperature": 2.0, "ece": 0.05}
+    for found, is_told in ((whole, True), (dict.fromkeys(whole) | metrics, False)):
+        change_metrics(run, **{f"test/{key}": value for key, value in found.items()})
+        text = write_run_report(read_summary(run), tmp_path).read_text()
+        assert ("divided by a temperature of 2, " in text) == is_told
+
+
+@pytest.mark.parametrize(("number", "sentence"), [(24, "They are in"), (25, "More of them are in")])
+def test_a_page_says_whether_there_are_more_mistakes(
+    tmp_path: Path, number: int, sentence: str
+) -> None:
+    run = write_run(tmp_path / "a" / "version_0")
+    head = "index,label,predicted,confidence,yes,no\n"
+    (run / "mistakes.csv").write_text(head + "7,yes,no,0.75,0.25,0.75\n" * number)
+    text = write_run_report(read_summary(run), tmp_path).read_text()
+    assert f"{sentence} mistakes.csv" in text
+    assert text.count("<tr><td>7</td>") == 24

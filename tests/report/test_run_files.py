@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.report.run_files import find_runs, read_summary
+from mlp_lab.report.run_files import SHOWN_MISTAKES, find_runs, read_summary
 from mlp_lab.report.run_summary import Mistake
 from tests.report.helpers import write_run
 
@@ -77,7 +77,9 @@ def test_mistakes_are_those_of_files_where_there_are_some(run_dir: Path) -> None
     path.write_text(head.format("file,") + "7,a.png,yes,no,0.75,0.25,0.75\n")
     assert read_summary(run_dir).mistakes == (Mistake("a.png", "yes", "no", 0.75),)
     path.write_text(head.format("") + "7,yes,no,0.75,0.25,0.75\n" * 30)
-    assert read_summary(run_dir).mistakes == (Mistake("7", "yes", "no", 0.75),) * 24
+    assert read_summary(run_dir).mistakes == (Mistake("7", "yes", "no", 0.75),) * (
+        SHOWN_MISTAKES + 1
+    )
 
 
 @pytest.mark.parametrize(

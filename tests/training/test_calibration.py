@@ -10,11 +10,12 @@ import torch
 
 from mlp_lab.callbacks import WholeFileCheckpointIO
 from mlp_lab.data import Digits, LabDataModule, Moons, Part, SampleSubset
-from mlp_lab.errors import MLPLabWarning
+from mlp_lab.errors import ConfigError, MLPLabWarning
 from mlp_lab.evaluation.calibration import fit_temperature
 from mlp_lab.inference import Predictor
 from mlp_lab.inference.backends import read_net
 from mlp_lab.nets import MLP
+from mlp_lab.report.model_card import card_path
 from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.runs.run import Run
 from mlp_lab.tasks import BinaryTask, ClassificationTask
@@ -110,6 +111,17 @@ def test_where_no_temperature_is_the_best_it_stays_at_1() -> None:
     assert float(task.temperature) == 1
 
 
+def test_a_trainer_of_ones_own_cannot_fit_it_to_the_test_set() -> None:
+    data = LabDataModule(Digits(), validate_on="test")
+    data.setup("fit")
+    task = ClassificationTask(data.input_shape, data.num_classes, calibrate=True)
+    with pytest.raises(ConfigError, match="those are the test set, to which nothing may be fitted"):
+        calibrate_task(task, data)
+    assert float(task.temperature) == 1  # type: ignore[arg-type]  # it is to be calibrated
+    plain = ClassificationTask(data.input_shape, data.num_classes)
+    assert calibrate_task(plain, data) == ""
+
+
 class TestRun:
     def test_it_differs_from_one_without_in_confidence_alone(
         self, mlp_lab: CommandLine, digits_run: Path
@@ -164,6 +176,15 @@ class TestRun:
             assert found == {key: v for key, v in scores.items() if key.startswith("test/")}
         assert mlp_lab("export", run_dir, "--format=pth").code == 0
         predictors = [Predictor(f) for f in (best, run_dir / "model.pth", run_dir / "model.onnx")]
+        for predictor in predictors:
+            assert "val/acc" in predictor.info.metrics
+            assert "val/loss" not in predictor.info.metrics  # it is of the logits before
+        card = card_path(run_dir / "model.pth").read_text()
+        results = card.split("## Results")[1].splitlines()
+        (head,) = (line.split("|") for line in results if " validation |" in line)
+        (losses,) = (line.split("|") for line in results if line.startswith("| Loss |"))
+        assert losses[head.index(" test ")].strip() == f"{scores['test/loss']:.4f}"
+        assert losses[head.index(" validation ")].strip() in ("", "-")
         info = predictors[0].info
         shape, kind = (20, *info.input_shape), info.input_type
         inputs = np.random.default_rng(0).integers(0, 2, shape).astype(kind)
@@ -232,7 +253,33 @@ class TestRun:
         assert read_metrics(run_dir / "test_0")["test/loss"] == before["test/loss"]
         assert mlp_lab("fit", f"--run_dir={run_dir}", "--model.calibrate=false").code == 0
         assert same_tensors(checkpoints(run_dir)[0]["state_dict"], tensors)
-        assert read_metrics(run_dir)["test/loss"] == before["test/loss"]
+        back = read_metrics(run_dir)
+        assert back["test/loss"] == before["test/loss"]
+        assert not {"test/temperature", "test/ece_uncalibrated"} & back.keys()
+        assert "The net is calibrated" not in (run_dir / "report.html").read_text()
+
+    def test_what_could_not_be_fitted_is_not_called_calibrated(
+        self, mlp_lab: CommandLine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("mlp_lab.training.calibration.fit_temperature", lambda *_: None)
+        with pytest.warns(MLPLabWarning, match="model.calibrate leaves the temperature at 1"):
+            run_dir = mlp_lab("fit", *CALIBRATED, "--figures=false").run_dir
+        assert temperatures(run_dir) == [1, 1]
+        found = read_metrics(run_dir)
+        assert "test/ece" in found
+        assert not {"test/temperature", "test/ece_uncalibrated"} & found.keys()
+        assert "The net is calibrated" not in (run_dir / "report.html").read_text()
+
+    @pytest.mark.parametrize("command", ["test", "predict", "export"])
+    def test_a_checkpoint_without_a_temperature_is_not_calibrated_in_silence(
+        self, mlp_lab: CommandLine, own_run: Path, command: str
+    ) -> None:
+        words = [str(own_run), "--format=pth"] if command == "export" else [f"--run_dir={own_run}"]
+        with pytest.warns(MLPLabWarning, match=r"is true, and '.*best\.ckpt' has no temperature"):
+            assert mlp_lab(command, *words, "--model.calibrate=true").code == 0
+        if command == "test":
+            found = read_metrics(own_run / "test_0")
+            assert not {"test/temperature", "test/ece_uncalibrated"} & found.keys()
 
     def test_a_full_disk_leaves_the_checkpoint_as_it_was(
         self, mlp_lab: CommandLine, monkeypatch: pytest.MonkeyPatch

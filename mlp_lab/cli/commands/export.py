@@ -11,12 +11,13 @@ from mlp_lab.cli.commands.export_job import parse_job
 from mlp_lab.cli.invocation import read_words
 from mlp_lab.errors import ConfigError
 from mlp_lab.export.model_file import OPSETS, write_model
-from mlp_lab.export.model_info import describe_model, samples_to_check
+from mlp_lab.export.model_info import describe_model, metrics_of_model, samples_to_check
 from mlp_lab.inference import ModelInfo
 from mlp_lab.report.model_card import card_path, write_model_card
 from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.runs.run import Run, read_json
+from mlp_lab.training.calibration import warn_if_uncalibrated
 from mlp_lab.training.job import Job
 from mlp_lab.training.weights import begin_with, load_weights
 
@@ -39,6 +40,7 @@ def export(args: Sequence[str]) -> int:
     run, checkpoint = job.origin.run, job.origin.checkpoint
     assert checkpoint is not None
     content = load_weights(checkpoint, job.task)
+    warn_if_uncalibrated(checkpoint, job.task)
     job.data.prepare_data()
     job.data.setup("test")
     summary = _summarise(job, checkpoint, content)
@@ -86,10 +88,11 @@ def _summarise(job: Job, checkpoint: Path, content: Mapping[str, Any]) -> RunSum
     metrics = {"epochs": content["epoch"] + 1, **own["metrics"]}
     if run is None:  # copied away, a checkpoint knows what it holds
         data = {"source": job.data.source.name}
+        metrics = metrics_of_model(job.task, metrics)
         return RunSummary(Run(checkpoint.parent), own["config"], {"data": data}, metrics, [], ())
     if checkpoint.resolve() == run.best_checkpoint.resolve():
         metrics |= read_json(run.metrics_path)
-    return replace(read_summary(run.dir), metrics=metrics)
+    return replace(read_summary(run.dir), metrics=metrics_of_model(job.task, metrics))
 
 
 def make_parser(*, takes_run: bool = True) -> argparse.ArgumentParser:

@@ -20,14 +20,14 @@ from mlp_lab.report.pages import write_run_report
 from mlp_lab.report.run_files import read_summary
 from mlp_lab.runs.results import Results
 from mlp_lab.runs.run import Run, Status, read_json
-from mlp_lab.training.calibration import load_best
+from mlp_lab.training.calibration import calibrate_checkpoint, warn_if_uncalibrated
 from mlp_lab.training.checks import check_training
 from mlp_lab.training.job import Job
 from mlp_lab.training.processes import require_one_process
 from mlp_lab.training.start import open_run
 from mlp_lab.training.supervision import explain_failures, resume_command, supervise
 from mlp_lab.training.trainer import build_evaluator, build_trainer, result_callbacks
-from mlp_lab.training.weights import load_checkpoint
+from mlp_lab.training.weights import load_best, load_checkpoint
 
 
 def fit(
@@ -72,7 +72,7 @@ def fit(
             if not job.is_overfit_check:
                 if run:
                     run.update_manifest(status="incomplete")
-                load_best(job, trainer)
+                _load_best(job, trainer)
                 trainer.test(task, datamodule=data, verbose=False)
             results = _report(job, trainer, run)
     if run and results:
@@ -143,6 +143,15 @@ def _parse(command: ConfiguredCommand, words: Sequence[str]) -> Job:
 def _load_origin(job: Job, trainer: pl.Trainer) -> None:
     assert job.origin.checkpoint is not None
     load_checkpoint(job.origin.checkpoint, job, trainer)
+    warn_if_uncalibrated(job.origin.checkpoint, job.task)
+
+
+def _load_best(job: Job, trainer: pl.Trainer) -> None:
+    """Load the best checkpoint of a training, calibrated where that is configured."""
+    if best := load_best(job, trainer):
+        text = calibrate_checkpoint(best, job, trainer)
+        if text and is_first_process():
+            print(text)
 
 
 def _judge_overfit_check(trainer: pl.Trainer) -> int:
