@@ -201,8 +201,9 @@ def ranking_key(summary: RunSummary) -> tuple[str, ...]:
     """
     is_scaled = summary.metric == "loss" and summary.flat_config.get("model.scale_targets") is True
     data = summary.data, summary.hashes.get("data", "")
-    # A fold is held out of train, as another setting's validation may be.
-    validation = "held out of train" if summary.folds else summary.validation
+    # Other validation samples, and nets of fewer training samples: no setting of folds is ranked
+    # among others.
+    validation = f"{summary.folds} folds" if summary.folds else summary.validation
     return *data, validation, summary.score, "scaled" if is_scaled else ""
 
 
@@ -248,9 +249,11 @@ def _labels(groups: list[list[RunSummary]], configs: list[dict[str, Any]]) -> li
 
 
 def _describe_data(summary: RunSummary) -> str:
-    """Name the data set, its file, and validation on the test set."""
+    """Name the data set, its file, and validation by folds or on the test set."""
     file = Path(str(summary.flat_config.get("data.source.path") or "")).name
     name = summary.data if file in summary.data else f"{summary.data} '{file}'"
+    if summary.folds:
+        return f"{name}, {summary.folds} folds"
     return f"{name}, validated on the test set" if summary.validation == "test set" else name
 
 

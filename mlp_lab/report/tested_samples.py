@@ -85,7 +85,7 @@ def describe_outputs(summary: RunSummary) -> list[str]:
         return []
     return [
         "test_outputs.npz is damaged, or of another test: the run is left out of what is computed "
-        "from single test samples."
+        f"from single test samples. mlp-lab test --run_dir {summary.run.dir} writes it anew."
     ]
 
 

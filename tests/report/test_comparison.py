@@ -235,30 +235,31 @@ def test_one_fold_alone_is_over_its_seeds(tmp_path: Path) -> None:
     assert setting.repetitions == "2 of 2 seeds x 5 folds"
 
 
-def test_the_number_of_folds_is_another_setting_in_one_ranking(tmp_path: Path) -> None:
+def test_settings_are_ranked_among_those_of_as_many_folds(tmp_path: Path) -> None:
+    """Others were validated on other samples, and trained on more or fewer."""
     runs = write_folds(tmp_path / "five", FIVE, validation="fold of 5")
     runs += write_folds(tmp_path / "ten", FIVE, folds=10, validation="fold of 10")
     runs.append(write_run(tmp_path / "none" / "version_0", lr=0.1, val_acc=0.8))
-    assert {s.label: s.repetitions for s in compared(*runs).settings} == {
-        "five": "5 folds",
-        "ten": "5 of 10 folds",
-        "none": "1",
+    comparisons, _ = compare([read_summary(run) for run in runs])
+    assert {c.data: [s.repetitions for s in c.settings] for c in comparisons} == {
+        "Digits, 5 folds": ["5 folds"],
+        "Digits, 10 folds": ["5 of 10 folds"],
+        "Digits": ["1"],
     }
 
 
 def test_pairs_share_seed_and_fold(tmp_path: Path) -> None:
     runs = write_folds(tmp_path / "a", FIVE[:4], test_acc=0.9)
     runs += write_folds(tmp_path / "b", (0.8,) * 5, lr=0.2, test_acc=0.8)
-    runs.append(write_run(tmp_path / "c" / "version_0", lr=0.3, val_acc=0.7, test_acc=0.9))
     (pair,) = compared(*runs).pairs
     assert (pair.label, pair.difference.n, pair.difference.overlap) == ("b", 4, 0.25)
     assert pair.difference.mean == pytest.approx(-0.1)
 
 
 def test_folds_of_other_divisions_are_no_pairs(tmp_path: Path) -> None:
-    """Fold 0 of two holds out other samples than fold 0 of three."""
-    runs = write_folds(tmp_path / "two", FIVE[:2], folds=2, split="two")
-    runs += write_folds(tmp_path / "three", FIVE[:3], folds=3, split="three", test_acc=0.7)
+    """Fold 0 of one division holds out other samples than fold 0 of another."""
+    runs = write_folds(tmp_path / "one", FIVE[:2], folds=2, split="one")
+    runs += write_folds(tmp_path / "other", FIVE[:2], folds=2, split="other", lr=0.2, test_acc=0.7)
     comparison = compared(*runs)
     assert len(comparison.settings) == 2
     assert comparison.pairs == []

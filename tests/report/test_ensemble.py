@@ -46,8 +46,8 @@ def test_the_table_ends_with_the_mean_and_the_ensemble() -> None:
     known = [replace(member, validation=0.96 + n / 50) for n, member in enumerate(SUMMARY.members)]
     assert replace(SUMMARY, members=known).rows[2]["validation accuracy"] == "97.00 %"
     assert SUMMARY.sentence == (
-        "accuracy 96.88 % (94.50 to 98.25 %) on 360 test samples, +1.88 % (+0.50 to +3.25 %) over "
-        "the mean of its 2 members, 95.00 %"
+        "accuracy 96.88 % (94.50 to 98.25 %) on 360 test samples, a gain of +1.88 % "
+        "(+0.50 to +3.25 %) over the mean of its 2 members, 95.00 %"
     )
     assert replace(SUMMARY, interval=None).sentence.startswith("accuracy 96.88 % on 360 test")
 

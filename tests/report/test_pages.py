@@ -135,7 +135,7 @@ def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path
             *("setting", "difference", "told apart", "over seeds", "over test samples"),
             *("seeds shared", "better in", "seeds needed"),
         ],
-        ["slow", "+0.00 ± 0.00 %", "no", "not known", "not known", "2", "0", ""],
+        ["slow", "+0.00 ± 0.00 %", "no", "not known", "not known", "2", "0 of 2", ""],
     ]
     assert alone[1][:4] == ["other", "1", "85.00 % (one seed)", "80.00 % (one seed)"]
     text = (tmp_path / "out" / "report.csv").read_text()

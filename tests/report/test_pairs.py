@@ -88,7 +88,7 @@ def test_pages_show_both_intervals_and_what_holm_did(tmp_path: Path) -> None:
             )
         )
         assert row[2:] == [
-            *(pair.told_apart, over_seeds, over_samples, "3", str(pair.better)),
+            *(pair.told_apart, over_seeds, over_samples, "3", f"{pair.better} of 3"),
             str(pair.seeds_needed),
         ]
     assert "of 2 comparisons some look" in html.read_text()
@@ -114,7 +114,7 @@ def test_folds_are_named_as_such_and_their_seeds_count_once(tmp_path: Path) -> N
     assert pair["seeds_needed"] is None
     *_, pairs = markdown_tables(found.to_markdown())
     assert pairs[0][3:] == ["over folds", "over test samples", "runs shared", "better in"]
-    assert pairs[1][5:] == ["6", "0"]
+    assert pairs[1][5:] == ["6", "0 of 6"]
     html, *_ = write_comparison_report(found.comparisons, [], tmp_path / "out")
     assert '<th class="number">over folds</th>' in html.read_text()
     assert "Seeds needed" not in html.read_text()

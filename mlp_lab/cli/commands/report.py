@@ -69,10 +69,15 @@ def write_report(directory: Path, out: Path | None) -> int:
             over_samples = format_interval(setting.test_interval, comparison.metric)
             test = f"{test} (over test samples {over_samples})" if over_samples else test
             print(as_shown(f"  validation {val}  test {test or 'not measured'}  {setting.label}"))
-        if alike := [pair for pair in comparison.pairs if pair.told_apart != "yes"]:
+        for summary in (s for setting in comparison.settings for s in setting.summaries):
+            for sentence in summary.missing:
+                if " is damaged" in sentence:  # what else is missing stands on the page
+                    print(as_shown(f"  {summary.name}: {sentence}"))
+        if comparison.pairs:
+            apart = sum(pair.told_apart == "yes" for pair in comparison.pairs)
             print(
-                f"  {len(alike)} of {len(comparison.pairs)} other settings not told apart from "
-                f"the best, over {comparison.pairs_over} and test samples"
+                f"  {apart} of {len(comparison.pairs)} other settings told apart from the best, "
+                f"over {comparison.pairs_over} and test samples"
             )
         _print_cross_validation(comparison)
     search = read_search_summary(directory)

@@ -59,9 +59,7 @@ def test_the_best_settings_come_first_and_what_is_left_out_has_its_reason(
     assert lines[4:] == [f"report: runs/report.{kind}" for kind in ("html", "md", "csv")]
 
 
-def test_intervals_and_what_is_not_told_apart_are_printed(
-    mlp_lab: CommandLine, tmp_path: Path
-) -> None:
+def test_intervals_and_what_is_told_apart_are_printed(mlp_lab: CommandLine, tmp_path: Path) -> None:
     for name, lr, right in (("a", 0.1, 80), ("b", 0.2, 78), ("c", 0.3, 10)):
         run = write_run(tmp_path / "runs" / name / "version_0", lr=lr, val_acc=1 - lr)
         write_answers(run, [True] * right + [False] * (100 - right))
@@ -69,8 +67,19 @@ def test_intervals_and_what_is_not_told_apart_are_printed(
         "  validation 90.00 %  test 80.00 % (over test samples 71.12 to 86.66 %)  a",
         "  validation 80.00 %  test 78.00 % (over test samples 68.93 to 85.00 %)  b",
         "  validation 70.00 %  test 10.00 % (over test samples 5.52 to 17.44 %)  c",
-        "  2 of 2 other settings not told apart from the best, over seeds and test samples",
+        "  0 of 2 other settings told apart from the best, over seeds and test samples",
     ]
+
+
+def test_what_is_damaged_is_printed_and_how_to_mend_it(
+    mlp_lab: CommandLine, tmp_path: Path
+) -> None:
+    for name, lr in (("a", 0.1), ("b", 0.2)):
+        write_answers(write_run(tmp_path / "runs" / name / "version_0", lr=lr), [True, False])
+    (tmp_path / "runs" / "b" / "version_0" / "test_outputs.npz").write_bytes(b"PK")
+    (line,) = [line for line in mlp_lab("report", "runs").out.splitlines() if "damaged" in line]
+    assert line.startswith("  b/version_0: test_outputs.npz is damaged, or of another test")
+    assert line.endswith("mlp-lab test --run_dir runs/b/version_0 writes it anew.")
 
 
 def test_what_a_run_lacks_is_printed(mlp_lab: CommandLine, tmp_path: Path) -> None:
