@@ -100,8 +100,8 @@ class EnsembleSummary:
         interval = format_interval(self.interval, self.metric)
         return (
             f"{format_metric(self.metric)} {test}{f' ({interval})' if interval else ''} on "
-            f"{self.num_samples:,} test samples, a gain of {self.gain.format(self.metric)} over the "
-            f"mean of its {len(self.members)} members, {mean}"
+            f"{self.num_samples:,} test samples, a gain of {self.gain.format(self.metric)} over "
+            f"the mean of its {len(self.members)} members, {mean}"
         )
 
     @property
