@@ -65,7 +65,9 @@ def read_member(path: Path, *, trust: bool = False) -> Member:
     summary = read_summary(run.dir)
     is_best = checkpoint.name == run.best_checkpoint.name
     name = run.name if is_best else f"{run.name}/{checkpoint.name}"
-    metrics = info.metrics | (scores_only(summary.metrics) if is_best else {})
+    tested = scores_only(summary.metrics) if is_best else {}
+    # Those of validation are the checkpoint's own.
+    metrics = info.metrics | {key: tested[key] for key in tested if key.startswith("test/")}
     info = replace(info, run=name, metrics=metrics, sha256=hash_file(checkpoint))
     return Member(checkpoint, info, net, summary)
 

@@ -53,7 +53,7 @@ def test_it_is_calibrated_once_it_goes_on(mlp_lab: CommandLine, task: str, whole
     before = scores(whole)
     outcome = mlp_lab("fit", f"--run_dir={whole}", "--model.calibrate=true", "--figures=false")
     if task == "regression":
-        assert "has 'calibrate' in BinaryTask, ClassificationTask" in outcome.err
+        assert "has 'calibrate' in BinaryTask, " in outcome.err
         return
     assert outcome.code == 0, outcome.err
     after = scores(whole)

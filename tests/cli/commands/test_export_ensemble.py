@@ -81,7 +81,7 @@ def test_several_runs_are_one_file_with_what_it_gains(
     assert scores["gain"]["interval"] == pytest.approx([expected.low, expected.high])
 
     path = model.with_name("ensemble_MODEL_CARD.md")
-    of_the_card = f"of the same kind {ends} with 95 % confidence (tested on {len(labels)})."
+    of_the_card = f" of {len(labels)} images; over all images of this kind it lies in {ends} (95 %"
     assert of_the_card in path.read_text()
     card = read_card(path)
     assert "the mean probabilities of 2 nets" in card.facts("The model")["Net"]
