@@ -245,5 +245,5 @@ class ParsedCLI(LabCLI):
         """Leave it at the configuration."""
 
     def make_data(self) -> None:
-        """Make the data alone, which refuses settings of theirs that cannot work."""
+        """Make the data alone; settings of the data that cannot work are refused."""
         self.make_parts(*_BESIDE_DATA)

@@ -77,7 +77,7 @@ def _strata(samples: SampleSubset, data: "LabDataModule") -> Tensor:
 
 
 def _check_fold_sizes(whole: SampleSubset, data: "LabDataModule") -> None:
-    """Refuse more folds than a class has samples, whichever fold is asked for."""
+    """Refuse more folds than a class has samples, whichever fold validates."""
     assert data.folds is not None
     counts = torch.bincount(_strata(whole, data))
     rarest = int(torch.where(counts > 0, counts, len(whole)).argmin())

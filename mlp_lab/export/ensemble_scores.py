@@ -90,10 +90,10 @@ def score_ensemble(
     sign = 1 if metric == "acc" else -1
 
     def gain_over(other: NDArray[np.float64]) -> Gain:
-        spread = _spread(sign * (own - other))
+        spread = Spread.of_samples(sign * (own - other))
         return Gain(spread.mean, spread.confidence_interval())
 
-    score = _spread(own)
+    score = Spread.of_samples(own)
     is_share = metric == "acc"
     interval = (
         wilson_interval(float(own.sum()), len(own)) if is_share else score.confidence_interval()
@@ -109,11 +109,6 @@ def _score_samples(
     if metric == "acc":
         return np.asarray(predicted.argmax(1) == labels, dtype=np.float64)
     return np.asarray(np.square(predicted.astype(np.float64) - labels).mean(1))
-
-
-def _spread(scores: NDArray[np.float64]) -> Spread:
-    deviation = float(scores.std(ddof=1)) if len(scores) > 1 else None
-    return Spread(float(scores.mean()), deviation, len(scores))
 
 
 def _validation_of(member: Member, metric: Metric) -> float | None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from itertools import chain
 from statistics import fmean, stdev
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlp_lab.report.run_summary import RunSummary
 
 
@@ -34,6 +37,12 @@ class Spread:
         if not known:
             return None
         return cls(fmean(known), stdev(known) if len(known) > 1 else None, len(known), overlap)
+
+    @classmethod
+    def of_samples(cls, scores: NDArray[np.float64]) -> "Spread":
+        """Return the spread of the scores of N samples, ``(N,)``, at least one."""
+        deviation = float(scores.std(ddof=1)) if len(scores) > 1 else None
+        return cls(float(scores.mean()), deviation, len(scores))
 
     @classmethod
     def over_runs(cls, numbers: Iterable[tuple[RunSummary, float | None]]) -> "Spread | None":

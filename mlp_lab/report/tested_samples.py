@@ -137,7 +137,9 @@ def interval_over_samples(runs: Sequence[RunSummary], metric: str) -> Interval |
         means = _mean_by_sample(tested, scores)
         is_share = metric == "acc"
         return (
-            clustered_wilson_interval(means) if is_share else _spread(means).confidence_interval()
+            clustered_wilson_interval(means)
+            if is_share
+            else Spread.of_samples(means).confidence_interval()
         )
     if not _share_samples(tested):
         return None
@@ -166,7 +168,7 @@ def compare_on_samples(pairs: Sequence[tuple[Answers, Answers]]) -> tuple[Interv
         if first.scores is not None and second.scores is not None
     ]
     if differences:
-        spread = _spread(_mean_by_sample(firsts, differences))
+        spread = Spread.of_samples(_mean_by_sample(firsts, differences))
         if firsts[0].metric == "acc" and len(pairs) == 1:
             p_value = mcnemar(int((differences[0] > 0).sum()), int((differences[0] < 0).sum()))
         else:
@@ -197,10 +199,6 @@ def _mean_by_sample(tested: Sequence[Answers], scores: Sequence[Floats]) -> Floa
     _, which = np.unique(places, return_inverse=True)
     sums = np.bincount(which, np.concatenate(scores))
     return np.asarray(sums / np.bincount(which), dtype=np.float64)
-
-
-def _spread(values: Floats) -> Spread:
-    return Spread(float(values.mean()), float(values.std(ddof=1)), len(values))
 
 
 def _mean_of(scores: Floats) -> Statistic:

@@ -194,7 +194,7 @@ def _digest(path: str) -> str:
     try:
         content = load_yaml(find_config(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return ""  # a fit says what is wrong with it
+        return ""  # a fit names what is wrong with it
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -252,7 +252,7 @@ def read_grid(path: Path) -> dict[str, Any]:
     What a search adds is left for ``read_search``.
 
     Raises:
-        ConfigError: It cannot be read, or says something else.
+        ConfigError: It cannot be read, or holds something else.
     """
     try:
         content = load_yaml(find_config(path).read_text(encoding="utf-8"))

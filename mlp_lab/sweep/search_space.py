@@ -75,7 +75,7 @@ class Search:
 def read_search(
     content: Mapping[str, Any], chosen: Mapping[str, list[str]], trials: int | None
 ) -> Search | None:
-    """Check what a sweep's file says of a search.
+    """Check what a sweep's file sets for a search.
 
     Args:
         content: The file's content.

@@ -142,7 +142,7 @@ class Storage:
         raise AssertionError("the last try returns or raises")
 
     def _hide(self, message: str) -> str:
-        """Keep what a driver says from showing the password."""
+        """Keep the message of a driver from showing the password."""
         from sqlalchemy.engine import make_url
 
         password = make_url(str(self.url)).password
