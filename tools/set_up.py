@@ -131,12 +131,14 @@ def make_venv(venv: Path) -> None:
     Raises:
         SetUpError: This Python cannot, or the place cannot be written.
     """
-    command = [sys.executable, "-m", "venv", str(venv)]
+    # As the module venv does itself: an active environment may be the one that was just removed.
+    python = getattr(sys, "_base_executable", sys.executable)
+    command = [python, "-m", "venv", str(venv)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         if "ensurepip" in done.stdout:
             raise SetUpError(
-                f"{sys.executable} comes without venv and pip; install its venv package (on "
+                f"{python} comes without venv and pip; install its venv package (on "
                 "Debian and Ubuntu: python3-venv)."
             )
         lines = done.stdout.strip().splitlines() or ["it gave no reason"]

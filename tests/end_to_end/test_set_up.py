@@ -55,10 +55,11 @@ def index(tmp_path: Path) -> Path:
     return directory
 
 
-def run_set_up(index: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run the script on the bare Python that this environment was made of."""
+def run_set_up(
+    index: Path, *words: str, python: Path = Path(sys.base_prefix) / "bin" / "python3"
+) -> "subprocess.CompletedProcess[str]":
+    """Run the script, by default on the bare Python that this environment was made of."""
     places = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index), "PIP_CONFIG_FILE": os.devnull}
-    python = Path(sys.base_prefix) / "bin" / "python3"
     command = [str(python), str(SET_UP), *words]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PIP_")} | places
     return subprocess.run(
@@ -81,6 +82,16 @@ def test_a_release_newer_than_the_lock_changes_nothing(index: Path) -> None:
     (index.parent / "venv" / ".installed").unlink()
     assert "Installing" in run_set_up(index, "venv", "requirements.txt").stdout
     assert not (index.parent / "venv" / "left").exists()
+
+
+@pytest.mark.package
+def test_an_active_environment_is_made_anew_too(index: Path) -> None:
+    assert run_set_up(index, "venv", "requirements.txt").returncode == 0
+    (index.parent / "venv" / ".installed").unlink()
+    own = index.parent / "venv" / "bin" / "python3"
+    done = run_set_up(index, "venv", "requirements.txt", python=own)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (index.parent / "venv" / ".installed").is_file()
 
 
 @pytest.mark.package
