@@ -2,6 +2,7 @@
 
 import argparse
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,19 @@ from torch.optim import Optimizer
 import mlp_lab.callbacks
 import mlp_lab.loggers  # noqa: F401  # the parser finds classes that are loaded by their short names
 from mlp_lab.cli.console import quieten
-from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, ConfiguredCommand, Invocation
+from mlp_lab.cli.invocation import (
+    DEFAULT_RUNS_DIR,
+    ConfiguredCommand,
+    Invocation,
+    read_invocation,
+)
 from mlp_lab.cli.null_settings import refuse_nulls
 from mlp_lab.cli.parser_errors import explain_parser_error
 from mlp_lab.data import Augmentation, LabDataModule, Source
 from mlp_lab.errors import ConfigError, MLPLabError, causes, explain_out_of_memory
+from mlp_lab.files.plain_text import as_shown
 from mlp_lab.nets import Net
+from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.tasks import Schedule, Task
 from mlp_lab.training.job import Job
 
@@ -247,3 +255,16 @@ class ParsedCLI(LabCLI):
     def make_data(self) -> None:
         """Make the data alone; settings of the data that cannot work are refused."""
         self.make_parts(*_BESIDE_DATA)
+
+
+def parse_job(command: ConfiguredCommand, words: Sequence[str]) -> Job:
+    """Parse what is typed behind a command, make its parts, and print where its settings are from.
+
+    Raises:
+        ConfigError: Something typed, or of a file, that cannot work.
+    """
+    invocation = read_invocation(command, words)
+    job = LabCLI(command, invocation).job
+    if is_first_process():
+        print(as_shown(invocation.summary))
+    return job

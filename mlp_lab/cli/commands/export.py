@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mlp_lab.cli.commands.export_ensemble import export_ensemble, is_ensemble
-from mlp_lab.cli.commands.export_job import parse_job
 from mlp_lab.cli.invocation import read_words
+from mlp_lab.cli.parser import parse_job
 from mlp_lab.errors import ConfigError
 from mlp_lab.export.model_file import OPSETS, write_model
 from mlp_lab.export.model_info import describe_model, metrics_of_model, samples_to_check
@@ -36,7 +36,9 @@ def export(args: Sequence[str]) -> int:
         return _export_untrained(options, flags)
     if is_ensemble(options.run):
         return export_ensemble(options, flags)
-    job = parse_job(options.run[0], flags)
+    origin: Path = options.run[0]
+    words = ["--ckpt_path" if origin.is_file() else "--run_dir", str(origin), *flags]
+    job = parse_job("export", words)
     run, checkpoint = job.origin.run, job.origin.checkpoint
     assert checkpoint is not None
     content = load_weights(checkpoint, job.task)
@@ -64,7 +66,7 @@ def _export_untrained(options: argparse.Namespace, flags: Sequence[str]) -> int:
             "export what? Name a run or a checkpoint, such as runs/base/version_0, or with "
             "--config alone the configuration of a net that is not trained yet."
         )
-    job = parse_job(None, flags)
+    job = parse_job("export", flags)
     job.data.prepare_data()
     job.data.setup("fit")
     job.task.take_statistics(job.data)

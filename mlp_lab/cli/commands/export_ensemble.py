@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mlp_lab.cli.commands.export_job import parse_job
 from mlp_lab.cli.console import print_rows
 from mlp_lab.cli.invocation import read_words
+from mlp_lab.cli.parser import parse_job
 from mlp_lab.errors import ConfigError
 from mlp_lab.export.ensemble import check_members, describe_ensemble, read_member, summarise_runs
 from mlp_lab.export.ensemble_scores import score_members
@@ -46,7 +46,7 @@ def export_ensemble(options: argparse.Namespace, flags: Sequence[str]) -> int:
             f"{str(scores_path(path))!r}, where the scores of {path.name} would go, is a file of "
             "something else. Choose another name by --out, or remove it."
         )
-    job = parse_job(members[0].checkpoint, flags)
+    job = parse_job("export", ["--ckpt_path", str(members[0].checkpoint), *flags])
     job.data.prepare_data()
     job.data.setup("test")
     summary, metrics = score_members(members, job.task, job.data, path.name)

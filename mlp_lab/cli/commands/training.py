@@ -9,10 +9,8 @@ import lightning.pytorch as pl
 from mlp_lab.callbacks import OverfitCheck, PredictionsFile, Pruning
 from mlp_lab.callbacks.result import collect_results
 from mlp_lab.cli.console import print_table
-from mlp_lab.cli.invocation import ConfiguredCommand, read_invocation
-from mlp_lab.cli.parser import LabCLI
+from mlp_lab.cli.parser import parse_job
 from mlp_lab.evaluation.evaluation import classification_report
-from mlp_lab.files.plain_text import as_shown
 from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.report.intervals import wilson_interval
 from mlp_lab.report.model_card import card_path, is_untouched
@@ -49,7 +47,7 @@ def fit(
     Returns:
         The exit code.
     """
-    job = _parse("fit", words)
+    job = parse_job("fit", words)
     task, data, checkpoint = job.task, job.data, job.origin.checkpoint
     if is_called:
         require_one_process(
@@ -83,7 +81,7 @@ def fit(
 
 def validate(words: Sequence[str]) -> int:
     """Score a checkpoint on validation, and return the exit code."""
-    job = _parse("validate", words)
+    job = parse_job("validate", words)
     trainer = build_evaluator(job)
     _load_origin(job, trainer)
     with explain_failures(trainer):
@@ -95,7 +93,7 @@ def validate(words: Sequence[str]) -> int:
 
 def test(words: Sequence[str]) -> int:
     """Score a checkpoint on the test set, and return the exit code."""
-    job = _parse("test", words)
+    job = parse_job("test", words)
     trainer = build_evaluator(job)
     _load_origin(job, trainer)  # what is refused until here leaves no directory behind
     directory = _find_results_dir(job)
@@ -117,7 +115,7 @@ def test(words: Sequence[str]) -> int:
 
 def predict(words: Sequence[str]) -> int:
     """Write what a checkpoint predicts for each sample, and return the exit code."""
-    job = _parse("predict", words)
+    job = parse_job("predict", words)
     # One table, in the order of the samples.
     trainer = build_evaluator(job, devices=1, num_nodes=1, strategy="auto")
     _load_origin(job, trainer)
@@ -130,14 +128,6 @@ def predict(words: Sequence[str]) -> int:
     if path:
         print(f"predictions: {path}")
     return 0
-
-
-def _parse(command: ConfiguredCommand, words: Sequence[str]) -> Job:
-    invocation = read_invocation(command, words)
-    job = LabCLI(command, invocation).job
-    if is_first_process():
-        print(as_shown(invocation.summary))
-    return job
 
 
 def _load_origin(job: Job, trainer: pl.Trainer) -> None:
