@@ -12,7 +12,7 @@ PACKAGE = Path(mlp_lab.__file__).parent
 # From the ground up. What stands on one line may not know its neighbours either.
 FLOORS = [
     ["errors", "settings", "seeding"],
-    ["files", "processes"],
+    ["files", "processes", "tables"],
     ["runs", "images", "evaluation", "nets"],
     ["plots", "data", "inference"],
     ["loggers", "report", "scratch", "tasks"],

@@ -19,7 +19,7 @@ class NetPlots(PlotCallback):
         layers = trace_layers(pl_module.net) if isinstance(pl_module, Task) else []
         if not layers or not isinstance(pl_module, Task):
             return
-        shape, title = pl_module.input_shape, type(pl_module.net).__name__
+        shape, title = pl_module.input_shape, pl_module.net_name
         self.plot(trainer, "net", partial(plot_net, shape, layers, title))
         first = layers[0].weight.float().cpu().numpy()
         if first.ndim == 2 and len(shape) == 3:

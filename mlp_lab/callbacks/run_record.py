@@ -85,7 +85,7 @@ class RunRecord(pl.Callback):
         assert isinstance(pl_module, Task)
         size = measure_net(pl_module.net)
         net = {
-            "class": type(pl_module.net).__name__,
+            "class": pl_module.net_name,
             "parameters": size.parameters,
             "neurons": size.neurons,
             "connections": size.connections,

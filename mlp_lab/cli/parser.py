@@ -149,7 +149,7 @@ class LabCLI(LightningCLI):
                 "data.source": {"class_path": "mlp_lab.data.KMNIST"},
             }
         )
-        for key in ("input_shape", "num_classes", "num_targets"):
+        for key in ("input_shape", "num_classes", "num_targets", "columns"):
             parser.link_arguments(f"data.{key}", f"model.init_args.{key}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:

@@ -15,6 +15,7 @@ from mlp_lab.data.files import TensorFile
 from mlp_lab.data.image_folder import ImageFolder
 from mlp_lab.data.source import PARTS, Batch, Part, Samples, SampleSubset, Source
 from mlp_lab.data.synthetic import XOR, Circles, Digits, Line, Moons, SigmoidCurve
+from mlp_lab.data.table import Table
 from mlp_lab.data.torchvision_sets import CIFAR10, CIFAR100, KMNIST, MNIST, FashionMNIST
 
 __all__ = [
@@ -45,5 +46,6 @@ __all__ = [
     "Samples",
     "SigmoidCurve",
     "Source",
+    "Table",
     "TensorFile",
 ]

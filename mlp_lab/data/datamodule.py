@@ -1,5 +1,6 @@
 """The DataModule: load a source, split it, and load its parts in batches."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from mlp_lab.data.sampler import EpochSampler
 from mlp_lab.data.source import PARTS, Batch, Part, Samples, SampleSubset, Source, join_samples
 from mlp_lab.data.split import Resample, split_parts
 from mlp_lab.data.statistics import channel_mean_std, class_weights, sha256
+from mlp_lab.data.vocabulary import learn_columns
 from mlp_lab.seeding import generator, global_seed
 
 _DEFAULT_VAL_FRACTION = 0.1
@@ -32,7 +34,7 @@ class LabDataModule(pl.LightningDataModule):
 
     Args:
         source: The data set: KMNIST, MNIST, FashionMNIST, CIFAR10, CIFAR100, Digits, XOR, Circles,
-            Moons, SigmoidCurve, Line; or ImageFolder or TensorFile for one's own.
+            Moons, SigmoidCurve, Line; or Table, ImageFolder or TensorFile for one's own.
         root: Directory of the data sets.
         download: Whether files that are missing may be downloaded.
         batch_size: Samples in a batch, at least 1.
@@ -95,6 +97,7 @@ class LabDataModule(pl.LightningDataModule):
         self.class_names = source.class_names
         self.num_classes = source.num_classes
         self.num_targets = source.num_targets
+        self.columns: list[dict[str, Any]] | None = None
         self.root = Path(root)
         self.download = download
         self.batch_size = batch_size
@@ -123,6 +126,9 @@ class LabDataModule(pl.LightningDataModule):
         """Training samples of each class ``(K,)`` after each step that changed them."""
         self.mean = self.std = torch.empty(0)
         """Mean and standard deviation of the training inputs, ``(C,)``, after ``setup("fit")``."""
+        if source.columns:
+            # The training rows decide which categories are known, and so how wide a net is.
+            self._split(source.load(self.root, download=download))
 
     @property
     def mixes_labels(self) -> bool:
@@ -170,10 +176,19 @@ class LabDataModule(pl.LightningDataModule):
             # Only the first process of a machine prepares, the others find the files there.
             parts = self._loaded or self.source.load(self.root, download=False)
             self._loaded = None
-            self.subsets, self.training_counts = split_parts(self, parts)
+            self._split(parts)
         if stage == "fit" and not len(self.mean):
             train = self.subsets["train"]
             self.mean, self.std = channel_mean_std(train.samples.inputs, train.indices)
+
+    def _split(self, parts: Mapping[Part, Samples]) -> None:
+        """Split, and of a table learn from the training rows what each column is."""
+        self.subsets, self.training_counts = split_parts(self, parts)
+        if self.source.columns:
+            columns = learn_columns(self.source, parts, self.subsets)
+            self.columns = [column.plain() for column in columns]
+            # The encoder of the net scales them.
+            self.mean, self.std = torch.zeros(len(columns)), torch.ones(len(columns))
 
     @property
     def _needs_samples(self) -> bool:

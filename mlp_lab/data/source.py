@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mlp_lab.errors import ConfigError, MLPLabWarning, did_you_mean
+from mlp_lab.tables import Column
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
@@ -89,6 +90,8 @@ class Source(ABC):
         input_shape: Shape of one input, ``(C, H, W)`` for images.
         class_names: Names of the K classes, in the order of their labels; empty for regression.
         num_targets: Number T of regression targets of each sample; 0 where there are classes.
+        columns: What each of the D inputs is, as all rows of a table have it; empty for others.
+        min_count: Training rows that a category of a column needs to be known.
         parts: The parts that ``load`` returns; what is missing is split off from ``train``.
         if_no_classes: What to do where the labels turn out to be no classes; empty where they are.
         may_write: Whether downloads and caches may be written where the settings say; not where
@@ -105,6 +108,8 @@ class Source(ABC):
     input_shape: tuple[int, ...]
     class_names: tuple[str, ...]
     num_targets: int = 0
+    columns: tuple[Column, ...] = ()
+    min_count: int = 1
     parts: frozenset[Part]
     if_no_classes: ClassVar[str] = ""
     may_write: bool = True

@@ -1,6 +1,7 @@
 """The description of a trained net, for every model file, and samples to check the file with."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -9,6 +10,8 @@ from torch import Tensor
 from mlp_lab import __version__
 from mlp_lab.data import LabDataModule
 from mlp_lab.inference import ModelInfo
+from mlp_lab.nets import TableEncoding
+from mlp_lab.tables import Column
 from mlp_lab.tasks import Task
 
 NUM_CHECKED = 256
@@ -31,6 +34,8 @@ def describe_model(
         run=run,
         metrics=scores_only(metrics_of_model(task, metrics)),
         mlp_lab=__version__,
+        columns=tuple(Column.from_plain(column) for column in task.columns or ()),
+        encoding=asdict(task.encoding or TableEncoding()) if task.columns else {},
     )
 
 

@@ -1,10 +1,11 @@
 """A model's description, in plain types, as every model file holds it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlp_lab.errors import ChecksumError
+from mlp_lab.tables import Column
 
 if TYPE_CHECKING:  # a .onnx is used without torch
     from torch import Tensor
@@ -19,11 +20,13 @@ SHARED = {
     "num_outputs": "number of outputs",
     "input_shape": "input shape",
     "input_type": "input type",
+    "columns": "columns",
 }
 """What the members of an ensemble have in common, and what a reader calls it."""
 
 _MOST_AXES = 4
-_OF_ENSEMBLES: dict[str, Any] = {"sha256": "", "members": []}  # not written for a single net
+# Not written for a single net of images or plain features.
+_OPTIONAL: dict[str, Any] = {"sha256": "", "members": [], "columns": [], "encoding": {}}
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,9 @@ class ModelInfo:
         mlp_lab: Version of mlp_lab that wrote it.
         sha256: SHA-256 of the checkpoint that a member of an ensemble comes from; else empty.
         members: Descriptions of an ensemble's members; empty for a single net.
+        columns: Columns of a table, in the order of the inputs; empty for others.
+        encoding: Arguments of TableEncoding, how these are encoded; empty for others, and for an
+            ensemble, whose members encode by themselves.
     """
 
     net: dict[str, Any]
@@ -61,6 +67,8 @@ class ModelInfo:
     mlp_lab: str
     sha256: str = ""
     members: tuple["ModelInfo", ...] = ()
+    columns: tuple[Column, ...] = ()
+    encoding: dict[str, Any] = field(default_factory=dict)
 
     @property
     def input_layout(self) -> str:
@@ -91,16 +99,18 @@ class ModelInfo:
             pairs = zip(self.members, parts, strict=True)
             nets = [member.rebuild(part, trust=trust) for member, part in pairs]
             return EnsembleNet(nets, self.head).eval()
-        return rebuild(self.net, shape, outputs, self.head, tensors, trust=trust)
+        table = (self.columns, self.encoding) if self.columns else None
+        return rebuild(self.net, shape, outputs, self.head, tensors, table=table, trust=trust)
 
     def plain(self) -> dict[str, Any]:
         """Return the description in plain types."""
         content = {
             key: list(value) if isinstance(value, tuple) else value
-            for key, value in asdict(replace(self, members=())).items()
+            for key, value in asdict(replace(self, members=(), columns=())).items()
         }
+        content["columns"] = [column.plain() for column in self.columns]
         content["members"] = [member.plain() for member in self.members]
-        return {key: value for key, value in content.items() if value or key not in _OF_ENSEMBLES}
+        return {key: value for key, value in content.items() if value or key not in _OPTIONAL}
 
     @classmethod
     def from_plain(cls, content: Mapping[str, Any]) -> "ModelInfo":
@@ -109,7 +119,7 @@ class ModelInfo:
         Raises:
             ChecksumError: A field is missing or invalid.
         """
-        values = _OF_ENSEMBLES | dict(content)
+        values = _OPTIONAL | dict(content)
         values = {key: values.get(key) for key in _CHECKS}
         for key, value in values.items():
             if not _CHECKS[key](value):
@@ -119,7 +129,10 @@ class ModelInfo:
         values["members"] = tuple(
             cls.from_plain({**member, "members": []}) for member in values["members"]
         )
+        values["columns"] = tuple(map(Column.from_plain, values["columns"]))
         info = cls(**values)
+        if info.columns and (len(info.columns),) != info.input_shape:
+            raise ChecksumError(f"{len(info.columns)} columns are not inputs {info.input_shape}")
         names, outputs = len(info.class_names), info.num_outputs
         expected = {"softmax": (outputs, outputs), "sigmoid": (2, 1), "none": (0, outputs)}
         if (names, outputs) != expected[info.head]:
@@ -162,4 +175,6 @@ _CHECKS: dict[str, Any] = {
     "mlp_lab": lambda v: isinstance(v, str),
     "sha256": lambda v: isinstance(v, str),
     "members": lambda v: isinstance(v, list) and all(isinstance(member, dict) for member in v),
+    "columns": lambda v: isinstance(v, list) and all(isinstance(column, dict) for column in v),
+    "encoding": lambda v: isinstance(v, dict),
 }

@@ -13,6 +13,8 @@ from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, che
 from mlp_lab.files.npz_file import load_npz
 from mlp_lab.images import SUFFIXES, images_below, stream_images
 from mlp_lab.inference.info import ModelInfo
+from mlp_lab.tables import SUFFIXES as TABLE_SUFFIXES
+from mlp_lab.tables import Cells, encode, is_table, read_table
 
 # Names of inputs in the order of preference, with those of their labels.
 _LABELS = {"x_test": "y_test", "x": "y", "data": "target", "x_val": "y_val", "x_train": "y_train"}
@@ -69,12 +71,14 @@ def read_batches(
                 yield from _read_images(files, info, batch_size, path, broken)
             elif not path.exists():
                 raise DatasetNotFoundError(f"{str(path)!r} is not there.")
+            elif is_table(path):
+                yield from _read_table(path, info, batch_size)
             elif path.suffix.lower() in (".npz", ".pt"):
                 yield from _read_arrays(path, info, batch_size)
             else:
                 raise ConfigError(
                     f"{str(path)!r} is neither a directory nor one of .npz, .pt, "
-                    f"{', '.join(sorted(SUFFIXES))}."
+                    f"{', '.join((*sorted(SUFFIXES), *TABLE_SUFFIXES))}."
                 )
 
 
@@ -171,6 +175,30 @@ def _read_arrays(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch
         rows = _cast(inputs[part], info, place, start)
         names = [str(index) for index in range(start, start + len(rows))]
         yield Batch(rows, names, None if labels is None else labels[part])
+
+
+def _read_table(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch]:
+    if not info.columns:
+        raise ConfigError(
+            f"'{path}' is a table, and the model takes {info.input_layout} of shape "
+            f"{info.input_shape}."
+        )
+    inputs = encode_table(read_table(path), info, f"'{path}'")
+    for start in range(0, len(inputs), batch_size):
+        rows = inputs[start : start + batch_size]
+        yield Batch(rows, [str(index) for index in range(start, start + len(rows))])
+
+
+def encode_table(table: Sequence[Cells], info: ModelInfo, place: str) -> NDArray[np.float32]:
+    """Return the inputs of a model of tables ``(N, D)``; columns that it ignores are named.
+
+    Raises:
+        ConfigError: A column is missing, or holds what cannot be encoded.
+    """
+    known = {column.name for column in info.columns}
+    if ignored := [cells.name for cells in table if cells.name not in known]:
+        print(f"columns of {place} that the model does not take: {', '.join(ignored)}")
+    return encode(table, info.columns, place)
 
 
 def _load_pt(path: Path) -> Mapping[str, Any]:

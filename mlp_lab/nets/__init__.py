@@ -24,6 +24,7 @@ from mlp_lab.nets.net import (
     trains_on_one_sample,
 )
 from mlp_lab.nets.resnet import ResNet
+from mlp_lab.nets.table_net import TableEncoder, TableEncoding, TableNet
 
 __all__ = [
     "CNN",
@@ -36,6 +37,9 @@ __all__ = [
     "NetFactory",
     "NetSize",
     "ResNet",
+    "TableEncoder",
+    "TableEncoding",
+    "TableNet",
     "measure_net",
     "normalise",
     "probabilities",

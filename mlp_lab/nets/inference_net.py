@@ -1,7 +1,8 @@
 """The net for inference: raw inputs to outputs and class probabilities."""
 
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -9,7 +10,9 @@ from torch import Tensor, nn
 
 from mlp_lab.errors import ChecksumError, ConfigError
 from mlp_lab.files.plain_types import loaded_class, own_subclasses
-from mlp_lab.nets.net import Net
+from mlp_lab.nets.net import Net, NetFactory
+from mlp_lab.nets.table_net import TableEncoding, TableNet
+from mlp_lab.tables import Column
 
 Head = Literal["softmax", "sigmoid", "none"]
 """How outputs become probabilities: of K classes, of two from one logit, or not at all."""
@@ -93,6 +96,7 @@ def rebuild(
     head: Head,
     tensors: Mapping[str, Tensor],
     *,
+    table: tuple[Sequence[Column], Mapping[str, Any]] | None = None,
     trust: bool = False,
 ) -> InferenceNet:
     """Rebuild a net from its description and tensors, ready for inference.
@@ -103,6 +107,7 @@ def rebuild(
         num_outputs: Number of outputs.
         head: How they become probabilities.
         tensors: All tensors by name; others than the net's are ignored.
+        table: Columns of a table, and the arguments of their encoding.
         trust: Whether classes of other packages are allowed.
 
     Raises:
@@ -113,7 +118,13 @@ def rebuild(
     try:
         # On meta no memory is taken for sizes that the tensors do not confirm.
         with torch.device("meta"):
-            net = net_class(input_shape, num_outputs, **description.get("init_args", {}))
+            make: NetFactory = partial(net_class, **description.get("init_args", {}))
+            if table is not None:
+                columns, encoding = table
+                make = partial(
+                    TableNet, columns=columns, net=make, encoding=TableEncoding(**encoding)
+                )
+            net = make(input_shape, num_outputs)
             # Version 0.1 did not scale targets.
             scales_targets = head == "none" and "target_mean" in tensors
             is_calibrated = head != "none" and "temperature" in tensors

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.evaluation.metrics import confusion_matrix
-from mlp_lab.nets import MLP, Head, NetFactory
+from mlp_lab.nets import MLP, Head, NetFactory, TableEncoding
 from mlp_lab.tasks.classes import ClassesScore, ClassesTask
 from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
@@ -50,6 +50,8 @@ class BinaryTask(ClassesTask):
         compile_mode: CompileMode | None = None,
         score: ClassesScore | None = None,
         calibrate: bool = False,
+        columns: list[dict[str, Any]] | None = None,
+        encoding: TableEncoding | None = None,
     ) -> None:
         if num_classes != 2:
             have = f"{num_classes} classes" if num_classes else "numbers to be predicted"
@@ -75,6 +77,8 @@ class BinaryTask(ClassesTask):
             compile_mode=compile_mode,
             score=score,
             calibrate=calibrate,
+            columns=columns,
+            encoding=encoding,
             loss_settings=settings,
         )
         self.pos_weight = pos_weight

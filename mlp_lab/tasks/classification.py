@@ -1,12 +1,14 @@
 """Classification into K classes, one logit each."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.evaluation.metrics import confusion_matrix
-from mlp_lab.nets import MLP, NetFactory
+from mlp_lab.nets import MLP, NetFactory, TableEncoding
 from mlp_lab.tasks.classes import ClassesScore, ClassesTask
 from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
@@ -45,6 +47,8 @@ class ClassificationTask(ClassesTask):
         compile_mode: CompileMode | None = None,
         score: ClassesScore | None = None,
         calibrate: bool = False,
+        columns: list[dict[str, Any]] | None = None,
+        encoding: TableEncoding | None = None,
     ) -> None:
         if num_classes == 0:
             raise ConfigError(
@@ -69,6 +73,8 @@ class ClassificationTask(ClassesTask):
             compile_mode=compile_mode,
             score=score,
             calibrate=calibrate,
+            columns=columns,
+            encoding=encoding,
             loss_settings={"label_smoothing": label_smoothing} if label_smoothing else None,
         )
         self.label_smoothing = label_smoothing

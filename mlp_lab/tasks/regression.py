@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mlp_lab.data import LabDataModule
 from mlp_lab.data.statistics import channel_mean_std
 from mlp_lab.errors import ConfigError
-from mlp_lab.nets import MLP, NetFactory
+from mlp_lab.nets import MLP, NetFactory, TableEncoding
 from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
@@ -71,6 +71,8 @@ class RegressionTask(Task):
         compile_mode: CompileMode | None = None,
         score: RegressionScore | None = None,
         scale_targets: bool = True,
+        columns: list[dict[str, Any]] | None = None,
+        encoding: TableEncoding | None = None,
     ) -> None:
         if num_targets == 0:
             raise ConfigError(
@@ -87,6 +89,8 @@ class RegressionTask(Task):
             weight_decay_on=weight_decay_on,
             compile_mode=compile_mode,
             score=score,
+            columns=columns,
+            encoding=encoding,
         )
         self.num_targets = num_targets
         self.scale_targets = scale_targets

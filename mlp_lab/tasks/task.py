@@ -1,9 +1,9 @@
 """What every task does: normalise, forward, loss, optimiser and schedule, and describe itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal, get_args
 
@@ -16,7 +16,16 @@ from mlp_lab.data import Batch, LabDataModule
 from mlp_lab.errors import ConfigError, check_choice
 from mlp_lab.evaluation.evaluation import TrainingTime
 from mlp_lab.files.plain_types import describe
-from mlp_lab.nets import Head, NetFactory, normalise, probabilities, trains_on_one_sample
+from mlp_lab.nets import (
+    Head,
+    NetFactory,
+    TableEncoding,
+    TableNet,
+    normalise,
+    probabilities,
+    trains_on_one_sample,
+)
+from mlp_lab.tables import Column
 from mlp_lab.tasks.loss import LossFactory, describe_loss, make_loss, make_scoring_loss
 from mlp_lab.tasks.optimizer import (
     Decayed,
@@ -72,6 +81,9 @@ class Task(ScoringModule, ABC):
         calibrate: Whether fit, once it has trained, fits a temperature to the validation samples,
             by which the logits of the best checkpoint are divided from then on, so that the net is
             right as often as it is confident. No class that it predicts changes.
+        columns: Columns of a table, in plain types; known from the data.
+        encoding: How the columns of a table are encoded before the net; by default as
+            TableEncoding says.
         loss_settings: Arguments of the training loss that the task decides.
         score: One of ``score_modes``; by default the class's.
 
@@ -105,6 +117,8 @@ class Task(ScoringModule, ABC):
         weight_decay_on: Decayed,
         compile_mode: CompileMode | None,
         calibrate: bool = False,
+        columns: Sequence[Mapping[str, Any]] | None = None,
+        encoding: TableEncoding | None = None,
         loss_settings: Mapping[str, Any] | None = None,
         score: str | None = None,
     ) -> None:
@@ -119,6 +133,16 @@ class Task(ScoringModule, ABC):
         self.compile_mode = compile_mode
         self.calibrate = calibrate
         self.input_shape = tuple(input_shape)
+        self.columns = [dict(column) for column in columns or ()] or None
+        self.encoding = encoding
+        if self.columns is not None:
+            known = [Column.from_plain(column) for column in self.columns]
+            net = partial(TableNet, columns=known, net=net, encoding=encoding or TableEncoding())
+        elif encoding is not None:
+            raise ConfigError(
+                "model.encoding is for the columns of a table, and these data have none. Leave it "
+                "out."
+            )
         self.net = net(self.input_shape, num_outputs)
         self.loss = make_loss(loss, **(loss_settings or {}))
         self.scoring_loss = make_scoring_loss(loss)
@@ -140,6 +164,12 @@ class Task(ScoringModule, ABC):
     def followed_metrics(self) -> Mapping[str, str]:
         """Those of ``metric_names`` that are printed and drawn for each epoch."""
         return self.metric_names
+
+    @property
+    def net_name(self) -> str:
+        """Name of the net's class, without what stands in front of the net."""
+        path: str = self.net.describe()["class_path"]
+        return path.rpartition(".")[2]
 
     @property
     def learning_rate(self) -> float:
@@ -218,6 +248,9 @@ class Task(ScoringModule, ABC):
                 f"With data.batch_size {data.batch_size} a training batch holds one sample, over "
                 "which batch normalisation cannot work. Choose another data.batch_size."
             )
+        if isinstance(self.net, TableNet):
+            train = data.subsets["train"]
+            self.net.encoder.fit(train.samples.inputs, train.indices)
         self.mean.copy_(data.mean.view_as(self.mean))
         self.std.copy_(torch.where(data.std > 0, data.std, 1.0).view_as(self.std))
 
@@ -290,6 +323,8 @@ class Task(ScoringModule, ABC):
         }
         if self.schedule is not None:
             parts["schedule"] = describe(self.schedule)
+        if self.encoding is not None:
+            parts["encoding"] = asdict(self.encoding)
         own = describe(self, leave_out=parts)
         return {
             "_instantiator": "lightning.pytorch.cli.instantiate_module",

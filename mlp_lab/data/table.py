@@ -1,0 +1,305 @@
+"""A table of columns in a file: what each is, and what is learned of its training rows."""
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import ClassVar, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mlp_lab.data.source import Part, Samples, Source
+from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning, check_choice, did_you_mean
+from mlp_lab.tables import Cells, Column, encode, read_table
+from mlp_lab.tables.columns import format_category
+
+Learned = Literal["classification", "regression"]
+NoTarget = Literal["refuse", "drop"]
+
+_MOST_CLASSES = 20  # of integers; more are numbers to be predicted
+_MOST_VALUES = 50  # of a column that may repeat the target
+_ID_SHARE = 0.5  # of a column's cells that differ, above which its texts are no categories
+
+
+class Table(Source):
+    """The columns of a CSV, TSV or Parquet file, one of which is to be predicted.
+
+    Numbers, booleans and texts are told apart by the cells. A net takes raw values: numbers, 0 and
+    1, and codes of categories; what is missing is NaN. All else, such as scaling, is its own: see
+    ``model.encoding``. Left out with a warning are a column without two different values, and one
+    that names its rows: texts of which most differ, or row numbers.
+
+    Args:
+        path: A ``.csv``, ``.tsv``, the same with ``.gz``, or a ``.parquet``.
+        target: Name of the column to be predicted.
+        test_path: A file of the same columns that is the test set.
+        task: Whether the target holds classes (``classification``) or numbers (``regression``). By
+            default texts, booleans and at most 20 different integers are classes.
+        drop: Columns that are left out.
+        categorical: Columns whose cells are categories, whatever they look like.
+        numeric: Columns whose cells are numbers; what is none is refused.
+        missing: Texts that stand for a missing value, such as ``?``; an empty cell, NA, NaN, null
+            and the like always do.
+        no_target: Whether a row without a target is refused, or left out and counted (``drop``).
+        min_count: Training rows that a category needs to be known; rarer ones count as one, called
+            other.
+        separator: What separates cells; by default a comma, in ``.tsv`` a tab.
+        encoding: Encoding of a text file, such as ``latin-1``.
+
+    Raises:
+        DatasetNotFoundError: There is no such file.
+        ChecksumError: It is torn, or holds what cannot be learned from.
+        ConfigError: An unknown column, or one of another kind.
+    """
+
+    if_no_classes: ClassVar[str] = "If they are numbers, set --data.source.task regression."
+
+    def __init__(
+        self,
+        path: Path,
+        target: str,
+        test_path: Path | None = None,
+        task: Learned | None = None,
+        drop: list[str] | None = None,
+        categorical: list[str] | None = None,
+        numeric: list[str] | None = None,
+        missing: list[str] | None = None,
+        no_target: NoTarget = "refuse",
+        min_count: int = 5,
+        separator: str | None = None,
+        encoding: str = "utf-8",
+        classes: list[int | str] | None = None,
+    ) -> None:
+        check_choice("data.source.task", task, (None, *get_args(Learned)))
+        check_choice("data.source.no_target", no_target, get_args(NoTarget))
+        if min_count < 1:
+            raise ConfigError(f"data.source.min_count is {min_count}; it must be at least 1.")
+        self.path = path = Path(path)  # in Python many give text
+        self.target = target
+        self.test_path = None if test_path is None else Path(test_path)
+        self.task = task
+        self.drop = drop
+        self.categorical = categorical
+        self.numeric = numeric
+        self.missing = missing
+        self.no_target = no_target
+        self.min_count = min_count
+        self.separator = separator
+        self.encoding = encoding
+        self._found: list[str] = []
+        self.parts = frozenset({"train"} if test_path is None else {"train", "test"})
+        # Kept for the first load, so that the file is read once.
+        self._content: dict[Part, Samples] | None = self._read_parts()
+        super().__init__(classes)
+        self.notes += self._found
+        if self.num_targets and classes is not None:
+            raise ConfigError(
+                f"data.source.classes is for classes, and {target!r} holds numbers. Leave it out."
+            )
+
+    @property
+    def name(self) -> str:
+        """Kind and name of what is read, and what its target holds."""
+        holds = "numbers" if self.num_targets else f"{self.num_classes} classes"
+        return f"{type(self).__name__} '{self.path.name}', {holds} in {self.target!r}"
+
+    def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
+        """Return the rows of the file, and of the test set's own."""
+        content, self._content = self._content or self._read_parts(), None
+        return content
+
+    def _read_parts(self) -> dict[Part, Samples]:
+        """Read the files, and find out columns, kinds and classes."""
+        table = self._read(self.path)
+        self._check_settings([cells.name for cells in table])
+        table, target = self._divide(table, self.path)
+        features = [cells for cells in table if self._is_learned_from(cells)]
+        if not features:
+            raise ChecksumError(
+                f"'{self.path}' has no column to learn from beside {self.target!r}."
+            )
+        self.columns = tuple(self._describe(cells) for cells in features)
+        self.input_shape = (len(features),)
+        self._find_task(target)
+        labels = self._labels(target, self.path)
+        self._warn_of_repeated_target(features, labels)
+        parts: dict[Part, Samples] = {"train": self._samples(features, labels, self.path)}
+        if self.test_path is not None:
+            table, target = self._divide(self._read(self.test_path), self.test_path)
+            labels = self._labels(target, self.test_path)
+            parts["test"] = self._samples(table, labels, self.test_path)
+        return parts
+
+    def _read(self, path: Path) -> list[Cells]:
+        return read_table(
+            path, missing=self.missing or (), separator=self.separator, encoding=self.encoding
+        )
+
+    def _check_settings(self, names: Sequence[str]) -> None:
+        """Refuse settings that name a column which is not there, or name one twice."""
+        listed = {key: getattr(self, key) or [] for key in ("drop", "categorical", "numeric")}
+        for key, chosen in {"target": [self.target], **listed}.items():
+            for name in chosen:
+                if name not in names:
+                    raise ConfigError(
+                        f"data.source.{key} names {name!r}, which is no column of '{self.path}'. "
+                        f"{did_you_mean(name, names)}"
+                    )
+        for name, num in Counter([self.target, *chain(*listed.values())]).items():
+            if num > 1:
+                raise ConfigError(
+                    f"Column {name!r} is named by more than one of data.source.target, drop, "
+                    "categorical and numeric."
+                )
+
+    def _divide(self, table: list[Cells], path: Path) -> tuple[list[Cells], Cells]:
+        """Return the columns without the target, and the target; rows without one are left out."""
+        found = {cells.name: cells for cells in table}
+        if (target := found.pop(self.target, None)) is None:
+            raise ConfigError(f"'{path}' has no column {self.target!r}, which is the target.")
+        if target.kind in ("date", "other"):
+            raise ConfigError(
+                f"The target {self.target!r} of '{path}' holds {target.type_name}; it must hold "
+                "numbers, booleans or texts."
+            )
+        for name in self.drop or ():
+            found.pop(name, None)
+        missing = target.is_missing
+        if not (num := int(missing.sum())):
+            return [*found.values()], target
+        if num == len(missing):
+            raise ChecksumError(f"Column {self.target!r} of '{path}' has no value in any row.")
+        rows = "1 row" if num == 1 else f"{num:,} rows"
+        if self.no_target == "refuse":
+            raise ChecksumError(
+                f"Column {self.target!r} of '{path}' is empty in {rows}, the first of them row "
+                f"{int(missing.argmax()) + 1}. --data.source.no_target drop leaves them out."
+            )
+        self._warn(f"{rows} of {len(missing):,} in '{path}' have no {self.target!r}: left out.")
+        kept = ~missing
+        return [replace(c, values=c.values[kept]) for c in found.values()], replace(
+            target, values=target.values[kept]
+        )
+
+    def _find_task(self, target: Cells) -> None:
+        """Decide whether the target holds classes or numbers, and name the classes."""
+        different = np.unique(target.values)
+        task = self.task
+        if task is None:
+            few = target.is_whole and len(different) <= _MOST_CLASSES
+            task = "classification" if target.kind != "number" or few else "regression"
+        if len(different) == 1:
+            value = target.texts[0] if target.texts else format_category(target, different[0])
+            raise ChecksumError(
+                f"Column {self.target!r} of '{self.path}' is {value!r} in every row: there is "
+                "nothing to learn."
+            )
+        if task == "regression":
+            Column(self.target, "numeric").encode(target, f"'{self.path}'")
+            self.class_names, self.num_targets = (), 1
+        else:
+            names = [target.texts[int(v)] for v in different] if target.texts else None
+            self.class_names = tuple(names or (format_category(target, v) for v in different))
+
+    def _labels(self, target: Cells, path: Path) -> Tensor:
+        place = f"'{path}'"
+        if self.num_targets:
+            return torch.from_numpy(Column(self.target, "numeric").encode(target, place))[:, None]
+        labels = Column(self.target, "categorical", self.class_names).encode(target, place)
+        if (labels == len(self.class_names)).any():
+            row = int((labels == len(self.class_names)).argmax()) + 1
+            raise ChecksumError(
+                f"Column {self.target!r} of {place} has a class in row {row} that '{self.path}' "
+                "has not."
+            )
+        return torch.from_numpy(labels).long()
+
+    def _samples(self, table: Sequence[Cells], labels: Tensor, path: Path) -> Samples:
+        return Samples(torch.from_numpy(encode(table, self.columns, f"'{path}'")), labels)
+
+    def _is_learned_from(self, cells: Cells) -> bool:
+        """Whether a column may teach something; one of dates or lists is refused."""
+        if cells.kind in ("date", "other"):
+            what = "dates" if cells.kind == "date" else cells.type_name
+            raise ConfigError(
+                f"Column {cells.name!r} of '{self.path}' holds {what}, which no net takes. Turn it "
+                f"into numbers, or leave it out by --data.source.drop=[{cells.name}]."
+            )
+        present = cells.values[~cells.is_missing]
+        num = len(np.unique(present))
+        if num < 2 and not (num == 1 and len(present) < len(cells.values)):
+            why = "has the same value in every row" if num else "has no value in any row"
+        elif cells.name in (*(self.categorical or ()), *(self.numeric or ())):
+            return True
+        elif cells.kind == "text" and num > max(_MOST_CLASSES, _ID_SHARE * len(present)):
+            why = f"names its rows, with {num:,} different texts in {len(present):,}"
+        elif cells.is_whole and _counts_rows(present):
+            why = "numbers its rows"
+        else:
+            return True
+        self._warn(
+            f"Column {cells.name!r} of '{self.path}' {why}: left out."
+            + (f" --data.source.categorical=[{cells.name}] keeps it." if num > 1 else "")
+        )
+        return False
+
+    def _describe(self, cells: Cells) -> Column:
+        """Return a column with all categories that the file has."""
+        if cells.name in (self.numeric or ()):
+            return Column(cells.name, "numeric")
+        if cells.kind != "text" and cells.name not in (self.categorical or ()):
+            return Column(cells.name, "boolean" if cells.kind == "boolean" else "numeric")
+        if cells.kind == "text":
+            self._refuse_mixed(cells)
+        different = np.unique(cells.values[~cells.is_missing])
+        names = cells.texts or tuple(format_category(cells, value) for value in different)
+        return Column(cells.name, "categorical", names)
+
+    def _refuse_mixed(self, cells: Cells) -> None:
+        """Refuse texts among numbers, unless they are said to be categories."""
+        if cells.name in (self.categorical or ()):
+            return
+        is_number = np.array([_is_number(text) for text in cells.texts])
+        codes = cells.values[~cells.is_missing].astype(np.int64)
+        if is_number[codes].mean() > _ID_SHARE:
+            Column(cells.name, "numeric").encode(cells, f"'{self.path}'")
+
+    def _warn_of_repeated_target(self, features: Sequence[Cells], labels: Tensor) -> None:
+        """Warn of a column each of whose values stands beside a single value of the target."""
+        targets = labels.numpy().reshape(-1)
+        for cells in features:
+            different, groups = np.unique(cells.values, return_inverse=True)
+            if not 1 < len(different) <= min(_MOST_VALUES, len(targets) // 2):
+                continue
+            lowest = np.full(len(different), targets.max())
+            highest = np.full(len(different), targets.min())
+            np.minimum.at(lowest, groups, targets)
+            np.maximum.at(highest, groups, targets)
+            if (lowest == highest).all():
+                self._warn(
+                    f"Column {cells.name!r} of '{self.path}' determines the target "
+                    f"{self.target!r}: where it only repeats it, leave it out by "
+                    f"--data.source.drop=[{cells.name}]."
+                )
+
+    def _warn(self, note: str) -> None:
+        self._found.append(note)
+        warnings.warn(note, MLPLabWarning, stacklevel=3)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _counts_rows(numbers: NDArray[np.float32]) -> bool:
+    """Whether numbers are 0, 1, 2 and so on from some start, each once."""
+    return bool(len(numbers) > 2 and (np.diff(numbers) == 1).all())

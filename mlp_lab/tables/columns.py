@@ -1,0 +1,142 @@
+"""What the columns of a table are, and how its cells become the numbers that a net takes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlp_lab.errors import ChecksumError, ConfigError, did_you_mean
+from mlp_lab.tables.reading import Cells
+
+Kind = Literal["numeric", "boolean", "categorical"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that a net learns from.
+
+    Attributes:
+        name: Its name.
+        kind: What its cells are.
+        categories: The categories that are known, in the order of their codes 0, 1, ...; all others
+            have the code behind the last of them. Empty for numbers and booleans.
+        has_missing: Whether cells are missing in the training part.
+        has_other: Whether the training part has categories that are too rare to be known.
+    """
+
+    name: str
+    kind: Kind
+    categories: tuple[str, ...] = ()
+    has_missing: bool = False
+    has_other: bool = False
+
+    def plain(self) -> dict[str, Any]:
+        """Return the column in plain types."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "categories": list(self.categories),
+            "has_missing": self.has_missing,
+            "has_other": self.has_other,
+        }
+
+    @classmethod
+    def from_plain(cls, content: Mapping[str, Any]) -> "Column":
+        """Check and take what a file holds.
+
+        Raises:
+            ChecksumError: It is no column.
+        """
+        values: dict[str, Any] = {key: content.get(key) for key in _CHECKS}
+        if not all(_CHECKS[key](value) for key, value in values.items()):
+            raise ChecksumError(f"a column is {content!r:.80}")
+        return cls(**values | {"categories": tuple(values["categories"])})
+
+    def encode(self, cells: Cells, place: str) -> NDArray[np.float32]:
+        """Return numbers, 0 and 1, or codes of categories, ``(N,)``; NaN for a missing cell.
+
+        Raises:
+            ConfigError: Cells of another kind, or a number that is infinite or too large.
+        """
+        if self.kind == "categorical":
+            return self._codes(cells)
+        if cells.kind == "text":
+            self._refuse_text(cells, place)
+        if cells.kind not in ("number", "boolean", "text"):
+            raise ConfigError(
+                f"Column {self.name!r} of {place} holds {cells.type_name}; it must hold numbers."
+            )
+        if np.isinf(cells.values).any():
+            row = int(np.isinf(cells.values).argmax()) + 1
+            raise ConfigError(
+                f"Column {self.name!r} of {place} has a number in row {row} that is infinite, or "
+                "too large."
+            )
+        return cells.values
+
+    def _codes(self, cells: Cells) -> NDArray[np.float32]:
+        place = {category: code for code, category in enumerate(self.categories)}
+        other = len(self.categories)
+        texts = cells.texts
+        if cells.kind in ("number", "boolean"):
+            numbers, values = np.unique(cells.values[~cells.is_missing]), cells.values
+            texts = tuple(format_category(cells, number) for number in numbers.tolist())
+            values = np.searchsorted(numbers, np.nan_to_num(values)).clip(max=len(texts) - 1)
+        else:
+            values = np.nan_to_num(cells.values).astype(np.int64)
+        codes = np.asarray([place.get(text, other) for text in texts] or [other], np.float32)
+        return np.where(cells.is_missing, np.float32(np.nan), codes[values])
+
+    def _refuse_text(self, cells: Cells, place: str) -> None:
+        present = ~cells.is_missing
+        if not present.any():
+            return
+        for code, text in enumerate(cells.texts):
+            try:
+                float(text)
+            except ValueError:
+                row = int((cells.values == code).argmax()) + 1
+                raise ConfigError(
+                    f"Column {self.name!r} of {place} holds numbers, and {text!r:.60} in row "
+                    f"{row}. Correct it; if it stands for a missing value, add it to "
+                    "data.source.missing."
+                ) from None
+
+
+_CHECKS: dict[str, Any] = {
+    "name": lambda v: isinstance(v, str),
+    "kind": lambda v: v in get_args(Kind),
+    "categories": lambda v: isinstance(v, list) and all(isinstance(text, str) for text in v),
+    "has_missing": lambda v: isinstance(v, bool),
+    "has_other": lambda v: isinstance(v, bool),
+}
+
+
+def format_category(cells: Cells, number: float) -> str:
+    """Return the name of a category of numbers or booleans."""
+    if cells.kind == "boolean":
+        return "True" if number else "False"
+    return f"{number:.0f}" if cells.is_whole else f"{number:.7g}"
+
+
+def encode(table: Sequence[Cells], columns: Sequence[Column], place: str) -> NDArray[np.float32]:
+    """Return what a net takes, from the columns of a table in any order.
+
+    Shape:
+        result ``(N, D)`` float32.
+
+    Raises:
+        ConfigError: A column is missing, or holds what cannot be encoded.
+    """
+    found = {cells.name: cells for cells in table}
+    for column in columns:
+        if column.name not in found:
+            raise ConfigError(
+                f"{place} has no column {column.name!r}. {did_you_mean(column.name, found)}"
+            )
+    encoded = np.empty((len(table[0].values), len(columns)), np.float32)
+    for index, column in enumerate(columns):
+        encoded[:, index] = column.encode(found[column.name], place)
+    return encoded
