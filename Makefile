@@ -53,7 +53,7 @@ check: setup .venv-tools/.installed ## what CI checks: the pre-commit hooks, and
 	$(BIN)/pre-commit run --all-files
 	$(POETRY) check --lock
 	@for group in "" dev bench build tools; do \
-		$(POETRY) export $$(test "$$group" && echo --only $$group || echo --extras search) | diff "requirements$${group:+-$$group}.txt" -; done
+		$(POETRY) export $$(test "$$group" && echo --only $$group || echo --extras search --extras serve) | diff "requirements$${group:+-$$group}.txt" -; done
 
 format: setup ## format the code and mend what ruff can
 	$(BIN)/ruff format .
@@ -66,7 +66,7 @@ format: setup ## format the code and mend what ruff can
 lock: .venv-tools/.installed ## pin the packages anew after a change in pyproject.toml
 	$(POETRY) lock
 	@for group in "" dev bench build tools; do \
-		$(POETRY) export $$(test "$$group" && echo --only $$group || echo --extras search) --output "requirements$${group:+-$$group}.txt"; done
+		$(POETRY) export $$(test "$$group" && echo --only $$group || echo --extras search --extras serve) --output "requirements$${group:+-$$group}.txt"; done
 
 image: ## build the image mlp-lab with docker, podman or buildah, whichever is there
 	@if [ -z "$(BUILDER)" ]; then \

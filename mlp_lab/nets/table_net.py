@@ -27,19 +27,35 @@ class TableEncoding:
             (``standard``), or by their rank, to a normal distribution (``quantile``), which tames
             outliers and skew.
         one_hot_up_to: Categories of a column that are one-hot; of more, each is a learned vector.
+        periodic: Into how many learned numbers each scaled number is turned, by sines and cosines
+            of learned frequencies and a layer with ReLU behind them, which lets a net follow steep
+            steps; 0 leaves it as it is. 8 to 32 are common.
+        frequencies: Number of frequencies of each column.
+        frequency_scale: Standard deviation of the frequencies at first; the steeper the steps, the
+            larger.
 
     Raises:
         ConfigError: A value that cannot work.
+
+    Reference:
+        Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in Tabular Deep
+        Learning", 2022.
     """
 
     scaling: Scaling = "standard"
     one_hot_up_to: int = 16
+    periodic: int = 0
+    frequencies: int = 48
+    frequency_scale: float = 0.01
 
     def __post_init__(self) -> None:
         check_choice("model.encoding.scaling", self.scaling, get_args(Scaling))
-        if self.one_hot_up_to < 0:
+        for key, lowest in {"one_hot_up_to": 0, "periodic": 0, "frequencies": 1}.items():
+            if (value := getattr(self, key)) < lowest:
+                raise ConfigError(f"model.encoding.{key} is {value}; it must be at least {lowest}.")
+        if not self.frequency_scale > 0:
             raise ConfigError(
-                f"model.encoding.one_hot_up_to is {self.one_hot_up_to}; it must not be negative."
+                f"model.encoding.frequency_scale is {self.frequency_scale}; it must be positive."
             )
 
 
@@ -100,8 +116,20 @@ class TableEncoder(nn.Module):
         knots = torch.zeros(3, len(numbers), _KNOTS - 1) if is_quantile else None
         self.knots: Tensor | None
         self.register_buffer("knots", knots)
+        self.periodic = None
+        if encoding.periodic and numbers:
+            from rtdl_num_embeddings import PeriodicEmbeddings  # takes scikit-learn along
+
+            self.periodic = PeriodicEmbeddings(
+                len(numbers),
+                encoding.periodic,
+                n_frequencies=encoding.frequencies,
+                frequency_init_scale=encoding.frequency_scale,
+                lite=True,
+            )
         embedded = sum(int(table.embedding_dim) for table in self._tables)
-        self.width = len(numbers) + len(flagged) + len(one_hot) + embedded
+        from_numbers = len(numbers) * (encoding.periodic or 1)
+        self.width = from_numbers + len(flagged) + len(one_hot) + embedded
 
     @property
     def _tables(self) -> list[nn.Embedding]:
@@ -128,7 +156,8 @@ class TableEncoder(nn.Module):
         """Return the encoded columns, ``(N, W)``."""
         values = inputs[:, self.numbers]
         is_missing = values.isnan()
-        encoded = [self._scale(torch.where(is_missing, self.median, values))]
+        scaled = self._scale(torch.where(is_missing, self.median, values))
+        encoded = [scaled if self.periodic is None else self.periodic(scaled).flatten(1)]
         if len(self.flagged):
             encoded.append(is_missing[:, self.flagged].to(values.dtype))
         if len(self.one_hot_columns):

@@ -12,6 +12,7 @@ from mlp_lab.cli.parser import ParsedCLI
 from mlp_lab.cli.untrusted import check_untrusted
 from mlp_lab.sweep.grid import read_grid
 from tests.conftest import CommandLine
+from tests.helpers.fake_data import write_table
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 SWEEPS = sorted((CONFIGS / "sweep").glob("*.yaml"))
@@ -44,6 +45,18 @@ def kind_of(value: Any) -> Any:
             return value
         case _:
             return 0
+
+
+def table_words(path: Path, directory: Path) -> list[str]:
+    """Return the flags that give a recipe for a table one with its columns to learn from."""
+    source = yaml.safe_load(path.read_text()).get("data", {}).get("source", {})
+    if source.get("class_path") != "mlp_lab.data.Table":
+        return []
+    columns = source["init_args"]
+    table = directory / f"{path.stem}.csv"
+    has_classes = "RegressionTask" not in path.read_text()
+    write_table(table, columns["target"], columns.get("drop", []), has_classes=has_classes)
+    return [f"--data.source.path={table}"]
 
 
 def one_of_each_kind(paths: list[Path]) -> list[Path]:
@@ -86,6 +99,7 @@ def test_config_trains_and_tests(
         words.append("--trainer.precision=32-true")  # many CPUs are slow at it; an overlay tries it
     if "val_fraction" in path.read_text():  # 5 % of a handful are none
         words.append("--data.val_fraction=0.1")
+    words += table_words(path, fake_root)
     outcome = mlp_lab("fit", *words_for(path), f"--data.root={fake_root}", *words)
     if needs_gpu(path) and not torch.cuda.is_available():
         assert outcome.code == 2

@@ -86,3 +86,15 @@ def write_cifar(root: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def gzipped(files: dict[str, bytes]) -> dict[str, bytes]:
     """Pack files as their download has them."""
     return {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in files.items()}
+
+
+def write_table(path: Path, target: str, others: list[str], *, has_classes: bool) -> None:
+    """Write a CSV of a column of numbers, one of texts, and a target that they determine."""
+    rng = np.random.default_rng(0)
+    numbers, texts = rng.normal(size=NUM_TRAIN), rng.choice(["a", "b", "c"], NUM_TRAIN)
+    rows = [",".join([target, "number", "text", *others])]
+    for number, text in zip(numbers, texts, strict=True):
+        value = number + (text == "a")
+        cells = [("yes" if value > 0 else "no") if has_classes else f"{value:.4f}"]
+        rows.append(",".join([*cells, f"{number:.4f}", text, *["1"] * len(others)]))
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
