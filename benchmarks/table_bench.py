@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
-from sklearn.compose import make_column_transformer
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -179,6 +179,8 @@ def _boosting(has_classes: bool, seed: int) -> Any:
 def _mlp(has_classes: bool, seed: int) -> Any:
     model = MLPClassifier if has_classes else MLPRegressor
     net = model(hidden_layer_sizes=(200,), early_stopping=True, random_state=seed)
+    if not has_classes:  # which learns nothing from prices as they are
+        net = TransformedTargetRegressor(net, transformer=StandardScaler())
     return make_pipeline(_encoded(scale=True), net)
 
 
