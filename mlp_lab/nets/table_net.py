@@ -84,18 +84,18 @@ class TableEncoder(nn.Module):
         super().__init__()
         self.scaling = encoding.scaling
         numbers = [i for i, column in enumerate(columns) if column.kind != "categorical"]
-        flagged = [place for place, i in enumerate(numbers) if columns[i].has_missing]
+        is_wide = [len(column.categories) > encoding.one_hot_up_to for column in columns]
+        flagged = [i for i, column in enumerate(columns) if column.has_missing and not is_wide[i]]
         one_hot: list[tuple[int, int]] = []
         wide: list[int] = []
         for i, column in enumerate(columns):
             if column.kind != "categorical":
                 continue
             num = len(column.categories)
-            if num > encoding.one_hot_up_to:
+            if is_wide[i]:
                 wide.append(i)
                 continue
-            codes = [*range(num), *([num] if column.has_other else [])]
-            one_hot += [(i, code) for code in [*codes, *([-1] if column.has_missing else [])]]
+            one_hot += [(i, code) for code in range(num + column.has_other)]
         self.numbers: Tensor
         self.register_buffer("numbers", torch.tensor(numbers, dtype=torch.long))
         self.flagged: Tensor
@@ -154,15 +154,13 @@ class TableEncoder(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the encoded columns, ``(N, W)``."""
-        values = inputs[:, self.numbers]
-        is_missing = values.isnan()
-        scaled = self._scale(torch.where(is_missing, self.median, values))
+        values = inputs.index_select(1, self.numbers)
+        scaled = self._scale(torch.where(values.isnan(), self.median, values))
         encoded = [scaled if self.periodic is None else self.periodic(scaled).flatten(1)]
         if len(self.flagged):
-            encoded.append(is_missing[:, self.flagged].to(values.dtype))
+            encoded.append(inputs.index_select(1, self.flagged).isnan().to(values.dtype))
         if len(self.one_hot_columns):
-            codes = inputs[:, self.one_hot_columns]
-            codes = torch.where(codes.isnan(), -1.0, codes)
+            codes = inputs.index_select(1, self.one_hot_columns)  # a missing one equals no code
             encoded.append((codes == self.one_hot_codes).to(values.dtype))
         for i, table in zip(self.wide, self._tables, strict=True):
             codes = inputs[:, i]

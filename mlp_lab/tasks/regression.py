@@ -126,22 +126,15 @@ class RegressionTask(Task):
 
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the metrics of the batch."""
-        metrics = self.metrics_of(self.batch_totals(outputs.detach(), labels))
-        return {name: value for name, value in metrics.items() if name != "loss"}
+        return _scores_of(_sums_of(outputs.detach(), labels), len(labels))
 
     def batch_totals(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return sums of errors, and of targets and their squares, ``(T,)`` each."""
-        # Squares of large targets would cancel in single precision.
-        dtype = torch.float32 if outputs.device.type == "mps" else torch.float64
-        errors, targets = (outputs - labels).to(dtype), labels.to(dtype)
+        loss = self.scoring_loss(self.scaled(outputs.float()), self.scaled(labels))
         return {
             "samples": torch.tensor(len(labels), device=labels.device),
-            "loss": self.scoring_loss(self.scaled(outputs.float()), self.scaled(labels))
-            * len(labels),
-            "absolute": errors.abs().sum(0),
-            "squared": errors.square().sum(0),
-            "targets": targets.sum(0),
-            "targets_squared": targets.square().sum(0),
+            "loss": loss * len(labels),
+            **_sums_of(outputs, labels),
         }
 
     def metrics_of(self, totals: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -150,16 +143,7 @@ class RegressionTask(Task):
         R² of a constant target is 1 if all predictions are exact, else 0, as in scikit-learn.
         """
         num = totals["samples"]
-        squared = totals["squared"]
-        spread = totals["targets_squared"] - totals["targets"].square() / num
-        tiny = torch.finfo(spread.dtype).eps * totals["targets_squared"] * 10
-        r2 = torch.where(spread > tiny, 1 - squared / spread.clamp(min=1e-30), 1.0 * (squared == 0))
-        return {
-            "loss": totals["loss"] / num,
-            "rmse": (squared / num).mean().sqrt().float(),
-            "mae": (totals["absolute"] / num).mean().float(),
-            "r2": r2.mean().float(),
-        }
+        return {"loss": totals["loss"] / num, **_scores_of(totals, num)}
 
     def complete_state(self, state_dict: dict[str, Any], prefix: str = "") -> None:
         """Add the scale of a net that version 0.1 trained, whose targets were not scaled."""
@@ -168,3 +152,29 @@ class RegressionTask(Task):
         if state_dict.keys().isdisjoint((mean, std)):
             state_dict[mean] = torch.zeros_like(self.target_mean)
             state_dict[std] = torch.ones_like(self.target_std)
+
+
+def _sums_of(outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Return sums of errors, and of targets and their squares, ``(T,)`` each."""
+    # Squares of large targets would cancel in single precision.
+    dtype = torch.float32 if outputs.device.type == "mps" else torch.float64
+    errors, targets = (outputs - labels).to(dtype), labels.to(dtype)
+    return {
+        "absolute": errors.abs().sum(0),
+        "squared": errors.square().sum(0),
+        "targets": targets.sum(0),
+        "targets_squared": targets.square().sum(0),
+    }
+
+
+def _scores_of(sums: Mapping[str, Tensor], num: Tensor | int) -> dict[str, Tensor]:
+    """Return root mean squared and mean absolute error, and R², the mean over targets."""
+    squared = sums["squared"]
+    spread = sums["targets_squared"] - sums["targets"].square() / num
+    tiny = torch.finfo(spread.dtype).eps * sums["targets_squared"] * 10
+    r2 = torch.where(spread > tiny, 1 - squared / spread.clamp(min=1e-30), 1.0 * (squared == 0))
+    return {
+        "rmse": (squared / num).mean().sqrt().float(),
+        "mae": (sums["absolute"] / num).mean().float(),
+        "r2": r2.mean().float(),
+    }
