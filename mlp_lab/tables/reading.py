@@ -87,10 +87,10 @@ def read_table(
     _check_file(path)
     all_missing = (*MISSING, *missing)
     if _is_parquet(path):
-        frame = _read_parquet(path)
+        columns = _read_parquet(path).get_columns()
     else:
-        frame = read_text(path, separator, encoding, all_missing, texts)
-    return _read_columns(frame, f"'{path}'", all_missing, texts)
+        columns = read_text(path, separator, encoding, all_missing, texts).get_columns()
+    return _read_columns(columns, f"'{path}'", all_missing, texts)
 
 
 def estimate_size(path: Path, separator: str | None = None) -> tuple[int, int]:
@@ -135,15 +135,15 @@ def read_frame(
     import polars as pl
 
     if isinstance(frame, pl.DataFrame):
-        frame = frame.clone()  # which is emptied, column by column
+        columns = frame.get_columns()
     elif hasattr(frame, "columns") and hasattr(frame, "iloc"):
-        names = [str(name) for name in frame.columns]
-        check_names(names, place)
-        columns = (_from_pandas(frame.iloc[:, index]) for index in range(len(names)))
-        frame = pl.DataFrame([column.alias(n) for n, column in zip(names, columns, strict=True)])
+        columns = [
+            _from_pandas(frame.iloc[:, index]).alias(str(name))
+            for index, name in enumerate(frame.columns)
+        ]
     else:
         raise ConfigError(f"{place} is {type(frame).__name__}, and no frame.")
-    return _read_columns(frame, place, (*MISSING, *missing), texts)
+    return _read_columns(columns, place, (*MISSING, *missing), texts)
 
 
 def _from_pandas(series: Any) -> "pl.Series":
@@ -180,17 +180,15 @@ def _explain_parquet(path: Path, error: BaseException) -> ChecksumError:
 
 
 def _read_columns(
-    frame: "pl.DataFrame", place: str, missing: Collection[str], texts: Collection[str]
+    columns: "list[pl.Series]", place: str, missing: Collection[str], texts: Collection[str]
 ) -> list[Cells]:
-    """Read a frame, which is emptied on the way, so that no column is in memory twice."""
-    names = [name.strip() for name in frame.columns]
+    """Read columns, and let go of each, so that none is in memory twice."""
+    names = [column.name.strip() for column in columns]
     check_names(names, place)
-    if not len(frame):
+    if not (columns and len(columns[0])):
         raise ChecksumError(f"{place} has no rows.")
-    return [
-        _read_cells(frame.drop_in_place(old), name, missing, is_text=name in texts)
-        for old, name in zip(frame.columns, names, strict=True)
-    ]
+    columns.reverse()
+    return [_read_cells(columns.pop(), name, missing, is_text=name in texts) for name in names]
 
 
 def _read_cells(

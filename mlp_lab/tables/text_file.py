@@ -66,9 +66,10 @@ def read_text(
 def _read(source: Any, arguments: dict[str, Any], rows: "_Rows") -> "pl.DataFrame":
     import polars as pl
 
+    num = _INFERRED_ROWS
     try:
-        first = pl.read_csv(source, n_rows=_INFERRED_ROWS, infer_schema_length=None, **arguments)
-        if len(first) < _INFERRED_ROWS:
+        first = pl.read_csv(source, n_rows=num, infer_schema_length=num, **arguments)
+        if len(first) < num:
             return first
         lean = arguments | {"schema_overrides": {s.name: _lean_type(s) for s in first}}
         try:
