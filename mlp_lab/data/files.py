@@ -17,7 +17,7 @@ Layout = Literal["auto", "NHW", "NHWC", "NCHW", "ND"]
 Targets = Literal["classes", "numbers"]
 
 _COLOURS = (1, 3, 4)  # sizes that a channel dimension is recognised by
-_LARGEST_TARGET = 1e15  # squared, and summed over all samples, it is still a float32
+LARGEST_TARGET = 1e15  # squared, and summed over all samples, it is still a float32
 
 
 class TensorFile(Source):
@@ -165,10 +165,10 @@ class TensorFile(Source):
         y = self._y(content, part, num)
         if y.ndim not in (1, 2) or y.numel() == 0:
             raise ChecksumError(f"y_{part} of '{self.path}' has the shape {tuple(y.shape)}.")
-        if (largest := float(y.double().abs().max())) > _LARGEST_TARGET:
+        if (largest := float(y.double().abs().max())) > LARGEST_TARGET:
             raise ChecksumError(
                 f"y_{part} of '{self.path}' reaches {largest:.0e}, too large for a loss in "
-                f"float32; {_LARGEST_TARGET:.0e} is the most. Give its targets in another unit."
+                f"float32; {LARGEST_TARGET:.0e} is the most. Give its targets in another unit."
             )
         return y.float().reshape(num, -1)
 

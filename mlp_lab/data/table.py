@@ -3,20 +3,25 @@
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, NoReturn, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from mlp_lab.data.files import LARGEST_TARGET
 from mlp_lab.data.source import Part, Samples, Source
 from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning, check_choice, did_you_mean
-from mlp_lab.tables import Cells, Column, encode, read_table
-from mlp_lab.tables.columns import format_category
+from mlp_lab.nets.memory import require_memory
+from mlp_lab.tables import Cells, Column, encode, estimate_size, read_table
+from mlp_lab.tables.columns import (
+    format_category,
+    is_date,
+    is_formatted_number,
+    refuse_texts_among_numbers,
+)
 
 Learned = Literal["classification", "regression"]
 NoTarget = Literal["refuse", "drop"]
@@ -24,6 +29,14 @@ NoTarget = Literal["refuse", "drop"]
 _MOST_CLASSES = 20  # of integers; more are numbers to be predicted
 _MOST_VALUES = 50  # of a column that may repeat the target
 _ID_SHARE = 0.5  # of a column's cells that differ, above which its texts are no categories
+_DIFFERS = "of texts most of which differ"
+_NUMBERS_ROWS = "that numbers its rows"
+_KEPT_BY = {_DIFFERS: "categorical", _NUMBERS_ROWS: "numeric"}
+_MOST_NAMED = 5
+_BEGINNING = 1000
+_EXACT = 2**24  # below it float32 has every integer
+_COPIES = 3  # of the float32 matrix that reading takes at most, by measurement
+_LARGE = 5e8
 
 
 class Table(Source):
@@ -115,29 +128,39 @@ class Table(Source):
 
     def _read_parts(self) -> dict[Part, Samples]:
         """Read the files, and find out columns, kinds and classes."""
-        table = self._read(self.path)
+        table = self._read(self.path, self.categorical or ())
         self._check_settings([cells.name for cells in table])
         table, target = self._divide(table, self.path)
-        features = [cells for cells in table if self._is_learned_from(cells)]
-        if not features:
-            raise ChecksumError(
-                f"'{self.path}' has no column to learn from beside {self.target!r}."
-            )
+        if len(target.values) == 1:
+            raise ChecksumError(f"'{self.path}' has one row: there is nothing to learn.")
+        features = self._choose(table)
         self.columns = tuple(self._describe(cells) for cells in features)
         self.input_shape = (len(features),)
         self._find_task(target)
-        labels = self._labels(target, self.path)
-        self._warn_of_repeated_target(features, labels)
-        parts: dict[Part, Samples] = {"train": self._samples(features, labels, self.path)}
+        parts: dict[Part, Samples] = {"train": self._samples(features, target, self.path)}
+        self._warn_of_repeated_target(parts["train"])
         if self.test_path is not None:
-            table, target = self._divide(self._read(self.test_path), self.test_path)
-            labels = self._labels(target, self.test_path)
-            parts["test"] = self._samples(table, labels, self.test_path)
+            texts = [c.name for c in self.columns if c.kind == "categorical"]
+            of_target = [self.target] if target.kind == "text" else []
+            table, target = self._divide(
+                self._read(self.test_path, [*texts, *of_target]), self.test_path
+            )
+            parts["test"] = self._samples(table, target, self.test_path)
         return parts
 
-    def _read(self, path: Path) -> list[Cells]:
+    def _read(self, path: Path, texts: Sequence[str]) -> list[Cells]:
+        rows, columns = estimate_size(path, self.separator)
+        num_bytes = _COPIES * rows * columns * np.dtype(np.float32).itemsize
+        size = f"About {rows:,} rows of {columns:,} columns in '{path}'"
+        require_memory(num_bytes, size, "Leave out rows or columns.")
+        if num_bytes >= _LARGE:
+            print(f"{size}: to read them takes up to {num_bytes / 1e9:.1f} GB of memory.")
         return read_table(
-            path, missing=self.missing or (), separator=self.separator, encoding=self.encoding
+            path,
+            missing=self.missing or (),
+            texts=texts,
+            separator=self.separator,
+            encoding=self.encoding,
         )
 
     def _check_settings(self, names: Sequence[str]) -> None:
@@ -158,123 +181,161 @@ class Table(Source):
                 )
 
     def _divide(self, table: list[Cells], path: Path) -> tuple[list[Cells], Cells]:
-        """Return the columns without the target, and the target; rows without one are left out."""
+        """Return the columns without the target, and the target, which all rows must have."""
         found = {cells.name: cells for cells in table}
         if (target := found.pop(self.target, None)) is None:
             raise ConfigError(f"'{path}' has no column {self.target!r}, which is the target.")
         if target.kind in ("date", "other"):
             raise ConfigError(
-                f"The target {self.target!r} of '{path}' holds {target.type_name}; it must hold "
+                f"The target {self.target!r} of '{path}' holds {_what(target)}; it must hold "
                 "numbers, booleans or texts."
             )
+        missing = target.is_missing
+        if missing.all():
+            raise ChecksumError(f"Column {self.target!r} of '{path}' has no value in any row.")
+        if num := int(missing.sum()):
+            rows = "1 row" if num == 1 else f"{num:,} rows"
+            if self.no_target == "refuse":
+                raise ChecksumError(
+                    f"Column {self.target!r} of '{path}' is empty in {rows}, the first of them row "
+                    f"{int(missing.argmax()) + 1}. --data.source.no_target drop leaves them out."
+                )
+            self._warn(f"{rows} of {len(missing):,} in '{path}' have no {self.target!r}: left out.")
         for name in self.drop or ():
             found.pop(name, None)
-        missing = target.is_missing
-        if not (num := int(missing.sum())):
-            return [*found.values()], target
-        if num == len(missing):
-            raise ChecksumError(f"Column {self.target!r} of '{path}' has no value in any row.")
-        rows = "1 row" if num == 1 else f"{num:,} rows"
-        if self.no_target == "refuse":
-            raise ChecksumError(
-                f"Column {self.target!r} of '{path}' is empty in {rows}, the first of them row "
-                f"{int(missing.argmax()) + 1}. --data.source.no_target drop leaves them out."
-            )
-        self._warn(f"{rows} of {len(missing):,} in '{path}' have no {self.target!r}: left out.")
-        kept = ~missing
-        return [replace(c, values=c.values[kept]) for c in found.values()], replace(
-            target, values=target.values[kept]
-        )
+        return [*found.values()], target
 
     def _find_task(self, target: Cells) -> None:
         """Decide whether the target holds classes or numbers, and name the classes."""
-        different = np.unique(target.values)
+        place = f"'{self.path}'"
+        different = np.unique(target.values[~target.is_missing])
         task = self.task
         if task is None:
             few = target.is_whole and len(different) <= _MOST_CLASSES
             task = "classification" if target.kind != "number" or few else "regression"
-        if len(different) == 1:
-            value = target.texts[0] if target.texts else format_category(target, different[0])
-            raise ChecksumError(
-                f"Column {self.target!r} of '{self.path}' is {value!r} in every row: there is "
-                "nothing to learn."
-            )
         if task == "regression":
-            Column(self.target, "numeric").encode(target, f"'{self.path}'")
+            Column(self.target, "numeric").encode(target, place)
+            if (largest := float(np.abs(different).max())) > LARGEST_TARGET:
+                raise ChecksumError(
+                    f"Column {self.target!r} of {place} reaches {largest:.0e}, too large for a "
+                    f"loss in float32; {LARGEST_TARGET:.0e} is the most. Give it in another unit."
+                )
             self.class_names, self.num_targets = (), 1
+        elif target.kind == "number" and np.abs(different).max() >= _EXACT:
+            raise ConfigError(
+                f"Column {self.target!r} of {place} holds classes that are numbers of "
+                f"{_EXACT:,} and more, which float32 cannot tell apart. Number them from 0, write "
+                "them as texts, or set --data.source.task regression."
+            )
         else:
             names = [target.texts[int(v)] for v in different] if target.texts else None
             self.class_names = tuple(names or (format_category(target, v) for v in different))
-
-    def _labels(self, target: Cells, path: Path) -> Tensor:
-        place = f"'{path}'"
-        if self.num_targets:
-            return torch.from_numpy(Column(self.target, "numeric").encode(target, place))[:, None]
-        labels = Column(self.target, "categorical", self.class_names).encode(target, place)
-        if (labels == len(self.class_names)).any():
-            row = int((labels == len(self.class_names)).argmax()) + 1
+        if len(different) == 1:
+            value = target.texts[0] if target.texts else format_category(target, different[0])
             raise ChecksumError(
-                f"Column {self.target!r} of {place} has a class in row {row} that '{self.path}' "
-                "has not."
+                f"Column {self.target!r} of {place} is {value!r} in every row: there is nothing "
+                "to learn."
             )
-        return torch.from_numpy(labels).long()
 
-    def _samples(self, table: Sequence[Cells], labels: Tensor, path: Path) -> Samples:
-        return Samples(torch.from_numpy(encode(table, self.columns, f"'{path}'")), labels)
-
-    def _is_learned_from(self, cells: Cells) -> bool:
-        """Whether a column may teach something; one of dates or lists is refused."""
-        if cells.kind in ("date", "other"):
-            what = "dates" if cells.kind == "date" else cells.type_name
-            raise ConfigError(
-                f"Column {cells.name!r} of '{self.path}' holds {what}, which no net takes. Turn it "
-                f"into numbers, or leave it out by --data.source.drop=[{cells.name}]."
-            )
-        present = cells.values[~cells.is_missing]
-        num = len(np.unique(present))
-        if num < 2 and not (num == 1 and len(present) < len(cells.values)):
-            why = "has the same value in every row" if num else "has no value in any row"
-        elif cells.name in (*(self.categorical or ()), *(self.numeric or ())):
-            return True
-        elif cells.kind == "text" and num > max(_MOST_CLASSES, _ID_SHARE * len(present)):
-            why = f"names its rows, with {num:,} different texts in {len(present):,}"
-        elif cells.is_whole and _counts_rows(present):
-            why = "numbers its rows"
+    def _samples(self, table: Sequence[Cells], target: Cells, path: Path) -> Samples:
+        """Encode all rows, whose numbers errors name, and leave those without a target out."""
+        place = f"'{path}'"
+        inputs = encode(table, self.columns, place)
+        if self.num_targets:
+            labels = Column(self.target, "numeric").encode(target, place)[:, None]
         else:
-            return True
-        self._warn(
-            f"Column {cells.name!r} of '{self.path}' {why}: left out."
-            + (f" --data.source.categorical=[{cells.name}] keeps it." if num > 1 else "")
+            labels = Column(self.target, "categorical", self.class_names).encode(target, place)
+            if (unknown := labels == len(self.class_names)).any():
+                raise ChecksumError(
+                    f"Column {self.target!r} of {place} has a class in row "
+                    f"{int(unknown.argmax()) + 1} that '{self.path}' has not."
+                )
+        if (missing := target.is_missing).any():
+            inputs, labels = inputs[~missing], labels[~missing]
+        as_labels = torch.from_numpy(labels)
+        return Samples(
+            torch.from_numpy(inputs), as_labels if self.num_targets else as_labels.long()
         )
-        return False
+
+    def _choose(self, table: Sequence[Cells]) -> list[Cells]:
+        """Return the columns that may teach something; the others are named in a warning."""
+        left_out: dict[str, list[str]] = {}
+        features = []
+        for cells in table:
+            if (why := self._why_left_out(cells)) is None:
+                features.append(cells)
+            else:
+                left_out.setdefault(why, []).append(cells.name)
+        for why, names in left_out.items():
+            keeps = f" data.source.{_KEPT_BY[why]} keeps it." if why in _KEPT_BY else ""
+            self._warn(f"'{self.path}' has {_list_columns(names)} {why}: left out.{keeps}")
+        if not features:
+            raise ChecksumError(
+                f"'{self.path}' has no column to learn from beside {self.target!r}."
+            )
+        return features
+
+    def _why_left_out(self, cells: Cells) -> str | None:
+        """Return why a column teaches nothing, if so; one of dates or lists is refused."""
+        if cells.kind in ("date", "other"):
+            self._refuse_kind(cells, _what(cells))
+        present = cells.values[~cells.is_missing]
+        if not len(present):
+            return "without a value in any row"
+        if len(present) == len(cells.values) and present.min() == present.max():
+            exact = "" if abs(present[0]) < _EXACT else ", as float32 has it,"
+            return f"with the same value{exact} in every row"
+        if cells.name in (*(self.categorical or ()), *(self.numeric or ())):
+            return None
+        if cells.kind == "text":
+            self._refuse_mixed(cells)
+            num = len(np.unique(present))
+            if num > max(_MOST_CLASSES, _ID_SHARE * len(present)):
+                return _DIFFERS
+        elif cells.is_whole and _counts_rows(present):
+            return _NUMBERS_ROWS
+        return None
+
+    def _refuse_kind(self, cells: Cells, what: str) -> NoReturn:
+        raise ConfigError(
+            f"Column {cells.name!r} of '{self.path}' holds {what}, which no net takes. Turn it "
+            f"into numbers, or leave it out by --data.source.drop=[{cells.name}]."
+        )
+
+    def _refuse_mixed(self, cells: Cells) -> None:
+        """Refuse dates and numbers that were read as texts, and texts among numbers."""
+        counts = np.bincount(
+            cells.values[~cells.is_missing].astype(np.int64), minlength=len(cells.texts)
+        )
+        most = _ID_SHARE * counts.sum()
+        if counts[[is_date(text) for text in cells.texts]].sum() > most:
+            self._refuse_kind(cells, "dates")
+        are_numbers = ~np.isnan(cells.numbers)
+        are_formatted = np.array([is_formatted_number(text) for text in cells.texts])
+        if counts[are_numbers | are_formatted].sum() > most:
+            refuse_texts_among_numbers(cells, f"'{self.path}'")
 
     def _describe(self, cells: Cells) -> Column:
         """Return a column with all categories that the file has."""
         if cells.name in (self.numeric or ()):
             return Column(cells.name, "numeric")
-        if cells.kind != "text" and cells.name not in (self.categorical or ()):
-            return Column(cells.name, "boolean" if cells.kind == "boolean" else "numeric")
         if cells.kind == "text":
-            self._refuse_mixed(cells)
-        different = np.unique(cells.values[~cells.is_missing])
-        names = cells.texts or tuple(format_category(cells, value) for value in different)
-        return Column(cells.name, "categorical", names)
-
-    def _refuse_mixed(self, cells: Cells) -> None:
-        """Refuse texts among numbers, unless they are said to be categories."""
+            return Column(cells.name, "categorical", cells.texts)
         if cells.name in (self.categorical or ()):
-            return
-        is_number = np.array([_is_number(text) for text in cells.texts])
-        codes = cells.values[~cells.is_missing].astype(np.int64)
-        if is_number[codes].mean() > _ID_SHARE:
-            Column(cells.name, "numeric").encode(cells, f"'{self.path}'")
+            different = np.unique(cells.values[~cells.is_missing])
+            names = tuple(format_category(cells, value) for value in different)
+            return Column(cells.name, "categorical", names)
+        return Column(cells.name, "boolean" if cells.kind == "boolean" else "numeric")
 
-    def _warn_of_repeated_target(self, features: Sequence[Cells], labels: Tensor) -> None:
+    def _warn_of_repeated_target(self, samples: Samples) -> None:
         """Warn of a column each of whose values stands beside a single value of the target."""
-        targets = labels.numpy().reshape(-1)
-        for cells in features:
-            different, groups = np.unique(cells.values, return_inverse=True)
-            if not 1 < len(different) <= min(_MOST_VALUES, len(targets) // 2):
+        targets = samples.labels.numpy().reshape(-1)
+        most = min(_MOST_VALUES, len(targets) // 2)
+        for column, values in zip(self.columns, samples.inputs.numpy().T, strict=True):
+            if len(np.unique(values[:_BEGINNING])) > most:
+                continue
+            different, groups = np.unique(values, return_inverse=True)
+            if not 1 < len(different) <= most:
                 continue
             lowest = np.full(len(different), targets.max())
             highest = np.full(len(different), targets.min())
@@ -282,9 +343,9 @@ class Table(Source):
             np.maximum.at(highest, groups, targets)
             if (lowest == highest).all():
                 self._warn(
-                    f"Column {cells.name!r} of '{self.path}' determines the target "
+                    f"Column {column.name!r} of '{self.path}' determines the target "
                     f"{self.target!r}: where it only repeats it, leave it out by "
-                    f"--data.source.drop=[{cells.name}]."
+                    f"--data.source.drop=[{column.name}]."
                 )
 
     def _warn(self, note: str) -> None:
@@ -292,12 +353,14 @@ class Table(Source):
         warnings.warn(note, MLPLabWarning, stacklevel=3)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _what(cells: Cells) -> str:
+    return "dates" if cells.kind == "date" else cells.type_name
+
+
+def _list_columns(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:_MOST_NAMED]))
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return f"{'a column' if len(names) == 1 else f'{len(names):,} columns'}, {shown}{more},"
 
 
 def _counts_rows(numbers: NDArray[np.float32]) -> bool:

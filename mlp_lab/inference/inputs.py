@@ -183,7 +183,8 @@ def _read_table(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch]
             f"'{path}' is a table, and the model takes {info.input_layout} of shape "
             f"{info.input_shape}."
         )
-    inputs = encode_table(read_table(path), info, f"'{path}'")
+    texts = [column.name for column in info.columns if column.kind == "categorical"]
+    inputs = encode_table(read_table(path, texts=texts), info, f"'{path}'")
     for start in range(0, len(inputs), batch_size):
         rows = inputs[start : start + batch_size]
         yield Batch(rows, [str(index) for index in range(start, start + len(rows))])

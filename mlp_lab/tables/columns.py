@@ -1,5 +1,6 @@
 """What the columns of a table are, and how its cells become the numbers that a net takes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -9,6 +10,11 @@ from numpy.typing import NDArray
 
 from mlp_lab.errors import ChecksumError, ConfigError, did_you_mean
 from mlp_lab.tables.reading import Cells
+
+_FORMATTED = re.compile(r"[-+]?[$€£]? ?(\d{1,3}([,.' ]\d{3})+|\d+)([.,]\d+)? ?[%$€£]?", re.ASCII)
+_DATE = re.compile(
+    r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d))([ T].*)?", re.ASCII
+)
 
 Kind = Literal["numeric", "boolean", "categorical"]
 
@@ -60,14 +66,15 @@ class Column:
         Raises:
             ConfigError: Cells of another kind, or a number that is infinite or too large.
         """
+        what = "texts" if self.kind == "categorical" else "numbers"
+        if cells.kind in ("date", "other"):
+            raise ConfigError(
+                f"Column {self.name!r} of {place} holds {cells.type_name}; it must hold {what}."
+            )
         if self.kind == "categorical":
             return self._codes(cells)
         if cells.kind == "text":
-            self._refuse_text(cells, place)
-        if cells.kind not in ("number", "boolean", "text"):
-            raise ConfigError(
-                f"Column {self.name!r} of {place} holds {cells.type_name}; it must hold numbers."
-            )
+            refuse_texts_among_numbers(cells, place)
         if np.isinf(cells.values).any():
             row = int(np.isinf(cells.values).argmax()) + 1
             raise ConfigError(
@@ -79,30 +86,15 @@ class Column:
     def _codes(self, cells: Cells) -> NDArray[np.float32]:
         place = {category: code for code, category in enumerate(self.categories)}
         other = len(self.categories)
-        texts = cells.texts
-        if cells.kind in ("number", "boolean"):
-            numbers, values = np.unique(cells.values[~cells.is_missing]), cells.values
-            texts = tuple(format_category(cells, number) for number in numbers.tolist())
-            values = np.searchsorted(numbers, np.nan_to_num(values)).clip(max=len(texts) - 1)
+        is_missing = cells.is_missing
+        if cells.kind == "text":
+            texts, values = cells.texts, np.nan_to_num(cells.values).astype(np.int64)
         else:
-            values = np.nan_to_num(cells.values).astype(np.int64)
+            numbers = np.unique(cells.values[~is_missing])
+            texts = tuple(format_category(cells, number) for number in numbers.tolist())
+            values = np.searchsorted(numbers, np.nan_to_num(cells.values)).clip(max=len(texts) - 1)
         codes = np.asarray([place.get(text, other) for text in texts] or [other], np.float32)
-        return np.where(cells.is_missing, np.float32(np.nan), codes[values])
-
-    def _refuse_text(self, cells: Cells, place: str) -> None:
-        present = ~cells.is_missing
-        if not present.any():
-            return
-        for code, text in enumerate(cells.texts):
-            try:
-                float(text)
-            except ValueError:
-                row = int((cells.values == code).argmax()) + 1
-                raise ConfigError(
-                    f"Column {self.name!r} of {place} holds numbers, and {text!r:.60} in row "
-                    f"{row}. Correct it; if it stands for a missing value, add it to "
-                    "data.source.missing."
-                ) from None
+        return np.where(is_missing, np.float32(np.nan), codes[values])
 
 
 _CHECKS: dict[str, Any] = {
@@ -112,6 +104,50 @@ _CHECKS: dict[str, Any] = {
     "has_missing": lambda v: isinstance(v, bool),
     "has_other": lambda v: isinstance(v, bool),
 }
+
+
+def refuse_texts_among_numbers(cells: Cells, place: str) -> None:
+    """Name the first text of a column that is no number.
+
+    Raises:
+        ConfigError: It has one.
+    """
+    are_none = np.isnan(cells.numbers)
+    is_present = ~cells.is_missing
+    if not (is_present.any() and are_none.any()):
+        return
+    codes = np.nan_to_num(cells.values).astype(np.int64)
+    row = int((is_present & are_none[codes]).argmax())
+    text = cells.texts[codes[row]]
+    advice = (
+        "Write it with a decimal point, and without units and thousands separators"
+        if is_formatted_number(text)
+        else "Correct it; if it stands for a missing value, add it to data.source.missing"
+    )
+    raise ConfigError(
+        f"Column {cells.name!r} of {place} holds numbers, and {text!r:.60} in row {row + 1}. "
+        f"{advice}."
+    )
+
+
+def is_formatted_number(text: str) -> bool:
+    """Whether a text is a number to a reader, with a unit, a decimal comma or separators.
+
+    Example:
+        >>> [is_formatted_number(text) for text in ("1,234.50", "5,0", "$3", "4 %", "1,2,3", "A1")]
+        [True, True, True, True, False, False]
+    """
+    return _FORMATTED.fullmatch(text) is not None
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a date, in whatever order.
+
+    Example:
+        >>> [is_date(text) for text in ("1/31/2020", "31.1.20", "2020-01-31T10:00", "10-20")]
+        [True, True, True, False]
+    """
+    return _DATE.fullmatch(text) is not None
 
 
 def format_category(cells: Cells, number: float) -> str:

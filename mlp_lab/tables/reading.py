@@ -1,12 +1,7 @@
 """Read CSV, TSV and Parquet files, and frames, column by column."""
 
-import contextlib
-import csv
-import gzip
-import io
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, first_line
+from mlp_lab.tables.text_file import check_names, estimate_text_size, read_text
 
 if TYPE_CHECKING:  # half a second, and for tables alone
     import polars as pl
@@ -22,13 +18,12 @@ SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 """Endings of the files that are read."""
 
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>")
-"""What stands for a missing value in a text file."""
+"""What stands for a missing value, wherever a cell is text."""
 
 CellKind = Literal["number", "boolean", "text", "date", "other"]
 
-_SEPARATORS = {";": "';'", "\t": "a tab, $'\\t'", "|": "'|'"}
-_INFERRED_ROWS = 10_000
-_LARGEST = float(np.finfo(np.float32).max)
+_BOOLEANS = ("false", "true")
+_PANDAS_INDEX = "__index_level_"  # what its Parquet files call an index without a name
 
 
 @dataclass(frozen=True)
@@ -41,6 +36,7 @@ class Cells:
         values: Numbers, 0 and 1 of booleans, or indices into ``texts``, ``(N,)`` float32; NaN for a
             missing one.
         texts: The different texts, in ascending order.
+        numbers: The texts as numbers, NaN for one that is none.
         is_whole: Whether all its numbers are integers.
         type_name: What a file calls the type of what is no number and no text.
     """
@@ -49,6 +45,7 @@ class Cells:
     kind: CellKind
     values: NDArray[np.float32]
     texts: tuple[str, ...] = ()
+    numbers: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
     is_whole: bool = False
     type_name: str = ""
 
@@ -67,14 +64,18 @@ def read_table(
     path: Path,
     *,
     missing: Sequence[str] = (),
+    texts: Collection[str] = (),
     separator: str | None = None,
     encoding: str = "utf-8",
 ) -> list[Cells]:
     """Read all columns of a file.
 
+    Rows are numbered from 1, without the header and without blank lines.
+
     Args:
         path: A file whose name ends in one of SUFFIXES.
         missing: Texts that stand for a missing value, beside those of MISSING.
+        texts: Names of columns of a text file that hold texts, whatever they look like.
         separator: What separates cells; by default a comma, in ``.tsv`` a tab.
         encoding: Encoding of a text file.
 
@@ -83,21 +84,49 @@ def read_table(
         ChecksumError: It is torn, has no rows, or a row that does not fit the header.
         ConfigError: Another separator or encoding than its own, or a kind of file that is not read.
     """
-    if not path.is_file():
-        raise DatasetNotFoundError(f"The table '{path}' is not there, or no file.")
-    if not is_table(path):
-        raise ConfigError(f"'{path}' is none of {', '.join(SUFFIXES)}.")
-    if path.suffix == ".parquet":
-        frame = _read_parquet(path)
+    _check_file(path)
+    all_missing = (*MISSING, *missing)
+    if _is_parquet(path):
+        columns = _read_parquet(path).get_columns()
     else:
-        if separator is None:
-            separator = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ","
-        frame = _read_text(path, separator, encoding, [*MISSING, *missing])
-    return read_frame(frame, f"'{path}'")
+        columns = read_text(path, separator, encoding, all_missing, texts).get_columns()
+    return _read_columns(columns, f"'{path}'", all_missing, texts)
 
 
-def read_frame(frame: Any, place: str = "the frame") -> list[Cells]:
-    """Read all columns of a frame of polars, which is emptied on the way, or of pandas.
+def estimate_size(path: Path, separator: str | None = None) -> tuple[int, int]:
+    """Return how many rows and columns a file has, of a text file about, without reading it whole.
+
+    Raises:
+        DatasetNotFoundError: There is no such file.
+        ChecksumError: It is torn.
+        ConfigError: A kind of file that is not read.
+    """
+    import polars as pl
+
+    _check_file(path)
+    if not _is_parquet(path):
+        return estimate_text_size(path, separator)
+    try:
+        lazy = pl.scan_parquet(path, glob=False)
+        return lazy.select(pl.len()).collect().item(), len(lazy.collect_schema())
+    except Exception as error:
+        raise _explain_parquet(path, error) from error
+
+
+def read_frame(
+    frame: Any,
+    place: str = "the frame",
+    *,
+    missing: Sequence[str] = (),
+    texts: Collection[str] = (),
+) -> list[Cells]:
+    """Read all columns of a frame of polars or pandas.
+
+    Args:
+        frame: The frame.
+        place: What errors call it.
+        missing: Texts that stand for a missing value, beside those of MISSING.
+        texts: Names of columns whose integers are read as text.
 
     Raises:
         ChecksumError: It has no rows, or names that cannot be told apart.
@@ -105,200 +134,117 @@ def read_frame(frame: Any, place: str = "the frame") -> list[Cells]:
     """
     import polars as pl
 
-    if not isinstance(frame, pl.DataFrame):
-        if not (hasattr(frame, "columns") and hasattr(frame, "iloc")):
-            raise ConfigError(f"{place} is {type(frame).__name__}, and no frame.")
-        names = [str(name) for name in frame.columns]
-        _check_names(names, place)
-        columns = [frame.iloc[:, index].to_list() for index in range(len(names))]
-        series = [pl.Series(n, c, strict=False) for n, c in zip(names, columns, strict=True)]
-        frame = pl.DataFrame(series)
-    names = [name.strip() for name in frame.columns]
-    _check_names(names, place)
-    if not len(frame):
-        raise ChecksumError(f"{place} has no rows.")
-    return [
-        _read_cells(frame.drop_in_place(old), name)  # so that a column is not in memory twice
-        for old, name in zip(frame.columns, names, strict=True)
-    ]
+    if isinstance(frame, pl.DataFrame):
+        columns = frame.get_columns()
+    elif hasattr(frame, "columns") and hasattr(frame, "iloc"):
+        columns = [
+            _from_pandas(frame.iloc[:, index]).alias(str(name))
+            for index, name in enumerate(frame.columns)
+        ]
+    else:
+        raise ConfigError(f"{place} is {type(frame).__name__}, and no frame.")
+    return _read_columns(columns, place, (*MISSING, *missing), texts)
 
 
-def _check_names(names: Sequence[str], place: str) -> None:
-    for index, name in enumerate(names):
-        if not name.strip():
-            raise ChecksumError(f"Column {index + 1} of {place} has no name.")
-    for name, num in Counter(name.strip() for name in names).items():
-        if num > 1:
-            raise ChecksumError(f"{place} has {num} columns called {name!r}.")
-
-
-def _read_cells(column: "pl.Series", name: str) -> Cells:
+def _from_pandas(series: Any) -> "pl.Series":
     import polars as pl
 
-    dtype = column.dtype
-    if dtype == pl.Boolean or dtype.is_numeric():
-        kind: CellKind = "boolean" if dtype == pl.Boolean else "number"
-        values = column.cast(pl.Float32, strict=False).to_numpy(writable=True)
-        return Cells(name, kind, values, is_whole=_are_whole(values))
-    if dtype == pl.Null:
-        return Cells(name, "text", np.full(len(column), np.nan, np.float32))
-    if dtype.is_temporal() or not isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
-        other: CellKind = "date" if dtype.is_temporal() else "other"
-        nothing = np.where(column.is_null().to_numpy(), np.nan, 0).astype(np.float32)
-        return Cells(name, other, nothing, type_name=str(dtype))
-    return _read_texts(column.cast(pl.Categorical), name)
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biuf":
+        return pl.Series(series.to_numpy())
+    return pl.Series(series.astype(object).where(series.notna(), None).to_list(), strict=False)
 
 
-def _are_whole(values: NDArray[np.float32]) -> bool:
-    return bool((np.isnan(values) | (values == np.floor(values))).all())
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise DatasetNotFoundError(f"The table '{path}' is not there, or no file.")
+    if not is_table(path):
+        raise ConfigError(f"'{path}' is none of {', '.join(SUFFIXES)}.")
 
 
-def _read_texts(column: "pl.Series", name: str) -> Cells:
-    """Number the texts of a column in ascending order; numbers or booleans among them count."""
-    import polars as pl
-
-    present = column.drop_nulls().unique()
-    codes, texts = present.to_physical().to_numpy(), present.cast(pl.String).str.strip_chars()
-    if not len(texts):
-        return Cells(name, "text", np.full(len(column), np.nan, np.float32))
-    numbers = texts.cast(pl.Float32, strict=False)
-    lookup = np.full(int(codes.max()) + 1, np.nan, np.float32)
-    are_numbers = numbers.null_count() == 0  # found late in a long column, or written with spaces
-    kept = () if are_numbers else tuple(sorted(set(texts.to_list())))
-    place = {text: index for index, text in enumerate(kept)}
-    lookup[codes] = numbers.to_numpy() if are_numbers else [place[t] for t in texts.to_list()]
-    physical = column.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
-    values = np.where(physical < 0, np.float32(np.nan), lookup[physical])
-    if are_numbers:
-        return Cells(name, "number", values, is_whole=_are_whole(values))
-    return Cells(name, "text", values, kept)
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet"
 
 
 def _read_parquet(path: Path) -> "pl.DataFrame":
     import polars as pl
 
     try:
-        return pl.read_parquet(path, glob=False)
-    except Exception as error:  # a damaged file may confuse the reader in any way
-        raise ChecksumError(f"'{path}' is torn, or no Parquet file: {first_line(error)}") from error
+        frame = pl.read_parquet(path, glob=False)
+    except Exception as error:
+        raise _explain_parquet(path, error) from error
+    return frame.select(name for name in frame.columns if not name.startswith(_PANDAS_INDEX))
 
 
-def _read_text(path: Path, separator: str, encoding: str, missing: list[str]) -> "pl.DataFrame":
+def _explain_parquet(path: Path, error: BaseException) -> ChecksumError:
+    return ChecksumError(f"'{path}' is torn, or no Parquet file: {first_line(error):.200}")
+
+
+def _read_columns(
+    columns: "list[pl.Series]", place: str, missing: Collection[str], texts: Collection[str]
+) -> list[Cells]:
+    """Read columns, and let go of each, so that none is in memory twice."""
+    names = [column.name.strip() for column in columns]
+    check_names(names, place)
+    if not (columns and len(columns[0])):
+        raise ChecksumError(f"{place} has no rows.")
+    columns.reverse()
+    return [_read_cells(columns.pop(), name, missing, is_text=name in texts) for name in names]
+
+
+def _read_cells(
+    column: "pl.Series", name: str, missing: Collection[str], *, is_text: bool
+) -> Cells:
     import polars as pl
 
-    if len(separator) != 1 or not separator.isascii():
-        raise ConfigError(f"separator is {separator!r}; it must be one character.")
-    _check_header(path, separator, encoding)
-    source: Any = path
-    if encoding.lower().replace("-", "") != "utf8":
-        source = io.BytesIO(_decoded(path, encoding).encode())
-    arguments: dict[str, Any] = {
-        "separator": separator,
-        "null_values": missing,
-        "try_parse_dates": True,
-        "glob": False,
-    }
-    try:
-        schema = pl.read_csv(source, n_rows=_INFERRED_ROWS, infer_schema_length=None, **arguments)
-        overrides = {name: _lean(kind) for name, kind in schema.schema.items()}
-        is_whole = len(schema) < _INFERRED_ROWS
-        frame = schema if is_whole else _read_lean(source, overrides, arguments)
-    except pl.exceptions.PolarsError as error:
-        raise _explain(path, separator, encoding, error) from error
-    *_, last = frame.columns
-    if frame[last].null_count():  # it may be that a row ends early, which polars fills
-        _check_rows(path, separator, encoding)
-    # Lines without anything at the end are no rows.
-    is_empty = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
-    num = len(frame) - int(is_empty.reverse().cum_prod().sum()) if len(frame) else 0
-    return frame[:num]
+    dtype = column.dtype
+    if dtype.is_integer() and is_text:
+        column = column.cast(pl.String)
+    elif dtype.is_numeric():
+        return _numbers(name, column.cast(pl.Float32, strict=False).to_numpy(writable=True))
+    elif dtype == pl.Boolean:
+        return Cells(name, "boolean", column.cast(pl.Float32).to_numpy(writable=True))
+    elif dtype == pl.Null:
+        return Cells(name, "text", np.full(len(column), np.nan, np.float32))
+    elif not isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
+        kind: CellKind = "date" if dtype.is_temporal() else "other"
+        nothing = np.where(column.is_null().to_numpy(), np.nan, 0).astype(np.float32)
+        return Cells(name, kind, nothing, type_name=str(dtype))
+    return _read_texts(column.cast(pl.Categorical), name, missing, is_text=is_text)
 
 
-def _read_lean(source: Any, overrides: dict[str, Any], arguments: dict[str, Any]) -> "pl.DataFrame":
-    """Read numbers as they will be used; where the first rows misled, all rows decide."""
+def _numbers(name: str, values: NDArray[np.float32]) -> Cells:
+    is_whole = bool((np.isnan(values) | (values == np.floor(values))).all())
+    return Cells(name, "number", values, is_whole=is_whole)
+
+
+def _read_texts(
+    column: "pl.Series", name: str, missing: Collection[str], *, is_text: bool
+) -> Cells:
+    """Number the texts of a column in ascending order, without the spaces around them.
+
+    Numbers and booleans among texts are found where all are: late in a long column, or in spaces.
+    """
     import polars as pl
 
-    try:
-        return pl.read_csv(source, schema_overrides=overrides, **arguments)
-    except pl.exceptions.ComputeError:
-        return pl.read_csv(source, infer_schema_length=None, **arguments)
-
-
-def _lean(kind: "pl.DataType") -> Any:
-    import polars as pl
-
-    if kind.is_numeric():
-        return pl.Float32
-    return pl.Categorical if kind == pl.String else kind
-
-
-def _check_header(path: Path, separator: str, encoding: str) -> None:
-    with _opened(path, encoding) as file:
-        try:
-            header = next(csv.reader(file, delimiter=separator), [])
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise _explain(path, separator, encoding, error) from error
-    if not header:
-        raise ChecksumError(f"'{path}' is empty; its first line must name the columns.")
-    if len(header) == 1:
-        for other, text in _SEPARATORS.items():
-            if other in header[0]:
-                raise ConfigError(
-                    f"'{path}' has one column with {separator!r} between its cells; they seem to "
-                    f"be separated by {text}: add --data.source.separator."
-                )
-    _check_names(header, f"'{path}'")
-
-
-def _explain(path: Path, separator: str, encoding: str, error: Exception) -> Exception:
-    """Find the row that a reader stumbled over, and say what is the matter with it."""
-    try:
-        _check_rows(path, separator, encoding)
-    except (ChecksumError, ConfigError) as found:
-        return found
-    return ChecksumError(f"'{path}' cannot be read as a table: {first_line(error):.200}")
-
-
-def _check_rows(path: Path, separator: str, encoding: str) -> None:
-    """Refuse a row that has not as many cells as the header."""
-    with _opened(path, encoding) as file:
-        rows = csv.reader(file, delimiter=separator, strict=True)
-        row = 0
-        try:
-            width = len(next(rows))
-            for row, cells in enumerate(rows, 1):
-                if cells and len(cells) != width:
-                    raise ChecksumError(
-                        f"Row {row} of '{path}' has {len(cells)} cells, and the header {width}."
-                    )
-        except UnicodeDecodeError as error:
-            raise ConfigError(
-                f"'{path}' is not in {encoding}, by its row {row + 1} or one after it: name the "
-                "encoding, as with --data.source.encoding latin-1."
-            ) from error
-        except csv.Error as error:
-            raise ChecksumError(
-                f"Row {row + 1} of '{path}' cannot be read: {error}. Is a quote not closed?"
-            ) from error
-
-
-@contextlib.contextmanager
-def _opened(path: Path, encoding: str) -> Iterator[Any]:
-    open_ = gzip.open if path.suffix.lower() == ".gz" else open
-    encoding = "utf-8-sig" if encoding.lower().replace("-", "") == "utf8" else encoding
-    try:
-        with open_(path, "rt", encoding=encoding, newline="") as file:
-            yield file
-    except LookupError as error:
-        raise ConfigError(f"There is no encoding {encoding!r}.") from error
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise ChecksumError(f"'{path}' is torn: {error}.") from error
-
-
-def _decoded(path: Path, encoding: str) -> str:
-    with _opened(path, encoding) as file:
-        try:
-            text: str = file.read()
-        except UnicodeDecodeError as error:
-            raise ConfigError(f"'{path}' is not in {encoding}: {error}.") from error
-    return text
+    codes = column.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    present = column.drop_nulls().unique()
+    stripped = present.cast(pl.String).str.strip_chars().to_list()
+    texts = sorted({*stripped} - {*missing})
+    numbers = pl.Series(texts, dtype=pl.String).cast(pl.Float32, strict=False).to_numpy()
+    are_booleans = bool(texts) and not is_text and {text.lower() for text in texts} <= {*_BOOLEANS}
+    are_numbers = bool(texts) and not is_text and not np.isnan(numbers).any()
+    if are_booleans:
+        value_of = {text: float(_BOOLEANS.index(text.lower())) for text in texts}
+    elif are_numbers:
+        value_of = dict(zip(texts, numbers.tolist(), strict=True))
+    else:
+        value_of = {text: float(code) for code, text in enumerate(texts)}
+    # One place more, which the code -1 of a missing cell means.
+    lookup = np.full(max(codes.max(initial=0), 0) + 2, np.nan, np.float32)
+    lookup[present.to_physical().to_numpy()] = [value_of.get(t, np.nan) for t in stripped]
+    values = lookup[codes]
+    if are_booleans:
+        return Cells(name, "boolean", values)
+    if are_numbers:
+        return _numbers(name, values)
+    return Cells(name, "text", values, tuple(texts), numbers)
