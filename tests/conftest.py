@@ -124,11 +124,11 @@ def mlp_lab(
     flags = [
         f"--{name}=false" for name in ("figures", "onnx") if MARKS[name] not in request.keywords
     ]
-    if "export" in request.keywords:
-        request.getfixturevalue("_one_registry")
 
     def run(*words: object) -> Outcome:
         typed = [*map(str, words)]
+        if "export" in request.keywords or typed[:1] == ["export"]:
+            request.getfixturevalue("_one_registry")
         if typed[:1] == ["fit"] and typed[1:] and "--run_dir" not in " ".join(typed):
             typed += flags
         monkeypatch.setattr("sys.argv", ["mlp-lab", *typed])

@@ -7,9 +7,29 @@ from collections.abc import Iterable, Mapping
 
 from mlp_lab.errors import did_you_mean
 
-_WRONG_TYPE = r"Expected a (.+?)\. Got value: (.*?)(?=\. Got value| - Expected| Given value|$)"
-_NO_PATH = r" - Expected a path but .*? invalid (?=- )"  # where a file could be named too
-_LIST_IN_WORDS = r"(?:Sequence|list).*? value: ([^\s,[({]+, ?\S.*?)(?=\. Got value| - Expected|$)"
+# A message is read line by line: values have spaces, such as those of a list.
+_WRONG_TYPE = re.compile(
+    r"Expected a (.+?)\. Got value: (.*?)(?=\. Got value| Given value|$)", re.MULTILINE
+)
+_NO_PATH = re.compile(
+    r"^- Expected a path but .*\n", re.MULTILINE
+)  # where a file could be named too
+_LIST_IN_WORDS = re.compile(
+    r"(?:Sequence|list)[\s\S]*? value: ([^\s,[({]+, ?\S.*?)(?=\. Got value|$)", re.MULTILINE
+)
+# What a union allows and what came, where none of its types has a key of its own that is wrong.
+_UNION = re.compile(
+    r"Subtypes: \[(.+)\]\nErrors:\n(?:(?!.*(?:Subtypes:|Parser key)).*\n)*?"
+    r"Given value type: .*\nGiven value: (.*?)(?=\. Got value|$)",
+    re.MULTILINE,
+)
+_NO_CLASS = re.compile(
+    r"(?:subclass spec, but got|Not a valid subclass of \w+\. Got value:) (.*?)(?=\. Got value|$)",
+    re.MULTILINE,
+)
+_TYPE = re.compile(
+    r"[^\s,\[][^,\[]*(?:\[(?:[^\[\]]|\[[^\]]*\])*\])?"
+)  # of several, with commas in brackets
 
 # Arguments that nobody types.
 _KNOWN_FROM_ELSEWHERE = {"input_shape", "num_outputs", "num_classes", "num_targets", "params"}
@@ -25,7 +45,8 @@ def explain_parser_error(
         options: All settings of the parser, such as ``data.batch_size``.
         positions: The settings that name a class, and the base class of what they may name.
     """
-    text = re.sub(_NO_PATH, " ", " ".join(message.split()))
+    lines = (" ".join(line.split()) for line in message.splitlines())
+    text = _NO_PATH.sub("", "\n".join(filter(None, lines)))
     key = ".".join(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', text)))  # some come twice
     if found := re.search(r"[Uu]nrecognized arguments: (\S+)", text):
         word = found[1]
@@ -55,34 +76,41 @@ def explain_parser_error(
                 f"{key} has {name!r} in {_classes_with(positions, key, name)}, and another class "
                 "is chosen."
             )
-        return f"{key} has no {name!r}. {did_you_mean(name, known)}"
+        return f"{key} has no {name!r}.{f' {did_you_mean(name, known)}' if known else ''}"
     if found := re.search(r"following arguments are required: ([\w.]+)", text):
         prefix = f"{key}." if key else ""
         return f"{prefix}{found[1]} is missing; add --{prefix}{found[1]}."
     if key in positions and (found := re.search(r"Expected a dot import path string: (\S+)", text)):
         known = [cls.__name__ for cls in _subclasses(positions[key])]
         return f"There is no {found[1]!r} for {key}. {did_you_mean(found[1], known)}"
-    if found := re.search(_LIST_IN_WORDS, text):
+    if found := _LIST_IN_WORDS.search(text):
         return _explain_list(key, found[1])
-    if found := re.search(r"Subtypes: .*<class 'float'>.* Given value: (\S+)\. Got value", text):
-        return f"{key} is {found[1]!r}; it must be of type float."
     if found := re.search(r"Unable to load config '?\"?null", text):
         return f"{key} is null; leave it out for its defaults."
     if found := re.search(r"Expected a <class '[\w.]*Sequence'>\. Got value: (\w+)\.", text):
         return _explain_list(key, found[1])
-    if found := re.search(_WRONG_TYPE, text):
+    if found := _UNION.search(text):
+        types = [type_ for type_ in _TYPE.findall(found[1]) if "Tensor" not in type_]
+        if types[0].startswith("list[") and {*types[1:]} == {"<class 'NoneType'>"}:
+            return _explain_list(key, found[2])
+        if key in positions:
+            return _no_class(key, found[2], positions)
+        return f"{key} is {found[2]!r}; it must be {' or '.join(map(_name_type, types))}."
+    if key in positions and (found := _NO_CLASS.search(text)):
+        return _no_class(key, found[1], positions)
+    if found := _WRONG_TYPE.search(text):
         return f"{key} is {found[2]!r}; it must be {_name_type(found[1])}."
-    if found := re.search(r"Given value: (.*)$", text):
-        types = re.findall(r"Expected a (.+?)(?= - Expected| Given value)", text)
-        if types[0] == "<class 'list'>" and {*types[1:]} <= {"<class 'NoneType'>"}:
-            return _explain_list(key, found[1])
-        allowed = " or ".join(_name_type(type_) for type_ in types)
-        return f"{key} is {found[1]!r}; it must be {allowed}."
+    text = " ".join(text.split())
     return text if text.endswith(".") else f"{text}."
 
 
 def _explain_list(key: str, value: str) -> str:
     return f"{key} is {value!r}; a list is typed as --{key}=[{value}]."
+
+
+def _no_class(key: str, value: str, positions: Mapping[str, type]) -> str:
+    known = [cls.__name__ for cls in _subclasses(positions[key])]
+    return f"{key} is {value!r}; it must name a class. {did_you_mean('', known)}"
 
 
 def _unknown_setting(name: str, options: Iterable[str], positions: Mapping[str, type]) -> str:
@@ -107,9 +135,14 @@ def _name_type(type_: str) -> str:
     """Name a type as a user would."""
     if found := re.fullmatch(r"typing\.Literal\[(.+)\]", type_):
         return f"one of {found[1]}"
-    if found := re.fullmatch(r"<class '(?:.*\.)?(\w+)'>", type_):
-        return "null" if found[1] == "NoneType" else f"of type {found[1].lower()}"
-    return type_
+    name = re.sub(r"<class '(.*)'>", r"\1", re.sub(r"(?:\w+\.)+", "", type_))
+    match name:
+        case "NoneType":
+            return "null"
+        case "PositiveInt":
+            return "a positive int"
+        case _:
+            return f"of type {name.lower()}"
 
 
 def _classes_with(positions: Mapping[str, type], key: str, argument: str) -> str:

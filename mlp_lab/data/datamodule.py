@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from mlp_lab.data.augment import Augmentation, Mixup
 from mlp_lab.data.checks import PredictSplit, ValidateOn, check_settings
-from mlp_lab.data.image_folder import read_unlabelled
+from mlp_lab.data.image_folder import read_directory
 from mlp_lab.data.sampler import EpochSampler
 from mlp_lab.data.source import PARTS, Batch, Part, Samples, SampleSubset, Source, join_samples
 from mlp_lab.data.split import Resample, split_parts
@@ -63,8 +63,8 @@ class LabDataModule(pl.LightningDataModule):
         class_weights: Weights of the K classes in the training loss: ``balanced`` for the inverse
             of their frequency, a list, or none.
         predict_split: The part that ``predict`` runs over.
-        predict_dir: A directory of image files, without labels, that it runs over instead, brought
-            to the size that the net wants.
+        predict_dir: A directory of image files that it runs over instead, brought to the size that
+            the net wants; folders named after classes give their labels, others have none.
 
     Raises:
         ConfigError: A value that cannot work with the others or with the source.
@@ -288,7 +288,9 @@ class LabDataModule(pl.LightningDataModule):
             if self.predict_dir is None:
                 samples = join_samples(self.samples)
             else:
-                samples = read_unlabelled(self.predict_dir, self.input_shape, self.num_targets)
+                samples = read_directory(
+                    *(self.predict_dir, self.input_shape, self.num_targets, self.class_names)
+                )
             self._to_predict = SampleSubset(samples, torch.arange(len(samples)))
         return self._to_predict
 

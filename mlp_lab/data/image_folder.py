@@ -27,6 +27,7 @@ from mlp_lab.images import (
     decode_images,
     images_below,
     images_in,
+    labels_by_folder,
     read_image_shape,
     refusing_bombs,
     shared_array,
@@ -232,14 +233,16 @@ class ImageFolder(Source):
         return digest.hexdigest()[:16]
 
 
-def read_unlabelled(directory: Path, shape: tuple[int, ...], num_targets: int) -> Samples:
-    """Decode every image below a directory, by name.
+def read_directory(
+    directory: Path, shape: tuple[int, ...], num_targets: int, class_names: Sequence[str]
+) -> Samples:
+    """Decode every image below a directory, by name; folders named after classes give labels.
 
     Args:
         directory: The directory, with others in it or without.
         shape: Channels, height and width that all are brought to, as a net wants them.
-        num_targets: Regression targets of each, which become NaN; 0 for classes, whose labels
-            become -1.
+        num_targets: Regression targets of each, which become NaN; 0 for classes.
+        class_names: The classes; the label is -1 where no folder is named after one.
 
     Raises:
         DatasetNotFoundError: There is no such directory, or no image in it.
@@ -266,6 +269,8 @@ def read_unlabelled(directory: Path, shape: tuple[int, ...], num_targets: int) -
     names = [str(file.relative_to(directory)) for file in files]
     num = len(files)
     labels = torch.full((num, num_targets), math.nan) if num_targets else torch.full((num,), -1)
+    if (found := labels_by_folder(files, directory, class_names)) is not None:
+        labels = torch.from_numpy(found)
     return Samples(torch.from_numpy(images), labels, names)
 
 

@@ -2,7 +2,7 @@
 
 from mlp_lab.images.decode import SUFFIXES, decode_image, read_image_shape, refusing_bombs
 from mlp_lab.images.decode_many import decode_images, shared_array, stream_images
-from mlp_lab.images.find import images_below, images_in
+from mlp_lab.images.find import images_below, images_in, labels_by_folder
 
 __all__ = [
     "SUFFIXES",
@@ -10,6 +10,7 @@ __all__ = [
     "decode_images",
     "images_below",
     "images_in",
+    "labels_by_folder",
     "read_image_shape",
     "refusing_bombs",
     "shared_array",

@@ -1,6 +1,6 @@
 """Batches of raw inputs from files, with names and known labels."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress, groupby
 from pathlib import Path
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, check_choice
 from mlp_lab.files.npz_file import load_npz
-from mlp_lab.images import SUFFIXES, images_below, stream_images
+from mlp_lab.images import SUFFIXES, images_below, labels_by_folder, stream_images
 from mlp_lab.inference.info import ModelInfo
 from mlp_lab.tables import SUFFIXES as TABLE_SUFFIXES
 from mlp_lab.tables import Cells, encode, is_table, read_table
@@ -19,7 +19,6 @@ from mlp_lab.tables import Cells, encode, is_table, read_table
 # Names of inputs in the order of preference, with those of their labels.
 _LABELS = {"x_test": "y_test", "x": "y", "data": "target", "x_val": "y_val", "x_train": "y_train"}
 _FLOAT_BYTES = 4
-_MOST_FOLDERS_NAMED = 5
 
 Broken = Literal["refuse", "skip"]
 """What is done with an image that cannot be read."""
@@ -104,7 +103,7 @@ def _read_images(
             f"The model takes {info.input_layout} of shape {shape}, and no images. Give a .npz or "
             ".pt with an array of that shape."
         )
-    labels = None if directory is None else _labels_of(files, directory, info.class_names)
+    labels = None if directory is None else labels_by_folder(files, directory, info.class_names)
     left_out: list[str] = []
     start = 0
     decoded = stream_images(
@@ -131,28 +130,6 @@ def _read_images(
             f"{len(left_out):,} of {len(files):,} images are broken and left out, as "
             f"{left_out[0]!r}"
         )
-
-
-def _labels_of(
-    files: Iterable[Path], directory: Path, class_names: Sequence[str]
-) -> NDArray[np.integer] | None:
-    """Return the classes that the folders are named after, -1 for others; None where none is.
-
-    Where some are, the others are named on the console.
-    """
-    indices = {name: index for index, name in enumerate(class_names)}
-    depth = len(directory.parts)
-    # A file that lies in no folder has none.
-    folders = [next(iter(file.parts[depth:-1]), None) for file in files]
-    found = np.asarray([-1 if folder is None else indices.get(folder, -1) for folder in folders])
-    if found.max() < 0:
-        return None
-    unknown = sorted(folder for folder in {*folders} if folder and folder not in indices)
-    if unknown:
-        names = ", ".join(map(repr, unknown[:_MOST_FOLDERS_NAMED]))
-        dots = ", ..." if len(unknown) > _MOST_FOLDERS_NAMED else ""
-        print(f"folders that are no class of the model, predicted without a label: {names}{dots}")
-    return found
 
 
 def _read_arrays(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch]:

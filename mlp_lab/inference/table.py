@@ -1,6 +1,7 @@
 """The table of predictions, the same from every command. Imports no torch."""
 
 import csv
+import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from mlp_lab.files.atomic import replacing
 from mlp_lab.files.plain_text import as_cell
 
-_OLD_NAME = "input"  # of file or index in the tables of infer in version 0.1; goes in 0.3
+_OLD_NAME = "input"  # path or index in the tables of infer in version 0.1; goes in 0.3
 _LIKELIEST = ("predicted", "confidence")
 
 
@@ -25,10 +26,12 @@ class Row:
     Attributes:
         cells: Its cells by column, numbers as floats; empty text for what is not known.
         probabilities: Probability of each class by name; none for regression.
+        old_name: Its place as version 0.1 wrote it.
     """
 
     cells: dict[str, Any]
     probabilities: dict[str, float]
+    old_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class PredictionTable:
         has_files: Whether any input is a file.
         top_k: How many of the likeliest classes are named, those behind the first as
             ``predicted_2``, ``confidence_2`` and so on.
-        has_old_name: Whether ``input``, which is file or index, is the last column of all.
+        has_old_name: Whether ``input``, the path or index, is the last column of all.
         before: Columns before the place, such as the fold.
     """
 
@@ -74,6 +77,7 @@ class PredictionTable:
         places: Iterable[tuple[object, ...]],
         outputs: NDArray[np.floating],
         labels: NDArray[Any] | None,
+        old_names: Iterable[str] = itertools.repeat(""),
     ) -> Iterator[Row]:
         """Yield a row for each input.
 
@@ -82,6 +86,7 @@ class PredictionTable:
             outputs: The probabilities of all classes, or the predicted targets.
             labels: The class of each, -1 where not known, or the targets, NaN where not known; None
                 where none is known.
+            old_names: Of each what stands in ``input``.
 
         Shape:
             outputs ``(N, K)`` or ``(N, T)``; labels ``(N,)`` or ``(N, T)``.
@@ -89,9 +94,10 @@ class PredictionTable:
         columns, names = self.columns, self.class_names
         values = (self._class_values if names else self._target_values)(outputs, labels)
         probabilities = outputs.tolist() if names else [[]] * len(outputs)
-        for place, cells, shares in zip(places, values, probabilities, strict=True):
+        rows = zip(places, values, probabilities, strict=True)
+        for (place, cells, shares), old_name in zip(rows, old_names, strict=False):
             row = dict(zip(columns, (*place, *cells), strict=True))
-            yield Row(row, dict(zip(names, shares, strict=True)))
+            yield Row(row, dict(zip(names, shares, strict=True)), old_name)
 
     def _class_values(
         self, probabilities: NDArray[np.floating], labels: NDArray[Any] | None
@@ -143,4 +149,4 @@ class PredictionTable:
         return {**row.cells, **probabilities, **old}
 
     def _old_cells(self, row: Row) -> list[str]:
-        return [str(row.cells.get("file") or row.cells["index"])] if self.has_old_name else []
+        return [row.old_name] if self.has_old_name else []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlp_lab.report.config_diff import differing_keys, effective_settings, last_part
+from mlp_lab.report.edges import describe_edges
 from mlp_lab.report.formatting import format_setting, format_value
 from mlp_lab.report.intervals import Interval
 from mlp_lab.report.pairs import Pair, compare_pairs
@@ -134,6 +135,15 @@ class Comparison:
     def has_single_seeds(self) -> bool:
         """Whether the numbers of a setting come from one seed."""
         return any(len(setting.distinct_summaries) == 1 for setting in self.settings)
+
+    def describe_edges(self, also_tried: Sequence[dict[str, Any]] = ()) -> list[str]:
+        """Name the numbers in which the best setting lies at an edge of what was tried.
+
+        Args:
+            also_tried: Settings that no finished run is of, such as a search's pruned ones.
+        """
+        tried = [setting.values for setting in self.settings]
+        return describe_edges(self.settings[0].values, [*tried, *also_tried])
 
     @cached_property
     def pairs(self) -> list[Pair]:

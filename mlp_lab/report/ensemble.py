@@ -95,13 +95,16 @@ class EnsembleSummary:
 
     @property
     def sentence(self) -> str:
-        """What it gains, in a sentence."""
+        """What it gains over the mean of its members and over the best of them, in a sentence."""
+        best = (max if self.metric == "acc" else min)(self.members, key=lambda m: m.test)
         test, mean = (format_number(value, self.metric) for value in (self.test, self.mean))
         interval = format_interval(self.interval, self.metric)
         return (
             f"{format_metric(self.metric)} {test}{f' ({interval})' if interval else ''} on "
             f"{self.num_samples:,} test samples, a gain of {self.gain.format(self.metric)} over "
-            f"the mean of its {len(self.members)} members, {mean}"
+            f"the mean of its {len(self.members)} members, {mean}, and of "
+            f"{best.gain.format(self.metric)} over the best of them on these samples, {best.name} "
+            f"with {format_number(best.test, self.metric)}"
         )
 
     @property

@@ -23,6 +23,7 @@ class SearchSummary:
         score: Key of the metric that settings are ranked by.
         highest_is_best: Whether a higher score is better.
         keys: The settings that were searched.
+        tried: Their values in each trial that came to an end.
         scores: Numbers and scores of the trials in a state: ``complete``, ``pruned``.
         num_settings: How many settings came to an end.
         num_pruned: How many of them were given up.
@@ -32,6 +33,7 @@ class SearchSummary:
     score: str
     highest_is_best: bool
     keys: list[str]
+    tried: list[dict[str, object]]
     scores: dict[str, History]
     num_settings: int
     num_pruned: int
@@ -74,6 +76,7 @@ def read_search_summary(directory: Path) -> SearchSummary | None:
             score=score,
             highest_is_best=content["mode"] == "max",
             keys=list(dict.fromkeys(str(key) for trial in trials for key in trial["params"])),
+            tried=[{str(k): v for k, v in trial["params"].items()} for trial in trials],
             scores={state: _scores(trials, state) for state in ("complete", "pruned")},
             num_settings=len(trials),
             num_pruned=sum(trial["state"] == "pruned" for trial in trials),

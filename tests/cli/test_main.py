@@ -142,6 +142,19 @@ def test_nothing_typed_shows_the_help(mlp_lab: CommandLine) -> None:
             ["fit", "--model.net.hidden_dims=200"],
             "model.net.hidden_dims is '200'; a list is typed as --model.net.hidden_dims=[200].",
         ),
+        (
+            ["fit", "--model.optimizer.lr=[0.1,1]"],
+            "model.optimizer.lr is '[0.1, 1]'; it must be of type float.",
+        ),
+        (
+            ["fit", "--data.batch_size=[1,2]"],
+            "data.batch_size is '[1, 2]'; it must be of type int.",
+        ),
+        (
+            ["fit", "--model.net=[3]"],
+            "model.net is '[3]'; it must name a class. There is: CNN, MLP",
+        ),
+        (["fit", "--threads=a"], "threads is 'a'; it must be a positive int or null."),
         (["fit", "--model.optimizer.lr=abc"], "model.optimizer.lr is 'abc'; it must be of type fl"),
         (
             ["fit", "--model.optimizer.momentum=1"],

@@ -9,6 +9,31 @@ from mlp_lab.nets import Net
 OPTIONS = ["data.batch_size", "data.source", "trainer.max_epochs", "model", "experiment"]
 CLASSES: dict[str, type] = {"model.net": Net, "model.optimizer": Optimizer, "data.augment": Net}
 
+LR = "[<class 'float'>, <class 'torch.Tensor'>]"
+
+
+def in_model(subtypes: str, value: str) -> str:
+    """Return what the parser prints of a value in the middle of the model's settings."""
+    return f"""Parser key "model":
+  Does not validate against any of the Union subtypes
+  Subtypes: [<class 'mlp_lab.tasks.task.Task'>, <class 'NoneType'>]
+  Errors:
+    - Problem with given class_path 'mlp_lab.tasks.ClassificationTask':
+        Parser key "optimizer":
+          Type collections.abc.Callable[[int], x.Optimizer] expects a function: Parser key "lr":
+            Does not validate against any of the Union subtypes
+            Subtypes: {subtypes}
+            Errors:
+              - Expected a <class 'float'>
+              - Not a valid subclass of Tensor
+                Subclass types expect one of:
+                - a class path (str)
+            Given value type: <class 'list'>
+            Given value: {value}. Got value: Namespace(class_path='x.Adam', init_args=Namespace())
+    - Expected a <class 'NoneType'>
+  Given value type: <class 'jsonargparse._util.NestedArg'>
+  Given value: NestedArg(key='optimizer.lr', val={value})"""
+
 
 @pytest.mark.parametrize(
     ("message", "expected"),
@@ -114,6 +139,25 @@ CLASSES: dict[str, type] = {"model.net": Net, "model.optimizer": Optimizer, "dat
             "trainer is null; leave it out for its defaults.",
         ),
         ("something\n  new", "something new."),
+        (in_model(LR, "[0.1]"), "model.optimizer.lr is '[0.1]'; it must be of type float."),
+        (in_model(LR, "[1, 2]"), "model.optimizer.lr is '[1, 2]'; it must be of type float."),
+        (
+            in_model("[<class 'bool'>, <class 'NoneType'>]", "[1]"),
+            "model.optimizer.lr is '[1]'; it must be of type bool or null.",
+        ),
+        (
+            in_model("[typing.Literal['a', 'b'], list[float]]", "{'a': [1, 2]}"),
+            "model.optimizer.lr is \"{'a': [1, 2]}\"; it must be one of 'a', 'b' or of type "
+            "list[float].",
+        ),
+        (
+            'Parser key "threads":\n  Does not validate against any of the Union subtypes\n  '
+            "Subtypes: [<class 'jsonargparse.typing.PositiveInt'>, <class 'NoneType'>]\n  Errors:\n"
+            "    - Not of type PositiveInt: invalid literal for int() with base 10: 'a'\n"
+            "    - Expected <class 'NoneType'>\n  Given value type: <class 'str'>\n"
+            "  Given value: a",
+            "threads is 'a'; it must be a positive int or null.",
+        ),
     ],
 )
 def test_each_is_one_sentence(message: str, expected: str) -> None:

@@ -13,6 +13,7 @@ from mlp_lab.cli.untrusted import check_untrusted
 from mlp_lab.sweep.grid import read_grid
 from tests.conftest import CommandLine
 from tests.helpers.fake_data import write_table
+from tests.helpers.training import make_job
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 SWEEPS = sorted((CONFIGS / "sweep").glob("*.yaml"))
@@ -70,13 +71,20 @@ def takes_long(path: Path) -> bool:
     return any(word in text for word in ("compile_mode", "MLflow", "Wandb")) and not needs_gpu(path)
 
 
+def names_parts(path: Path) -> bool:
+    """Whether it names net, optimiser, data or the like: each kind has tests of its training."""
+    return path.parent.name in ("data", "model")
+
+
 @pytest.mark.parametrize(
     ("path", "few"),
     [
         *(
             pytest.param(
                 *(path, False),
-                marks=[pytest.mark.slow] if takes_long(path) or path in RECIPES else [],
+                marks=[pytest.mark.slow]
+                if takes_long(path) or path in RECIPES or names_parts(path)
+                else [],
                 id=name_of(path),
             )
             for path in FILES
@@ -106,6 +114,16 @@ def test_config_trains_and_tests(
         assert "No supported gpu backend found" in outcome.err
         return
     assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if names_parts(p)], ids=name_of)
+def test_config_names_parts_that_fit_together(
+    path: Path, fake_root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    job = make_job(*words_for(path), f"--data.root={fake_root}", "--data.val_fraction=0.1")
+    outputs = job.task(torch.zeros(2, *job.data.input_shape))
+    assert outputs.shape[1:] == (job.data.num_classes or job.data.num_targets,)
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

@@ -41,8 +41,8 @@ CASES: dict[str, tuple[list[str], int]] = {
         90,
     ),
     "LBFGS": (
-        ["--model.optimizer=LBFGS", "--trainer.limit_train_batches=5", "--trainer.max_epochs=3"],
-        12,
+        ["--model.optimizer=LBFGS", "--trainer.limit_train_batches=3", "--trainer.max_epochs=2"],
+        4,
     ),
 }
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,13 +50,14 @@ def test_the_likeliest_come_in_order(tmp_path: Path) -> None:
 
 def test_the_name_of_version_0_1_is_the_last_column(tmp_path: Path) -> None:
     table, rows = classes(has_old_name=True)
+    rows = [replace(row, old_name=f"d/{row.cells['file']}") for row in rows]
     table.write(tmp_path / "a.csv", rows)
     lines = [*csv.reader((tmp_path / "a.csv").read_text().splitlines())]
-    assert [line[-1] for line in lines] == ["input", "a.png", "b.png"]
+    assert [line[-1] for line in lines] == ["input", "d/a.png", "d/b.png"]
     table.write(tmp_path / "a.json", rows)
-    assert json.loads((tmp_path / "a.json").read_text())[1]["input"] == "b.png"
+    assert json.loads((tmp_path / "a.json").read_text())[1]["input"] == "d/b.png"
     without = PredictionTable((), 1, has_files=False, has_old_name=True)
-    without.write(tmp_path / "b.csv", without.rows([(7,)], np.array([[2.5]]), None))
+    without.write(tmp_path / "b.csv", without.rows([(7,)], np.array([[2.5]]), None, ["7"]))
     assert (tmp_path / "b.csv").read_text() == "index,target,predicted,input\n7,,2.5,7\n"
 
 

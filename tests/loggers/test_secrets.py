@@ -18,9 +18,8 @@ VARIABLES = ("NEPTUNE_API_TOKEN", "MLFLOW_TRACKING_TOKEN", "WANDB_API_KEY", "AWS
 @pytest.mark.parametrize(
     "logger",
     [
-        [],
-        ["--trainer.logger=mlp_lab.loggers.NeptuneLogger"],
-        pytest.param(["--trainer.logger=mlp_lab.loggers.WandbTracker"], marks=pytest.mark.slow),
+        ["--trainer.logger+=mlp_lab.loggers.NeptuneLogger"],
+        pytest.param(["--trainer.logger+=mlp_lab.loggers.WandbTracker"], marks=pytest.mark.slow),
     ],
 )
 def test_no_secret_is_in_any_file(

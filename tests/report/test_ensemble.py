@@ -47,8 +47,11 @@ def test_the_table_ends_with_the_mean_and_the_ensemble() -> None:
     assert replace(SUMMARY, members=known).rows[2]["validation accuracy"] == "97.00 %"
     assert SUMMARY.sentence == (
         "accuracy 96.88 % (94.50 to 98.25 %) on 360 test samples, a gain of +1.88 % "
-        "(+0.50 to +3.25 %) over the mean of its 2 members, 95.00 %"
+        "(+0.50 to +3.25 %) over the mean of its 2 members, 95.00 %, and of +0.00 % over the best "
+        "of them on these samples, digits/version_1 with 96.88 %"
     )
+    as_errors = replace(SUMMARY, metric="mse")  # the least is the best
+    assert "on these samples, digits/version_0 with" in as_errors.sentence
     assert replace(SUMMARY, interval=None).sentence.startswith("accuracy 96.88 % on 360 test")
 
 

@@ -146,7 +146,7 @@ class TestFinished:
         mlp_lab(*FIT, "--trainer.overfit_batches=1")
         outcome = mlp_lab("fit", "--run_dir=runs/base/version_0")
         assert "is of an overfit check, which is not resumed" in outcome.err
-        words = ["--trainer.overfit_batches=0", "--trainer.max_epochs=101"]
+        words = ["--trainer.overfit_batches=0", "--trainer.max_epochs=2"]
         last = "runs/base/version_0/checkpoints/last.ckpt"
         assert mlp_lab(*FIT, f"--ckpt_path={last}", *words).code == 0
 

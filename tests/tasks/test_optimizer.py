@@ -7,6 +7,7 @@ from torch import nn
 from mlp_lab.errors import ConfigError
 from mlp_lab.tasks.optimizer import OptimizerFactory, make_optimizer
 from tests.conftest import CommandLine
+from tests.helpers.slow import some_slow
 
 
 def make_net() -> nn.Module:
@@ -91,6 +92,22 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_any_optimiser_of_torch_lowers_a_loss(name: str) -> None:
+    net = make_net()
+    optimizer = make_optimizer(partial(getattr(torch.optim, name), lr=0.001), net.parameters())
+    inputs = torch.randn(16, 3, generator=torch.Generator().manual_seed(0))
+
+    def step() -> float:
+        optimizer.zero_grad()
+        loss = net(inputs).square().mean()
+        loss.backward()
+        return float(loss)
+
+    losses = [optimizer.step(step) for _ in range(5)]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("name", some_slow(NAMES, ["Adam", "LBFGS"]))
 def test_any_optimiser_of_torch_trains(mlp_lab: CommandLine, name: str) -> None:
     words = ["--data.source=Digits", "--trainer.max_epochs=1", "--trainer.limit_train_batches=2"]
     outcome = mlp_lab("fit", *words, f"--model.optimizer={name}", "--model.optimizer.lr=0.001")

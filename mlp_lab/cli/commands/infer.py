@@ -31,6 +31,8 @@ def infer(args: Sequence[str]) -> int:
         top_k=options.top_k,
         has_old_name=True,
     )
+    # Of several paths two may hold files of the same name.
+    typed_dir = options.paths[0] if len(options.paths) == 1 and options.paths[0].is_dir() else None
     shown: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()
 
@@ -38,7 +40,7 @@ def infer(args: Sequence[str]) -> int:
         for predictions in predictor.predict_files(
             options.paths, options.batch_size, options.broken
         ):
-            for row in _rows(table, predictions, counts["files"]):
+            for row in _rows(table, predictions, counts["files"], typed_dir):
                 if len(shown) < _ROWS_SHOWN:
                     shown.append(row.cells)
                 yield row
@@ -67,18 +69,26 @@ def infer(args: Sequence[str]) -> int:
     return 0
 
 
-def _rows(table: PredictionTable, predictions: Predictions, num_files: int) -> Iterator[Row]:
-    """Yield the rows of a batch; files are numbered, behind the ``num_files`` before them."""
+def _rows(
+    table: PredictionTable, predictions: Predictions, num_files: int, typed_dir: Path | None
+) -> Iterator[Row]:
+    """Yield the rows of a batch; files are numbered, behind the ``num_files`` before them.
+
+    They are named relative to ``typed_dir``, or as they were typed.
+    """
     names = predictions.names
     indices = range(num_files, num_files + len(names)) if predictions.are_files else map(int, names)
     places: Iterable[tuple[object, ...]]
     if table.has_files:
-        places = zip(indices, names if predictions.are_files else [""] * len(names), strict=True)
+        files = names if predictions.are_files else [""] * len(names)
+        if typed_dir is not None:
+            files = [str(Path(file).relative_to(typed_dir)) for file in files]
+        places = zip(indices, files, strict=True)
     else:
         places = zip(indices)
     probabilities = predictions.probabilities
     outputs = predictions.outputs if probabilities is None else probabilities
-    return table.rows(places, outputs, predictions.labels)
+    return table.rows(places, outputs, predictions.labels, names)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -61,6 +61,7 @@ def write_report(directory: Path, out: Path | None) -> int:
         print(f"report: {write_run_report(summary, out)}")
         return 0
     comparisons, left_out = compare([read_summary(run) for run in runs])
+    search = read_search_summary(directory)
     for comparison in comparisons:
         print(as_shown(f"{comparison.data}, by {comparison.score}, the best first:"))
         for setting in comparison.settings:
@@ -79,8 +80,9 @@ def write_report(directory: Path, out: Path | None) -> int:
                 f"  {apart} of {len(comparison.pairs)} other settings told apart from the best, "
                 f"over {comparison.pairs_over} and test samples"
             )
+        for sentence in comparison.describe_edges(search.tried if search else ()):
+            print(as_shown(f"  {sentence}"))
         _print_cross_validation(comparison)
-    search = read_search_summary(directory)
     if search is not None and search.caution:
         print(as_shown(search.caution))
     ensembles, unusable = find_ensembles(dict.fromkeys([directory, *(run.parent for run in runs)]))

@@ -66,11 +66,22 @@ def test_predict_writes_the_same_table(
     assert [*of_infer[0]] == [*of_predict[0], "input"]
     assert len(of_infer) == len(of_predict) == 30
     for mine, other in zip(of_infer, of_predict, strict=True):
-        assert mine["input"] == mine["file"] == str(folders / other["file"])
+        assert (mine["input"], mine["file"]) == (str(folders / other["file"]), other["file"])
+        assert mine["label"] == other["label"] == Path(other["file"]).parent.name
         assert (mine["index"], mine["predicted"]) == (other["index"], other["predicted"])
         probabilities = [float(row[mine["predicted"]]) for row in (mine, other)]
         assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-5)
         assert mine[mine["predicted"]] == mine["confidence"]
+
+
+def test_of_several_directories_files_are_named_as_typed(
+    mlp_lab: CommandLine, model: Path, folders: Path, tmp_path: Path
+) -> None:
+    typed = [folders / "0", folders / "1"]
+    assert mlp_lab("infer", model, *typed, "--out=a.csv").code == 0
+    rows = rows_of(tmp_path / "a.csv")
+    files = [str(path) for folder in typed for path in sorted(folder.iterdir())]
+    assert [row["file"] for row in rows] == [row["input"] for row in rows] == files
 
 
 def test_images_are_counted_and_arrays_have_indices(
