@@ -8,6 +8,7 @@ from mlp_lab.plots.classification import (
 )
 from mlp_lab.plots.data import plot_class_bars, plot_curve, plot_points, plot_predictions
 from mlp_lab.plots.history import plot_history
+from mlp_lab.plots.importance import plot_column_importances
 from mlp_lab.plots.images import plot_images, plot_mistakes
 from mlp_lab.plots.learning_rate import plot_learning_rate_search
 from mlp_lab.plots.nets import plot_filters, plot_net
@@ -18,6 +19,7 @@ from mlp_lab.plots.write import to_png, write_figure
 __all__ = [
     "plot_calibration",
     "plot_class_bars",
+    "plot_column_importances",
     "plot_confusion",
     "plot_curve",
     "plot_decision_surface",
