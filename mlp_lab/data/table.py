@@ -201,7 +201,7 @@ class Table(Source):
             )
         if task == "regression":
             Column(self.target, "numeric").encode(target, f"'{self.path}'")
-            self.class_names, self.num_targets = (), 1
+            self.class_names, self.num_targets, self.target_names = (), 1, (self.target,)
         else:
             names = [target.texts[int(v)] for v in different] if target.texts else None
             self.class_names = tuple(names or (format_category(target, v) for v in different))
