@@ -169,6 +169,10 @@ def _write_prepared(data: LabDataModule, out: Path) -> None:
         content[f"x_{part}"], content[f"y_{part}"] = subset[torch.arange(len(subset))]
     if data.num_classes:
         content["classes"] = list(data.class_names)
+    if data.columns:
+        content["columns"] = data.columns
+    if data.source.target_names:
+        content["target_names"] = list(data.source.target_names)
     content |= {
         "mean": data.mean,
         "std": data.std,
