@@ -13,6 +13,7 @@ from mlp_lab.callbacks.curve_plots import CalibrationPlot, ClassScoresPlot, Curv
 from mlp_lab.callbacks.epoch_seed import EpochSeed
 from mlp_lab.callbacks.extra_scores import TrainingSetScores, UntrainedScores
 from mlp_lab.callbacks.finite_check import FiniteCheck
+from mlp_lab.callbacks.importance_plot import ImportancePlot
 from mlp_lab.callbacks.learning_rate_search import LearningRateSearch
 from mlp_lab.callbacks.metrics_file import MetricsFile
 from mlp_lab.callbacks.mistakes_file import MistakesFile
@@ -45,6 +46,7 @@ __all__ = [
     "EpochLines",
     "EpochSeed",
     "FiniteCheck",
+    "ImportancePlot",
     "LastCheckpoint",
     "LearningRateSearch",
     "MetricsFile",

@@ -6,7 +6,7 @@ from functools import partial
 import lightning.pytorch as pl
 
 from mlp_lab.callbacks.result import PlotCallback
-from mlp_lab.nets import trace_layers
+from mlp_lab.nets import TableNet, trace_layers
 from mlp_lab.plots import plot_filters, plot_net
 from mlp_lab.tasks import Task
 
@@ -16,10 +16,15 @@ class NetPlots(PlotCallback):
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the tested net."""
-        layers = trace_layers(pl_module.net) if isinstance(pl_module, Task) else []
-        if not layers or not isinstance(pl_module, Task):
+        if not isinstance(pl_module, Task):
             return
-        shape, title = pl_module.input_shape, pl_module.net_name
+        net, title = pl_module.net, pl_module.net_name
+        if isinstance(net, TableNet):
+            title += f", on {pl_module.input_shape[0]} columns as they are encoded"
+            net = net.net
+        layers, shape = trace_layers(net), net.input_shape
+        if not layers:
+            return
         self.plot(trainer, "net", partial(plot_net, shape, layers, title))
         first = layers[0].weight.float().cpu().numpy()
         if first.ndim == 2 and len(shape) == 3:

@@ -1,6 +1,7 @@
 """manifest.json, and what a checkpoint holds of this package: settings, scores, the model."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mlp_lab.errors import ConfigError
 from mlp_lab.export.model_info import describe_model
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.loggers import run_loggers
-from mlp_lab.nets import measure_net
+from mlp_lab.nets import TableEncoding, measure_net
 from mlp_lab.processes.threads import describe_threads, device_name
 from mlp_lab.runs.provenance import git_state, versions
 from mlp_lab.runs.run import Run, now
@@ -84,12 +85,14 @@ class RunRecord(pl.Callback):
             return
         assert isinstance(pl_module, Task)
         size = measure_net(pl_module.net)
-        net = {
+        net: dict[str, Any] = {
             "class": pl_module.net_name,
             "parameters": size.parameters,
             "neurons": size.neurons,
             "connections": size.connections,
         }
+        if pl_module.columns:
+            net["encoding"] = asdict(pl_module.encoding or TableEncoding())
         data = find_data(trainer)
         description = describe_data(data) if data else {}
         if data:
@@ -162,6 +165,7 @@ def describe_data(data: LabDataModule) -> dict[str, Any]:
     return {
         "source": data.source.name,
         "input_shape": list(data.input_shape),
+        **({"columns": data.columns} if data.columns else {}),
         "class_names": list(data.class_names),
         "validation": data.validation_origin,
         "test": data.test_origin,

@@ -84,7 +84,8 @@ class TargetPlots(PlotCallback):
             return
         outputs, targets = evaluation.outputs.numpy(), evaluation.labels.numpy()
         title = "Predicted and true targets of the test set"
-        self.plot(trainer, "predictions", partial(plot_predictions, outputs, targets, title))
+        names = data.source.target_names if data else ()
+        self.plot(trainer, "predictions", partial(plot_predictions, outputs, targets, title, names))
         if data and data.input_shape == (1,) and data.num_targets == 1:
             train, test = data.subsets["train"], data.subsets["test"]
             x, y = (part[:, 0].numpy() for part in train[torch.arange(len(train))])

@@ -12,6 +12,7 @@ from mlp_lab.data.source import PARTS, Part, Samples, Source
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, check_choice
 from mlp_lab.files.npz_file import load_npz
 from mlp_lab.files.safe_load import load_plain
+from mlp_lab.tables import Column
 
 Layout = Literal["auto", "NHW", "NHWC", "NCHW", "ND"]
 Targets = Literal["classes", "numbers"]
@@ -25,7 +26,8 @@ class TensorFile(Source):
 
     ``data`` and ``target`` are understood as x and y too, and ``classes`` names the classes. Labels
     are integers or one-hot; where integers leave gaps, they are numbered anew in ascending order.
-    Nothing is unpickled.
+    Nothing is unpickled. What ``mlp-lab prepare`` has written of a table is one again: its columns
+    are categories, booleans and numbers, NaN where missing.
 
     Args:
         path: A ``.npz``, or a ``.pt`` of tensors and plain types.
@@ -70,6 +72,7 @@ class TensorFile(Source):
                 f"x_train of '{path}' has the shape {tuple(arrays['train'].shape)}: its samples "
                 "hold no number."
             )
+        self.columns = self._find_columns(content.get("columns"))
         self.targets = targets
         if targets == "numbers":
             if classes is not None:
@@ -80,6 +83,7 @@ class TensorFile(Source):
             self._labels = {p: self._targets(content, p, len(x)) for p, x in arrays.items()}
             self.class_names = ()
             self.num_targets = self._labels["train"].shape[1]
+            self.target_names = self._find_target_names(content.get("target_names"))
         else:
             labels = {p: self._class_labels(content, p, len(x)) for p, x in arrays.items()}
             self.class_names, self._labels = self._name_classes(labels, content.get("classes"))
@@ -128,6 +132,38 @@ class TensorFile(Source):
             "Set --data.source.layout to NHWC or NCHW."
         )
 
+    def _find_columns(self, listed: Any) -> tuple[Column, ...]:
+        """Return the columns of a table that was prepared; names alone make none."""
+        if not (isinstance(listed, list) and all(isinstance(column, dict) for column in listed)):
+            return ()
+        try:
+            columns = tuple(map(Column.from_plain, listed))
+        except ChecksumError as error:
+            raise ChecksumError(f"columns of '{self.path}' cannot be used: {error}.") from error
+        if (len(columns),) != self.input_shape:
+            raise ChecksumError(
+                f"'{self.path}' describes {len(columns)} columns, and x_train has the shape "
+                f"{self.input_shape}."
+            )
+        return columns
+
+    def _find_target_names(self, listed: Any) -> tuple[str, ...]:
+        is_whole = isinstance(listed, list) and len(listed) == self.num_targets
+        return tuple(map(str, listed)) if is_whole else ()
+
+    def _check_cells(self, x: Tensor, name: str) -> None:
+        """Refuse cells of a table that are neither missing nor what their column holds."""
+        for place, column in enumerate(self.columns):
+            cells = x[:, place]
+            cells = cells[~cells.isnan()]
+            last = {"categorical": len(column.categories), "boolean": 1}.get(column.kind)
+            are_codes = last is None or ((cells == cells.round()) & (cells >= 0) & (cells <= last))
+            if cells.isinf().any() or not torch.as_tensor(are_codes).all():
+                raise ChecksumError(
+                    f"{name} of '{self.path}' has cells that column {column.name!r}, which is "
+                    f"{column.kind}, cannot have."
+                )
+
     def _inputs(self, x: Tensor, name: str) -> Tensor:
         if x.dtype == torch.uint8:
             x = x.float() if self._axes == "ND" else x  # features, not pixels
@@ -135,8 +171,9 @@ class TensorFile(Source):
             raise ChecksumError(
                 f"{name} of '{self.path}' is {x.dtype}; images are uint8 and features floating."
             )
-        elif not (x := x.float()).isfinite().all():
+        elif not (x := x.float()).isfinite().all() and not self.columns:
             raise ChecksumError(f"{name} of '{self.path}' holds NaN or infinity.")
+        self._check_cells(x, name)
         arranged = _arrange(x, self._axes)
         if tuple(arranged.shape[1:]) != self.input_shape:
             raise ChecksumError(

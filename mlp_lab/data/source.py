@@ -90,6 +90,7 @@ class Source(ABC):
         input_shape: Shape of one input, ``(C, H, W)`` for images.
         class_names: Names of the K classes, in the order of their labels; empty for regression.
         num_targets: Number T of regression targets of each sample; 0 where there are classes.
+        target_names: Names of the T targets, where they have some.
         columns: What each of the D inputs is, as all rows of a table have it; empty for others.
         min_count: Training rows that a category of a column needs to be known.
         parts: The parts that ``load`` returns; what is missing is split off from ``train``.
@@ -108,6 +109,7 @@ class Source(ABC):
     input_shape: tuple[int, ...]
     class_names: tuple[str, ...]
     num_targets: int = 0
+    target_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     min_count: int = 1
     parts: frozenset[Part]

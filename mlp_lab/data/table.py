@@ -220,7 +220,7 @@ class Table(Source):
                     f"Column {self.target!r} of {place} reaches {largest:.0e}, too large for a "
                     f"loss in float32; {LARGEST_TARGET:.0e} is the most. Give it in another unit."
                 )
-            self.class_names, self.num_targets = (), 1
+            self.class_names, self.num_targets, self.target_names = (), 1, (self.target,)
         elif target.kind == "number" and np.abs(different).max() >= _EXACT:
             raise ConfigError(
                 f"Column {self.target!r} of {place} holds classes that are numbers of "

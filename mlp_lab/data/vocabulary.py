@@ -43,9 +43,10 @@ def _learn(column: Column, values: Tensor, min_count: int) -> Column:
     has_missing = len(present) < len(values)
     if column.kind != "categorical":
         return replace(column, has_missing=has_missing)
-    counts = torch.bincount(present.long(), minlength=len(column.categories)).tolist()
-    kept = [c for c, num in zip(column.categories, counts, strict=True) if num >= min_count]
-    has_other = any(0 < num < min_count for num in counts)
+    # One more than categories: a prepared file has others, which were too rare before.
+    counts = torch.bincount(present.long(), minlength=len(column.categories) + 1).tolist()
+    kept = [c for c, num in zip(column.categories, counts, strict=False) if num >= min_count]
+    has_other = counts[-1] > 0 or any(0 < num < min_count for num in counts)
     return replace(column, categories=tuple(kept), has_missing=has_missing, has_other=has_other)
 
 

@@ -13,6 +13,7 @@ XY = tuple[NDArray[np.floating], NDArray[np.floating]]
 """x and y, ``(N,)`` each."""
 
 _BAR_INCHES = 0.18
+_MANY_POINTS = 2000
 
 
 def plot_class_bars(
@@ -77,14 +78,27 @@ def plot_curve(
 
 
 def plot_predictions(
-    predicted: NDArray[np.floating], true: NDArray[np.floating], title: str
+    predicted: NDArray[np.floating],
+    true: NDArray[np.floating],
+    title: str,
+    names: Sequence[str] = (),
 ) -> Figure:
-    """Draw predicted over true targets, ``(N, T)`` each."""
-    figure, axes = new_axes(5, 5, xlabel="true target", ylabel="predicted target", title=title)
-    for number, colour in enumerate(choose_colours(true.shape[1])):
-        label = f"target {number + 1}" if true.shape[1] > 1 else "samples"
-        axes.scatter(true[:, number], predicted[:, number], s=8, color=colour, label=label)
+    """Draw predicted over true targets, ``(N, T)`` each; the targets may have names."""
+    num, num_targets = true.shape
+    labels = format_names(names) or [f"target {number + 1}" for number in range(num_targets)]
+    what = labels[0] if names and num_targets == 1 else "target"
+    figure, axes = new_axes(5, 5, xlabel=f"true {what}", ylabel=f"predicted {what}", title=title)
+    for number, colour in enumerate(choose_colours(num_targets)):
+        axes.scatter(
+            *(true[:, number], predicted[:, number]),
+            s=8 if num < _MANY_POINTS else 3,
+            alpha=min(1.0, _MANY_POINTS / num),  # so that it is seen where most of them lie
+            color=colour,
+            label=labels[number] if num_targets > 1 else "samples",
+        )
     ends = [float(true.min()), float(true.max())]
     axes.plot(ends, ends, "--", color="black", label="perfect prediction")
-    axes.legend()
+    for handle in axes.legend(loc="upper left").legend_handles:
+        if handle is not None:
+            handle.set_alpha(1)
     return figure

@@ -32,7 +32,7 @@ _SECTIONS = {
     "classes": ("confusion", "confusion_before", "mistakes"),
     "results": (
         *("fit", "surface", "predictions"),
-        *("roc", "precision_recall", "reliability", "class_scores"),
+        *("roc", "precision_recall", "reliability", "class_scores", "importance"),
     ),
     "net": ("net", "weights", "class_balance"),
 }
@@ -44,6 +44,7 @@ _TITLES = {
     "roc": "ROC curve",
     "precision_recall": "Precision-recall curve",
     "reliability": "Reliability diagram",
+    "importance": "Permutation importance of the columns",
 }
 _OF_IMAGES = ("mistakes", "weights")  # a dark page inverts all others
 

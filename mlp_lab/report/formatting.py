@@ -16,6 +16,7 @@ _METRIC_NAMES = {
     "rmse": "root mean squared error (RMSE)",
     "mae": "mean absolute error (MAE)",
     "r2": "R²",
+    "images_per_second": "samples per second",
 }
 
 
@@ -24,7 +25,7 @@ def format_metric(key: str) -> str:
 
     Example:
         >>> format_metric("val/acc"), format_metric("f1_macro"), format_metric("images_per_second")
-        ('accuracy', 'F1 (macro)', 'images per second')
+        ('accuracy', 'F1 (macro)', 'samples per second')
     """
     name = key.rpartition("/")[2]
     for average in ("macro", "micro"):

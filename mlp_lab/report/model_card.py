@@ -17,6 +17,7 @@ import yaml
 from mlp_lab import __version__
 from mlp_lab.files.atomic import write_text
 from mlp_lab.inference import ModelInfo
+from mlp_lab.report.columns import describe_columns
 from mlp_lab.report.ensemble import EnsembleSummary
 from mlp_lab.report.formatting import format_metric, format_value
 from mlp_lab.report.hugging_face import describe_for_hub
@@ -94,6 +95,7 @@ def write_model_card(
         "inputs": f"np.zeros({(5, *info.input_shape)}, dtype=np.{info.input_type})",
         "files": files,
         "facts": facts,
+        "columns": describe_columns(info.columns, info.encoding),
         "results": results,
         "parts": {p: title for p, title in _PARTS.items() if any(p in v for v in results.values())},
         "class_scores": [k for k in _CLASS_SCORES if any(k in c.scores for c in summary.classes)],
@@ -123,6 +125,8 @@ def is_untouched(path: Path) -> bool:
 def _describe_purpose(info: ModelInfo) -> str:
     size = " x ".join(map(str, info.input_shape))
     one = f"an image of {size}" if info.takes_images else f"a sample of {_numbers(size)}"
+    if info.columns:
+        one = f"a row of {size} column{'' if size == '1' else 's'}"
     if info.head == "none":
         return f"predicts {_numbers(info.num_outputs)} from {one}"
     return f"tells which of {len(info.class_names)} classes {one} belongs to"

@@ -8,9 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from mlp_lab.errors import ChecksumError
+from mlp_lab.report.columns import ColumnRow, describe_columns
 from mlp_lab.runs.config import flatten
 from mlp_lab.runs.metrics_csv import History, Rows, column, epoch_means
 from mlp_lab.runs.run import Run
+from mlp_lab.tables import Column
 
 RATE_KEY = "model.optimizer.lr"
 """The learning rate's setting."""
@@ -159,6 +162,16 @@ class RunSummary:
         """Notes on the data."""
         notes = self.data_info.get("notes")
         return [str(note) for note in notes] if isinstance(notes, list) else []
+
+    @property
+    def columns(self) -> list[ColumnRow]:
+        """Columns of a table, and how the net encodes them; empty for others."""
+        listed = self.data_info.get("columns")
+        try:
+            columns = [Column.from_plain(column) for column in listed or ()]
+        except (ChecksumError, TypeError, AttributeError):  # written by somebody else
+            return []
+        return describe_columns(columns, _mapping(_mapping(self.manifest, "net"), "encoding"))
 
     @property
     def net_info(self) -> dict[str, Any]:

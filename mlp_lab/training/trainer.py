@@ -115,7 +115,7 @@ def result_callbacks(
     if figures:
         kinds += (lab.ConfusionMatrixPlot, lab.CurvePlots, lab.CalibrationPlot)
         kinds += (lab.ClassScoresPlot, lab.MistakesPlot, lab.DecisionSurfacePlot)
-        kinds += (lab.TargetPlots, lab.NetPlots)
+        kinds += (lab.TargetPlots, lab.ImportancePlot, lab.NetPlots)
     if figures and after_training:
         kinds += (lab.TrainingPlots, lab.ClassBalancePlot)
     if onnx:

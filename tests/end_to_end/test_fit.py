@@ -137,7 +137,7 @@ class TestConsole:
             "test loss",
             "best epoch",
             "seconds",
-            "images per second",
+            "samples per second",
         ):
             assert any(row in line for line in lines)
         assert "15,010" in outcome.out

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mlp_lab import __version__
+from mlp_lab.cli.commands.column_stats import column_figures, print_columns
 from mlp_lab.cli.console import print_table
 from mlp_lab.cli.invocation import ConfiguredCommand, read_invocation
 from mlp_lab.cli.parser import LabCLI
@@ -63,22 +64,13 @@ def _load(command: ConfiguredCommand, words: Sequence[str]) -> tuple[LabDataModu
 
 
 def _print_stats(data: LabDataModule) -> None:
-    train = data.subsets["train"]
-    shape = (-1, *[1] * (len(data.input_shape) - 1))
-    std = torch.where(data.std > 0, data.std, 1.0)
-    scale = data.mean.float().view(shape), std.float().view(shape)
-    chunks = in_chunks(torch.arange(len(train)), data.input_shape)
-    mean, std = mean_std_of(normalise(train[positions][0], *scale) for positions in chunks)
     num_bytes = sum(s.inputs.nbytes + s.labels.nbytes for s in data.samples)
     rows = {
-        "shape of an input": " x ".join(map(str, data.input_shape)),
+        "columns" if data.columns else "shape of an input": " x ".join(map(str, data.input_shape)),
         **{f"{part} samples": f"{len(data.subsets[part]):,}" for part in PARTS},
         "validation": data.validation_origin,
         **({} if data.num_targets else {"classes": data.num_classes}),
-        "mean": _format_channels(data.mean),
-        "standard deviation": _format_channels(data.std),
-        "mean, normalised": _format_channels(mean),
-        "standard deviation, normalised": _format_channels(std),
+        **({} if data.columns else _measure_channels(data)),
         "memory": f"{num_bytes / 1e6:,.1f} MB",
     }
     if data.source.provenance:
@@ -93,6 +85,24 @@ def _print_stats(data: LabDataModule) -> None:
             for label, name in enumerate(data.class_names)
         }
         print_table("samples of each class", table)
+    if data.columns:
+        print_columns(data)
+
+
+def _measure_channels(data: LabDataModule) -> dict[str, str]:
+    """Return mean and standard deviation of the channels, raw and as a task normalises them."""
+    train = data.subsets["train"]
+    shape = (-1, *[1] * (len(data.input_shape) - 1))
+    std = torch.where(data.std > 0, data.std, 1.0)
+    scale = data.mean.float().view(shape), std.float().view(shape)
+    chunks = in_chunks(torch.arange(len(train)), data.input_shape)
+    mean, std = mean_std_of(normalise(train[positions][0], *scale) for positions in chunks)
+    return {
+        "mean": _format_channels(data.mean),
+        "standard deviation": _format_channels(data.std),
+        "mean, normalised": _format_channels(mean),
+        "standard deviation, normalised": _format_channels(std),
+    }
 
 
 def _describe_targets(samples: SampleSubset) -> str:
@@ -109,6 +119,8 @@ def _figures(data: LabDataModule) -> dict[str, Figure]:
         figures["class_balance"] = plot_class_bars(
             class_counts_by_step(data), data.class_names, "samples", "Samples of each class"
         )
+    if data.columns:
+        return figures | column_figures(data)
     train = data.subsets["train"]
     title = "Training samples"
     if len(data.input_shape) == 3:
@@ -157,6 +169,10 @@ def _write_prepared(data: LabDataModule, out: Path) -> None:
         content[f"x_{part}"], content[f"y_{part}"] = subset[torch.arange(len(subset))]
     if data.num_classes:
         content["classes"] = list(data.class_names)
+    if data.columns:
+        content["columns"] = data.columns
+    if data.source.target_names:
+        content["target_names"] = list(data.source.target_names)
     content |= {
         "mean": data.mean,
         "std": data.std,

@@ -247,7 +247,7 @@ def _print_summary(job: Job, trainer: pl.Trainer, run: Run) -> None:
         "best epoch": f"{epochs} (by {task.score})",
         "validation": job.data.validation_origin,
         "seconds": f"{times['seconds']:.1f}" if times else "not measured",
-        "images per second": f"{times['images_per_second']:,.0f}" if times else "not measured",
+        "samples per second": f"{times['images_per_second']:,.0f}" if times else "not measured",
         "parameters": f"{run.read_manifest()['net']['parameters']:,}",
     }
     print_table(f"{run.experiment}, {run.dir.name}", rows)
