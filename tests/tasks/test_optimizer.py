@@ -101,7 +101,7 @@ def test_any_optimiser_of_torch_lowers_a_loss(name: str) -> None:
         optimizer.zero_grad()
         loss = net(inputs).square().mean()
         loss.backward()
-        return float(loss)
+        return float(loss.detach())
 
     losses = [optimizer.step(step) for _ in range(5)]
     assert losses[-1] < losses[0]
