@@ -74,7 +74,9 @@ def _read(source: Any, arguments: dict[str, Any], rows: "_Rows") -> "pl.DataFram
                 return first
             lean = arguments | {"schema_overrides": {s.name: _lean_type(s) for s in first}}
             return pl.read_csv(source, **lean)
-        except pl.exceptions.ComputeError:  # the first rows mislead: what is a number is found later
+        except (
+            pl.exceptions.ComputeError
+        ):  # the first rows mislead: what is a number is found later
             return pl.read_csv(source, infer_schema=False, **arguments)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise rows.explain(error) from error

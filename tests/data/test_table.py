@@ -92,7 +92,8 @@ def test_kinds_are_overruled(tmp_path: Path) -> None:
         Column("number", "numeric"),
     )
     assert [str(note.message).partition("has ")[2] for note in notes] == [
-        "a column, 'id', of texts most of which differ: left out. data.source.categorical keeps it.",
+        "a column, 'id', of texts most of which differ: left out. "
+        "data.source.categorical keeps it.",
         "a column, 'row', that numbers its rows: left out. data.source.numeric keeps it.",
     ]
     assert source.notes == [str(note.message) for note in notes]
@@ -118,32 +119,74 @@ def test_a_test_file_has_the_columns_of_the_first(tmp_path: Path) -> None:
 
 
 REFUSED: dict[str, tuple[Row, str]] = {
-    "no target": (but(6, "1,u,"), r"Column 'y' of '.*t.csv' is empty in 1 row, the first of them row "
-                  r"6\. --data.source.no_target drop leaves them out\."),
+    "no target": (
+        but(6, "1,u,"),
+        r"Column 'y' of '.*t.csv' is empty in 1 row, the first of them row "
+        r"6\. --data.source.no_target drop leaves them out\.",
+    ),
     "no targets": (lambda i: f"{i},u,", r"Column 'y' of '.*t.csv' has no value in any row\."),
-    "constant target": (lambda i: f"{i % 7},u,p", r"Column 'y' of '.*t.csv' is 'p' in every row: there "
-                        r"is nothing to learn\."),
-    "infinite": (but(6, "inf,u,p"), r"Column 'a' of '.*t.csv' has a number in row 6 that is infinite"),
-    "too large": (but(6, "1e99,u,p"), r"Column 'a' of '.*t.csv' has a number in row 6 that is infinite, "
-                  r"or too large\."),
-    "mixed": (but(6, "x,u,p"), r"Column 'a' of '.*t.csv' holds numbers, and 'x' in row 6\. Correct it; "
-              r"if it stands for a missing value, add it to data.source.missing\."),
-    "thousands": (first(lambda i: f'"1,{i + 100}"'), r"Column 'a' of '.*t.csv' holds numbers, and '1,100' "
-                  r"in row 1\. Write it with a decimal point, and without units and thousands separators\."),
-    "commas": (first(lambda i: f'"{i},5"'), r"Column 'a' of '.*t.csv' holds numbers, and '0,5' in row 1"),
-    "some": (first(lambda i: f"{i} %" if i % 9 == 3 else i), r"holds numbers, and '3 %' in row 4\. Write"),
-    "dates": (first(lambda i: f"2020-01-{i % 28 + 1:02}"), r"Column 'a' of '.*t.csv' holds dates, which no "
-              r"net takes\. Turn it into numbers, or leave it out by --data.source.drop=\[a\]\."),
+    "constant target": (
+        lambda i: f"{i % 7},u,p",
+        r"Column 'y' of '.*t.csv' is 'p' in every row: there "
+        r"is nothing to learn\.",
+    ),
+    "infinite": (
+        but(6, "inf,u,p"),
+        r"Column 'a' of '.*t.csv' has a number in row 6 that is infinite",
+    ),
+    "too large": (
+        but(6, "1e99,u,p"),
+        r"Column 'a' of '.*t.csv' has a number in row 6 that is infinite, "
+        r"or too large\.",
+    ),
+    "mixed": (
+        but(6, "x,u,p"),
+        r"Column 'a' of '.*t.csv' holds numbers, and 'x' in row 6\. Correct it; "
+        r"if it stands for a missing value, add it to data.source.missing\.",
+    ),
+    "thousands": (
+        first(lambda i: f'"1,{i + 100}"'),
+        r"Column 'a' of '.*t.csv' holds numbers, and '1,100' "
+        r"in row 1\. Write it with a decimal point, and without units and thousands separators\.",
+    ),
+    "commas": (
+        first(lambda i: f'"{i},5"'),
+        r"Column 'a' of '.*t.csv' holds numbers, and '0,5' in row 1",
+    ),
+    "some": (
+        first(lambda i: f"{i} %" if i % 9 == 3 else i),
+        r"holds numbers, and '3 %' in row 4\. Write",
+    ),
+    "dates": (
+        first(lambda i: f"2020-01-{i % 28 + 1:02}"),
+        r"Column 'a' of '.*t.csv' holds dates, which no "
+        r"net takes\. Turn it into numbers, or leave it out by --data.source.drop=\[a\]\.",
+    ),
     "other dates": (first(lambda i: f"{i % 28 + 1}.1.20"), r"Column 'a' of '.*t.csv' holds dates"),
-    "large classes": (lambda i: f"{i % 7},u,{2**24 + i % 2}", r"Column 'y' of '.*t.csv' holds classes that "
-                      r"are numbers of 16,777,216 and more, which float32 cannot tell apart"),
-    "large targets": (lambda i: f"{i % 7},u,{i + 0.5}e20", r"Column 'y' of '.*t.csv' reaches 6e\+21, too "
-                      r"large for a loss in float32; 1e\+15 is the most"),
-    "infinite target": (lambda i: f"{i % 7},u,{'inf' if i == 2 else i + 0.5}", r"Column 'y' .* in row 3"),
-    "date target": (lambda i: f"{i},u,2020-01-{i % 28 + 1:02}", r"The target 'y' of '.*t.csv' holds dates; "
-                    r"it must hold numbers, booleans or texts\."),
-    "nothing": (lambda i: f"1,,{'pq'[i % 2]}", r"'.*t.csv' has no column to learn from beside 'y'\."),
-}  # fmt: skip
+    "large classes": (
+        lambda i: f"{i % 7},u,{2**24 + i % 2}",
+        r"Column 'y' of '.*t.csv' holds classes that "
+        r"are numbers of 16,777,216 and more, which float32 cannot tell apart",
+    ),
+    "large targets": (
+        lambda i: f"{i % 7},u,{i + 0.5}e20",
+        r"Column 'y' of '.*t.csv' reaches 6e\+21, too "
+        r"large for a loss in float32; 1e\+15 is the most",
+    ),
+    "infinite target": (
+        lambda i: f"{i % 7},u,{'inf' if i == 2 else i + 0.5}",
+        r"Column 'y' .* in row 3",
+    ),
+    "date target": (
+        lambda i: f"{i},u,2020-01-{i % 28 + 1:02}",
+        r"The target 'y' of '.*t.csv' holds dates; "
+        r"it must hold numbers, booleans or texts\.",
+    ),
+    "nothing": (
+        lambda i: f"1,,{'pq'[i % 2]}",
+        r"'.*t.csv' has no column to learn from beside 'y'\.",
+    ),
+}
 
 
 @quiet
@@ -171,12 +214,19 @@ def test_one_row_or_lists_are_refused(tmp_path: Path) -> None:
 LEFT_OUT: dict[str, tuple[Callable[[int], Any], str]] = {
     "empty": (lambda _: "", "a column, 'a', without a value in any row: left out."),
     "constant": (lambda _: 3, "a column, 'a', with the same value in every row: left out."),
-    "rounded": (lambda i: 10**12 + i, "a column, 'a', with the same value, as float32 has it, in every "
-                "row: left out."),
-    "id": (lambda i: f"n{i}", "a column, 'a', of texts most of which differ: left out. "
-           "data.source.categorical keeps it."),
-    "rows": (lambda i: i + 7, "a column, 'a', that numbers its rows: left out. data.source.numeric keeps it."),
-}  # fmt: skip
+    "rounded": (
+        lambda i: 10**12 + i,
+        "a column, 'a', with the same value, as float32 has it, in every row: left out.",
+    ),
+    "id": (
+        lambda i: f"n{i}",
+        "a column, 'a', of texts most of which differ: left out. data.source.categorical keeps it.",
+    ),
+    "rows": (
+        lambda i: i + 7,
+        "a column, 'a', that numbers its rows: left out. data.source.numeric keeps it.",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", LEFT_OUT)
@@ -204,7 +254,9 @@ def test_a_column_that_determines_the_target_is_named(tmp_path: Path) -> None:
         return f"{'no' if sound(i)[-1] == 'p' else 'yes'},{sound(i)}"
 
     path = write(tmp_path / "t.csv", row, header="alive,a,b,y")
-    with pytest.warns(MLPLabWarning, match=r"Column 'alive' of '.*t.csv' determines the target 'y'"):
+    with pytest.warns(
+        MLPLabWarning, match=r"Column 'alive' of '.*t.csv' determines the target 'y'"
+    ):
         Table(path, "y")
     assert len(Table(path, "y", drop=["alive"]).columns) == 2
 
