@@ -108,12 +108,12 @@ class Table(Source):
         self.parts = frozenset({"train"} if test_path is None else {"train", "test"})
         # Kept for the first load, so that the file is read once.
         self._content: dict[Part, Samples] | None = self._read_parts()
-        super().__init__(classes)
-        self.notes += self._found
         if self.num_targets and classes is not None:
             raise ConfigError(
                 f"data.source.classes is for classes, and {target!r} holds numbers. Leave it out."
             )
+        super().__init__(classes)
+        self.notes += self._found
 
     @property
     def name(self) -> str:

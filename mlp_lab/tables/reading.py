@@ -209,11 +209,17 @@ def _read_cells(
         kind: CellKind = "date" if dtype.is_temporal() else "other"
         nothing = np.where(column.is_null().to_numpy(), np.nan, 0).astype(np.float32)
         return Cells(name, kind, nothing, type_name=str(dtype))
+    elif dtype == pl.String and not is_text:  # without a look at each different number
+        present = column.str.strip_chars().replace(dict.fromkeys(missing))
+        numbers = present.cast(pl.Float32, strict=False)
+        if numbers.null_count() == present.null_count() < len(column):
+            return _numbers(name, numbers.to_numpy(writable=True))
     return _read_texts(column.cast(pl.Categorical), name, missing, is_text=is_text)
 
 
 def _numbers(name: str, values: NDArray[np.float32]) -> Cells:
-    is_whole = bool((np.isnan(values) | (values == np.floor(values))).all())
+    present = values[~np.isnan(values)]
+    is_whole = bool((np.isfinite(present) & (present == np.floor(present))).all())
     return Cells(name, "number", values, is_whole=is_whole)
 
 

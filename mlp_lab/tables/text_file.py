@@ -68,14 +68,16 @@ def _read(source: Any, arguments: dict[str, Any], rows: "_Rows") -> "pl.DataFram
 
     num = _INFERRED_ROWS
     try:
-        first = pl.read_csv(source, n_rows=num, infer_schema_length=num, **arguments)
-        if len(first) < num:
-            return first
-        lean = arguments | {"schema_overrides": {s.name: _lean_type(s) for s in first}}
         try:
+            first = pl.read_csv(source, n_rows=num, infer_schema_length=num, **arguments)
+            if len(first) < num:
+                return first
+            lean = arguments | {"schema_overrides": {s.name: _lean_type(s) for s in first}}
             return pl.read_csv(source, **lean)
-        except pl.exceptions.ComputeError:  # the first rows misled: all of them decide
-            return pl.read_csv(source, infer_schema_length=None, **arguments)
+        except (
+            pl.exceptions.ComputeError
+        ):  # the first rows mislead: what is a number is found later
+            return pl.read_csv(source, infer_schema=False, **arguments)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise rows.explain(error) from error
 
