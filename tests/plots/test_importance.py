@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 
 from mlp_lab.plots import plot_column_importances
 
@@ -9,9 +10,10 @@ def test_the_column_that_matters_most_is_at_the_top_with_its_spread() -> None:
     (axes,) = plot_column_importances(drops, ["a", "b", "c"], "accuracy", 50).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a", "c"]
     bars = axes.containers[1]
-    widths = [bar.get_width() for bar in bars]  # type: ignore[attr-defined]  # bars
+    widths = [bar.get_width() for bar in bars]
     assert widths == pytest.approx([0.2, 0, -0.05])
-    (spreads,) = axes.containers[0].lines[2]
+    spreads = axes.collections[0]
+    assert isinstance(spreads, LineCollection)
     ends = [segment[:, 0].tolist() for segment in spreads.get_segments()]
     assert np.ravel(ends) == pytest.approx([0.1, 0.3, 0, 0, -0.1, 0])
     assert axes.yaxis_inverted()
