@@ -1,5 +1,7 @@
 """stats describes a data set, and prepare writes it with its split as one file."""
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import torch
 
 from mlp_lab.data import Digits, LabDataModule
 from tests.conftest import CommandLine
+from tests.helpers.small_table import words_of, write_small_table
 
 
 def test_stats_counts_measures_and_draws(mlp_lab: CommandLine, fake_root: Path) -> None:
@@ -74,6 +77,47 @@ def test_regression_targets_are_prepared_and_described(mlp_lab: CommandLine) -> 
     assert "standard deviation 0." in outcome.out
     assert "prepared from" in outcome.out
     assert [path.name for path in Path("here").iterdir()] == ["samples.png"]
+
+
+@pytest.mark.parametrize("target", ["kind", pytest.param("price", marks=pytest.mark.slow)])
+def test_a_prepared_table_trains_as_the_original(mlp_lab: CommandLine, target: str) -> None:
+    """So it has the same columns, a rare category and missing cells among them."""
+    words = words_of(write_small_table(Path("small.csv")), target)
+    outcome = mlp_lab("prepare", *words, "--out=small.pt")
+    assert outcome.code == 0, outcome.err
+    task = ["--model=RegressionTask"] if target == "price" else []
+    prepared = ["--data.source=TensorFile", "--data.source.path=small.pt", *task]
+    prepared += ["--data.source.targets=numbers"] if target == "price" else []
+    runs = [mlp_lab("fit", *w, "--trainer.max_epochs=2").run_dir for w in (words, prepared)]
+    assert (runs[0] / "metrics.csv").read_bytes() == (runs[1] / "metrics.csv").read_bytes()
+    described = [json.loads((run / "manifest.json").read_text())["data"] for run in runs]
+    assert described[0]["columns"] == described[1]["columns"]
+    assert described[0]["columns"][3]["categories"] == ["blue", "red"]
+    assert described[0]["columns"][3]["has_other"]
+
+
+@pytest.mark.parametrize(
+    ("target", "figures"),
+    [
+        ("kind", {"class_balance.png", "columns.png", "correlation.png"}),
+        ("price", {"columns.png", "correlation.png"}),
+    ],
+)
+def test_a_table_is_described_column_by_column(
+    mlp_lab: CommandLine, target: str, figures: set[str]
+) -> None:
+    words = words_of(write_small_table(Path("small.csv")), target)
+    outcome = mlp_lab("stats", *words, "--out=here")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert {path.name for path in Path("here").iterdir()} == figures
+    for pattern in (
+        r"columns +│ 4 +│",
+        r"size +│ numeric +│ \d+\.\d % +│ median ",
+        r"wet +│ boolean +│ +│ False \d\d\.\d %, True",
+        r"colour +│ categorical +│ \d\.\d % +│ (red|blue) .*, other \d\.\d %",
+    ):
+        assert re.search(pattern, outcome.out), pattern
+    assert "normalised" not in outcome.out
 
 
 def test_many_features_are_described_by_their_range(mlp_lab: CommandLine) -> None:

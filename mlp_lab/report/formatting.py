@@ -5,6 +5,7 @@ from typing import Any
 from mlp_lab.report.spread import Spread
 
 _PERCENT = ("acc", "precision", "recall", "f1", "f1_macro", "confidence", "ece", "ece_uncalibrated")
+_HUGE = 1e9
 _DURATIONS = ((3600.0, " h"), (60.0, " min"), (1.0, " s"))
 _METRIC_NAMES = {
     "acc": "accuracy",
@@ -52,13 +53,15 @@ def format_spread(spread: Spread | None, key: str, *, signed: bool = False) -> s
     Example:
         >>> format_spread(Spread(0.9, 0.01, 3), "acc"), format_spread(Spread(0.25, None, 1), "loss")
         ('90.00 ± 1.00 %', '0.25')
+        >>> format_spread(Spread(60412.3, 1234.5, 3), "rmse")
+        '60,412 ± 1,234'
         >>> format_spread(Spread(0.012, 0.01, 3), "acc", signed=True)
         '+1.20 ± 1.00 %'
     """
     if spread is None:
         return ""
     name = key.rpartition("/")[2]
-    scale, unit, digits, digits_of_deviation = 1.0, "", ".4g", ".2g"
+    scale, unit, digits, digits_of_deviation = 1.0, "", "", ""
     if name in _PERCENT:
         scale, unit, digits, digits_of_deviation = 100.0, " %", ".2f", ".2f"
     elif name == "seconds":
@@ -66,10 +69,17 @@ def format_spread(spread: Spread | None, key: str, *, signed: bool = False) -> s
         scale, digits = 1 / size, ".3g"
     elif name == "samples":
         digits = ",.0f"
-    text = f"{scale * spread.mean:{'+' if signed else ''}{digits}}"
+    mean, sign = scale * spread.mean, "+" if signed else ""
+    text = f"{mean:{sign}{digits or _digits(mean, 4)}}"
     if spread.deviation is not None:
-        text += f" ± {scale * spread.deviation:{digits_of_deviation}}"
+        deviation = scale * spread.deviation
+        text += f" ± {deviation:{digits_of_deviation or _digits(deviation, 2)}}"
     return text + unit
+
+
+def _digits(value: float, significant: int) -> str:
+    """Return the format of a number: larger ones than its digits whole, not with an exponent."""
+    return ",.0f" if 10**significant - 0.5 <= abs(value) < _HUGE else f".{significant}g"
 
 
 def format_interval(ends: tuple[float, float] | None, key: str, *, signed: bool = False) -> str:

@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import pytest
@@ -19,6 +20,7 @@ from mlp_lab.callbacks import (
     ConfusionMatrixPlot,
     CurvePlots,
     DecisionSurfacePlot,
+    ImportancePlot,
     MetricsFile,
     MistakesFile,
     MistakesPlot,
@@ -31,12 +33,15 @@ from mlp_lab.callbacks import (
     TrainingSetScores,
     UntrainedScores,
 )
-from mlp_lab.data import Digits, LabDataModule
+from mlp_lab.data import Digits, LabDataModule, Table
 from mlp_lab.errors import MLPLabWarning
-from mlp_lab.tasks import ClassificationTask
+from mlp_lab.tables import Column
+from mlp_lab.tasks import ClassificationTask, RegressionTask
+from mlp_lab.tasks.regression import RegressionScore
 from mlp_lab.tasks.task import LoadedWeights
 from tests.conftest import CommandLine
 from tests.helpers.runs import read_metrics
+from tests.helpers.small_table import COLUMNS, words_of, write_small_table
 from tests.helpers.training import fake_trainer
 
 ALWAYS = {"loss", "learning_rate", "net"}
@@ -73,6 +78,69 @@ def test_each_task_leaves_its_figures(
     events = EventAccumulator(str(outcome.run_dir / "tensorboard"))
     events.Reload()
     assert {tag.removeprefix("plots/") for tag in events.Tags()["images"]} <= drawn(outcome.run_dir)
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("kind", OF_CLASSES | {"importance"}),
+        pytest.param("price", OF_NUMBERS | {"importance"}, marks=pytest.mark.slow),
+    ],
+)
+def test_a_table_leaves_the_importance_of_its_columns(
+    mlp_lab: CommandLine, tmp_path: Path, target: str, expected: set[str]
+) -> None:
+    words = words_of(write_small_table(tmp_path / "small.csv"), target)
+    outcome = mlp_lab("fit", *words, "--trainer.max_epochs=1")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert drawn(outcome.run_dir) == ALWAYS | expected
+    page = (outcome.run_dir / "report.html").read_text()
+    for text in ("Permutation importance is how far", "<td>colour</td><td>categorical</td>"):
+        assert text in page
+    assert re.search(r"samples per second +│", outcome.out)
+
+
+def test_the_score_of_an_importance_is_one_that_rises(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    drawings: list[Any] = []
+    monkeypatch.setattr(ImportancePlot, "plot", lambda *words: drawings.append(words[-1]))
+    path = write_small_table(tmp_path / "small.csv")
+    data = LabDataModule(Table(path, "price", drop=["kind"]))
+    columns = data.columns
+    scores: list[RegressionScore | None] = [None, "val/r2"]
+    for score in scores:
+        task = RegressionTask((4,), 1, columns=columns, score=score)
+        trainer = pl.Trainer(
+            accelerator="cpu",
+            logger=False,
+            enable_progress_bar=False,
+            callbacks=[ImportancePlot(tmp_path)],
+        )
+        trainer.test(task, datamodule=data, verbose=False)
+        drops, names, title, num_rows = drawings.pop().args
+        assert (names, title, num_rows) == ([*COLUMNS], "R²", 24)
+        assert drops.shape == (4, 5)
+
+
+def test_a_net_too_large_or_a_table_too_wide_has_no_importance(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = write_small_table(tmp_path / "small.csv")
+    data = LabDataModule(Table(path, "kind", drop=["price"]))
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        callbacks=[callback := ImportancePlot(tmp_path)],
+    )
+    for bound, value in (("_MOST_COLUMNS", 3), ("_MOST_PRODUCTS", 1e4)):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"mlp_lab.callbacks.importance_plot.{bound}", value)
+            task = ClassificationTask((4,), 2, columns=data.columns)
+            trainer.test(task, datamodule=data, verbose=False)
+        assert callback.results.written == set()
 
 
 def test_numbers_behind_the_figures(digits_run: Path) -> None:
@@ -147,7 +215,15 @@ def test_the_lowest_validation_loss_is_marked_in_the_curve_of_the_loss(
 
 ALL: list[type[ResultCallback]] = [
     *(CalibrationPlot, ClassBalancePlot, ClassScoresPlot, ConfusionMatrixPlot, CurvePlots),
-    *(DecisionSurfacePlot, MetricsFile, MistakesFile, MistakesPlot, NetPlots, OnnxExport),
+    *(
+        DecisionSurfacePlot,
+        ImportancePlot,
+        MetricsFile,
+        MistakesFile,
+        MistakesPlot,
+        NetPlots,
+        OnnxExport,
+    ),
     *(OutputsFile, TargetPlots, TrainingPlots),
 ]
 
@@ -179,6 +255,19 @@ def written(directory: Path) -> dict[str, bytes]:
         for name, path in files.items()
         if path.suffix in (".png", ".json", ".csv")
     }
+
+
+def test_the_net_of_a_table_is_drawn_behind_its_encoder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    drawings: list[Any] = []
+    monkeypatch.setattr(NetPlots, "plot", lambda *words: drawings.append(words[-1]))
+    columns = [Column("a", "numeric"), Column("c", "categorical", ("x", "y", "z"))]
+    task = ClassificationTask((2,), 2, columns=[column.plain() for column in columns])
+    NetPlots(tmp_path).on_test_end(fake_trainer(), task)
+    ((shape, layers, title),) = (draw.args for draw in drawings)
+    assert (shape, title) == ((4,), "MLP, on 2 columns as they are encoded")
+    assert layers[0].weight.shape == (200, 4)
 
 
 @pytest.mark.usefixtures("_one_registry")

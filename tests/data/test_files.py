@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import torch
 
 from mlp_lab.data import TensorFile
 from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError
+from mlp_lab.tables import Column
+from mlp_lab.tables.columns import Kind
 from tests.conftest import CommandLine
 
 RNG = np.random.default_rng(0)
@@ -244,3 +247,49 @@ def test_a_run_does_not_go_on_with_other_data(mlp_lab: CommandLine, tmp_path: Pa
     assert "The data are not those that" in outcome.err
     np.savez(tmp_path / "a.npz", x=x, y=y)
     assert mlp_lab("fit", f"--run_dir={run}", "--trainer.max_epochs=2").code == 0
+
+
+def prepared_table(path: Path, **changes: Any) -> Path:
+    """Write two rows of a number, a boolean and a category of two, as prepare does."""
+    kinds: dict[str, Kind] = {"age": "numeric", "wet": "boolean", "colour": "categorical"}
+    columns = [
+        Column(name, kind, ("red", "blue") if kind == "categorical" else ()).plain()
+        for name, kind in kinds.items()
+    ]
+    x = torch.tensor([[1.5, 0, 2], [math.nan, 1, math.nan]])
+    torch.save({"x": x, "y": torch.tensor([0, 1]), "columns": columns} | changes, path)
+    return path
+
+
+def test_a_prepared_table_has_columns_and_missing_cells(tmp_path: Path) -> None:
+    source = TensorFile(prepared_table(tmp_path / "t.pt"))
+    assert [column.name for column in source.columns] == ["age", "wet", "colour"]
+    assert source.columns[2].categories == ("red", "blue")
+    inputs = source.load(tmp_path, download=False)["train"].inputs
+    assert inputs.isnan().tolist() == [[False] * 3, [True, False, True]]
+
+
+def test_names_of_columns_alone_make_no_table(tmp_path: Path) -> None:
+    path = prepared_table(tmp_path / "t.pt", columns=["a", "b", "c"], x=torch.zeros(2, 3))
+    assert TensorFile(path).columns == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"columns": [{"name": "age"}]}, "columns of '.*t.pt' cannot be used: a column is"),
+        ({"columns": [Column("a", "numeric").plain()]}, r"describes 1 columns, and x_train .*\(3,"),
+        (
+            {"x": torch.tensor([[1, 0, 3.0]] * 2)},
+            "cells that column 'colour', which is categorical",
+        ),
+        ({"x": torch.tensor([[1, 0.5, 1]] * 2)}, "cells that column 'wet', which is boolean, cann"),
+        ({"x": torch.tensor([[math.inf, 0, 1]] * 2)}, "column 'age', which is numeric, cannot"),
+    ],
+)
+def test_a_prepared_table_that_is_none_is_refused(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    path = prepared_table(tmp_path / "t.pt", **changes)
+    with pytest.raises(ChecksumError, match=message):
+        TensorFile(path).load(tmp_path, download=False)

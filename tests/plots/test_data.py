@@ -44,6 +44,14 @@ def test_predicted_targets_are_drawn_over_true_ones() -> None:
     assert legend_texts(figure) == ["target 1", "target 2", "perfect prediction"]
 
 
+def test_a_single_target_gives_the_axes_its_name_and_many_points_are_faint() -> None:
+    true = np.arange(10_000.0)[:, None]
+    (axes,) = plot_predictions(true, true, "", ["price"]).axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("true price", "predicted price")
+    assert axes.collections[0].get_alpha() == 0.2
+    assert legend_texts(axes.figure) == ["samples", "perfect prediction"]  # type: ignore[arg-type]  # a Figure
+
+
 def test_a_curve_is_drawn_from_left_to_right_over_its_points() -> None:
     x, y = np.array([2.0, 1.0, 3.0]), np.array([20.0, 10.0, 30.0])
     figure = plot_curve({"samples": (x, y)}, "", {"fit": (x, y)}, {"truth": (x, -y)})

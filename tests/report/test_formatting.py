@@ -34,7 +34,7 @@ def test_metrics_have_the_names_of_the_field(key: str, name: str) -> None:
         ("seconds", 119.4, "119 s"),
         ("seconds", 754.3, "12.6 min"),
         ("seconds", 123456.0, "34.3 h"),
-        ("images_per_second", 12345.6, "1.235e+04"),
+        ("images_per_second", 12345.6, "12,346"),
         ("training/samples", 12345.0, "12,345"),
         ("acc", 0.0, "0.00 %"),
         ("acc", None, ""),

@@ -12,6 +12,7 @@ import yaml
 from mlp_lab.inference import ModelInfo
 from mlp_lab.report.model_card import card_path, write_model_card
 from mlp_lab.report.run_files import read_summary
+from mlp_lab.tables import Column
 from tests.helpers.cards import Card, read_card
 from tests.report.helpers import write_answers, write_run
 
@@ -67,6 +68,20 @@ def test_the_test_score_has_its_interval_over_samples(run: Path) -> None:
     )
     assert text in " ".join(card.paragraphs["a/version_0"].split())
     assert "71.1" not in str(card.metadata)
+
+
+def test_the_columns_of_a_table_are_listed_with_how_they_are_encoded(run: Path) -> None:
+    columns = (Column("age|x", "numeric"), Column("colour", "categorical", ("red", "b*b*")))
+    encoding = {"scaling": "standard", "one_hot_up_to": 16}
+    encoded = "one-hot; all others and a missing one: 0 throughout"
+    info = replace(NUMBERS, input_shape=(2,), columns=columns, encoding=encoding)
+    card = write_card(run, info)
+    assert card.rows["Columns"][1:] == [
+        ["age|x", "numeric", "", "scaled to mean 0 and variance 1; the median where missing"],
+        ["colour", "categorical", "red, b*b*", encoded],
+    ]
+    assert "predicts 2 numbers from a row of 2 columns." in card.paragraphs["a/version_0"]
+    assert "mlp-lab infer model.onnx new.csv --out predictions.csv\n" in card.code
 
 
 def test_metadata_have_the_names_of_hugging_face(run: Path) -> None:
