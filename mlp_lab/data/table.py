@@ -2,8 +2,10 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
@@ -15,7 +17,7 @@ from torch import Tensor
 
 from mlp_lab.data.source import Part, Samples, Source
 from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning, check_choice, did_you_mean
-from mlp_lab.tables import Cells, Column, encode, read_table
+from mlp_lab.tables import MISSING, Cells, Column, encode, read_table
 from mlp_lab.tables.columns import format_category
 
 Learned = Literal["classification", "regression"]
@@ -24,6 +26,43 @@ NoTarget = Literal["refuse", "drop"]
 _MOST_CLASSES = 20  # of integers; more are numbers to be predicted
 _MOST_VALUES = 50  # of a column that may repeat the target
 _ID_SHARE = 0.5  # of a column's cells that differ, above which its texts are no categories
+
+
+@dataclass(frozen=True)
+class KnownTable:
+    """What a trained net knows of the table that it is given.
+
+    Attributes:
+        columns: Its columns, in the order of its inputs.
+        class_names: Its classes; None where the table's own count, as for a new last layer.
+        place: What errors call it.
+    """
+
+    columns: tuple[Column, ...]
+    class_names: tuple[str, ...] | None
+    place: str
+
+
+_find_known: ContextVar[Callable[[], KnownTable | None]] = ContextVar(
+    "known table", default=lambda: None
+)
+
+
+@contextmanager
+def reading_tables_for(find: Callable[[], KnownTable | None]) -> Iterator[None]:
+    """Let each Table that is made meanwhile have the columns that a trained net knows.
+
+    What a configuration says of a table is not enough: the net's codes of categories come from its
+    training rows, which another split or file has not.
+
+    Args:
+        find: Returns what the net knows; called once there is a table.
+    """
+    token = _find_known.set(find)
+    try:
+        yield
+    finally:
+        _find_known.reset(token)
 
 
 class Table(Source):
@@ -91,6 +130,13 @@ class Table(Source):
         self.min_count = min_count
         self.separator = separator
         self.encoding = encoding
+        if path.suffix != ".parquet":
+            texts = [*MISSING, *(missing or ())]
+            self.dialect = {"missing": texts, "separator": separator, "encoding": encoding}
+        self._known = _find_known.get()()
+        if self._known and classes is not None:
+            self._known = replace(self._known, class_names=None)
+        self.are_columns_learned = self._known is not None
         self._found: list[str] = []
         self.parts = frozenset({"train"} if test_path is None else {"train", "test"})
         # Kept for the first load, so that the file is read once.
@@ -116,24 +162,56 @@ class Table(Source):
     def _read_parts(self) -> dict[Part, Samples]:
         """Read the files, and find out columns, kinds and classes."""
         table = self._read(self.path)
-        self._check_settings([cells.name for cells in table])
+        if not self._known:
+            self._check_settings([cells.name for cells in table])
         table, target = self._divide(table, self.path)
-        features = [cells for cells in table if self._is_learned_from(cells)]
-        if not features:
-            raise ChecksumError(
-                f"'{self.path}' has no column to learn from beside {self.target!r}."
-            )
-        self.columns = tuple(self._describe(cells) for cells in features)
-        self.input_shape = (len(features),)
-        self._find_task(target)
+        if self._known:
+            features = self._take_columns(table, self._known)
+        else:
+            features = self._find_columns(table)
+        self.input_shape = (len(self.columns),)
+        if self._known and self._known.class_names is not None:
+            self.class_names = self._known.class_names
+            self.num_targets = int(not self.class_names)
+        else:
+            self._find_task(target)
         labels = self._labels(target, self.path)
-        self._warn_of_repeated_target(features, labels)
+        if not self._known:
+            self._warn_of_repeated_target(features, labels)
         parts: dict[Part, Samples] = {"train": self._samples(features, labels, self.path)}
         if self.test_path is not None:
             table, target = self._divide(self._read(self.test_path), self.test_path)
             labels = self._labels(target, self.test_path)
             parts["test"] = self._samples(table, labels, self.test_path)
         return parts
+
+    def _find_columns(self, table: Sequence[Cells]) -> list[Cells]:
+        """Return the columns that may teach something, and describe them."""
+        features = [cells for cells in table if self._is_learned_from(cells)]
+        if not features:
+            raise ChecksumError(
+                f"'{self.path}' has no column to learn from beside {self.target!r}."
+            )
+        self.columns = tuple(self._describe(cells) for cells in features)
+        return features
+
+    def _take_columns(self, table: Sequence[Cells], known: KnownTable) -> list[Cells]:
+        """Return the columns that a net knows; one that is missing is refused."""
+        self.columns = known.columns
+        found = {cells.name: cells for cells in table}
+        for column in known.columns:
+            if column.name not in found:
+                raise ConfigError(
+                    f"'{self.path}' has no column {column.name!r}, which {known.place} takes. "
+                    f"{did_you_mean(column.name, found)}"
+                )
+            unknown = set(found[column.name].texts) - {*column.categories}
+            if column.kind == "categorical" and unknown and not column.has_other:
+                self._warn(
+                    f"Column {column.name!r} of '{self.path}' has {min(unknown)!r}, which "
+                    f"{known.place} does not know: it takes it for an unknown category."
+                )
+        return [found[column.name] for column in known.columns]
 
     def _read(self, path: Path) -> list[Cells]:
         return read_table(
@@ -213,9 +291,9 @@ class Table(Source):
         labels = Column(self.target, "categorical", self.class_names).encode(target, place)
         if (labels == len(self.class_names)).any():
             row = int((labels == len(self.class_names)).argmax()) + 1
+            owner = self._known.place if self._known else f"'{self.path}'"
             raise ChecksumError(
-                f"Column {self.target!r} of {place} has a class in row {row} that '{self.path}' "
-                "has not."
+                f"Column {self.target!r} of {place} has a class in row {row} that {owner} has not."
             )
         return torch.from_numpy(labels).long()
 

@@ -1,6 +1,26 @@
 """Tables: what their columns are, and how files and frames become numbers. Imports no torch."""
 
 from mlp_lab.tables.columns import Column, encode
-from mlp_lab.tables.reading import SUFFIXES, Cells, is_table, read_frame, read_table
+from mlp_lab.tables.reading import (
+    MISSING,
+    SUFFIXES,
+    Cells,
+    is_frame,
+    is_table,
+    read_frame,
+    read_table,
+    read_texts,
+)
 
-__all__ = ["SUFFIXES", "Cells", "Column", "encode", "is_table", "read_frame", "read_table"]
+__all__ = [
+    "MISSING",
+    "SUFFIXES",
+    "Cells",
+    "Column",
+    "encode",
+    "is_frame",
+    "is_table",
+    "read_frame",
+    "read_table",
+    "read_texts",
+]

@@ -1,7 +1,7 @@
 """What the columns of a table are, and how its cells become the numbers that a net takes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -62,6 +62,8 @@ class Column:
         """
         if self.kind == "categorical":
             return self._codes(cells)
+        if self.kind == "boolean" and cells.kind == "text":
+            cells = _as_booleans(cells)
         if cells.kind == "text":
             self._refuse_text(cells, place)
         if cells.kind not in ("number", "boolean", "text"):
@@ -100,8 +102,8 @@ class Column:
                 row = int((cells.values == code).argmax()) + 1
                 raise ConfigError(
                     f"Column {self.name!r} of {place} holds numbers, and {text!r:.60} in row "
-                    f"{row}. Correct it; if it stands for a missing value, add it to "
-                    "data.source.missing."
+                    f"{row}. Correct it; if it stands for a missing value, leave the cell empty, "
+                    "or train with it in data.source.missing."
                 ) from None
 
 
@@ -112,6 +114,17 @@ _CHECKS: dict[str, Any] = {
     "has_missing": lambda v: isinstance(v, bool),
     "has_other": lambda v: isinstance(v, bool),
 }
+
+
+def _as_booleans(cells: Cells) -> Cells:
+    """Return booleans for a column of True and False, which not every reader takes for such."""
+    truths = [{"true": 1.0, "false": 0.0}.get(text.lower()) for text in cells.texts]
+    if None in truths:
+        return cells
+    values = np.full(len(cells.values), np.nan, np.float32)
+    present = ~cells.is_missing
+    values[present] = np.asarray(truths, np.float32)[cells.values[present].astype(np.int64)]
+    return replace(cells, kind="boolean", values=values, texts=())
 
 
 def format_category(cells: Cells, number: float) -> str:

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, first_line
+from mlp_lab.errors import (
+    ChecksumError,
+    ConfigError,
+    DatasetNotFoundError,
+    did_you_mean,
+    first_line,
+)
 
 if TYPE_CHECKING:  # half a second, and for tables alone
     import polars as pl
@@ -90,14 +96,55 @@ def read_table(
     if path.suffix == ".parquet":
         frame = _read_parquet(path)
     else:
-        if separator is None:
-            separator = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ","
+        separator = separator or _usual_separator(path)
         frame = _read_text(path, separator, encoding, [*MISSING, *missing])
-    return read_frame(frame, f"'{path}'")
+    return _read_columns(frame, f"'{path}'")
 
 
-def read_frame(frame: Any, place: str = "the frame") -> list[Cells]:
-    """Read all columns of a frame of polars, which is emptied on the way, or of pandas.
+def read_texts(
+    path: Path, name: str, *, separator: str | None = None, encoding: str = "utf-8"
+) -> list[str]:
+    """Read a column of a file that ``read_table`` takes as the texts that stand there.
+
+    Lines without anything at the file's end have a text too.
+
+    Args:
+        path: The file.
+        name: The column.
+        separator: As for ``read_table``.
+        encoding: As for ``read_table``.
+
+    Raises:
+        ConfigError: There is no such column.
+    """
+    import polars as pl
+
+    if path.suffix == ".parquet":
+        frame = _read_parquet(path)
+    else:
+        arguments = {"separator": separator or _usual_separator(path), "glob": False}
+        source = _text_source(path, encoding)
+        frame = pl.read_csv(source, infer_schema=False, null_values=[], **arguments)
+    names = [name.strip() for name in frame.columns]
+    if name not in names:
+        raise ConfigError(f"'{path}' has no column {name!r}. {did_you_mean(name, names)}")
+    texts: list[str] = frame.to_series(names.index(name)).cast(pl.String).fill_null("").to_list()
+    return texts
+
+
+def is_frame(value: object) -> bool:
+    """Whether a value is a frame of pandas or polars."""
+    kinds = {f"{k.__module__.partition('.')[0]}.{k.__name__}" for k in type(value).__mro__}
+    return bool(kinds & {"pandas.DataFrame", "polars.DataFrame"})
+
+
+def read_frame(frame: Any, place: str = "the frame", *, missing: Sequence[str] = ()) -> list[Cells]:
+    """Read all columns of a frame of polars or pandas.
+
+    Args:
+        frame: The frame.
+        place: What errors call it.
+        missing: Texts that stand for a missing value.
 
     Raises:
         ChecksumError: It has no rows, or names that cannot be told apart.
@@ -105,14 +152,34 @@ def read_frame(frame: Any, place: str = "the frame") -> list[Cells]:
     """
     import polars as pl
 
+    if not is_frame(frame):
+        raise ConfigError(f"{place} is {type(frame).__name__}, and no frame.")
     if not isinstance(frame, pl.DataFrame):
-        if not (hasattr(frame, "columns") and hasattr(frame, "iloc")):
-            raise ConfigError(f"{place} is {type(frame).__name__}, and no frame.")
-        names = [str(name) for name in frame.columns]
-        _check_names(names, place)
-        columns = [frame.iloc[:, index].to_list() for index in range(len(names))]
-        series = [pl.Series(n, c, strict=False) for n, c in zip(names, columns, strict=True)]
-        frame = pl.DataFrame(series)
+        frame = _from_pandas(frame, place)
+    if missing:
+        texts = pl.col(pl.String)
+        frame = frame.with_columns(pl.when(~texts.is_in([*missing])).then(texts))
+    return _read_columns(frame.clone(), place)
+
+
+def _from_pandas(frame: Any, place: str) -> "pl.DataFrame":
+    import polars as pl
+
+    names = [str(name) for name in frame.columns]
+    _check_names(names, place)
+    series = []
+    for index, name in enumerate(names):
+        column = frame.iloc[:, index]
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biufM":
+            series.append(pl.Series(name, column.to_numpy()))
+        else:  # whatever stands for a missing value there, polars has None alone
+            values = column.astype(object).where(column.notna(), None).to_list()
+            series.append(pl.Series(name, values, strict=False))
+    return pl.DataFrame(series)
+
+
+def _read_columns(frame: "pl.DataFrame", place: str) -> list[Cells]:
+    """Read the columns of a frame, which is emptied on the way."""
     names = [name.strip() for name in frame.columns]
     _check_names(names, place)
     if not len(frame):
@@ -183,15 +250,23 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
         raise ChecksumError(f"'{path}' is torn, or no Parquet file: {first_line(error)}") from error
 
 
+def _usual_separator(path: Path) -> str:
+    return "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ","
+
+
+def _text_source(path: Path, encoding: str) -> Any:
+    """Return what polars reads: the file, or its bytes in the one encoding that polars knows."""
+    is_utf8 = encoding.lower().replace("-", "") == "utf8"
+    return path if is_utf8 else io.BytesIO(_decoded(path, encoding).encode())
+
+
 def _read_text(path: Path, separator: str, encoding: str, missing: list[str]) -> "pl.DataFrame":
     import polars as pl
 
     if len(separator) != 1 or not separator.isascii():
         raise ConfigError(f"separator is {separator!r}; it must be one character.")
     _check_header(path, separator, encoding)
-    source: Any = path
-    if encoding.lower().replace("-", "") != "utf8":
-        source = io.BytesIO(_decoded(path, encoding).encode())
+    source = _text_source(path, encoding)
     arguments: dict[str, Any] = {
         "separator": separator,
         "null_values": missing,
@@ -245,7 +320,7 @@ def _check_header(path: Path, separator: str, encoding: str) -> None:
             if other in header[0]:
                 raise ConfigError(
                     f"'{path}' has one column with {separator!r} between its cells; they seem to "
-                    f"be separated by {text}: add --data.source.separator."
+                    f"be separated by {text}: add --data.source.separator, or --separator of infer."
                 )
     _check_names(header, f"'{path}'")
 
@@ -274,7 +349,7 @@ def _check_rows(path: Path, separator: str, encoding: str) -> None:
         except UnicodeDecodeError as error:
             raise ConfigError(
                 f"'{path}' is not in {encoding}, by its row {row + 1} or one after it: name the "
-                "encoding, as with --data.source.encoding latin-1."
+                "encoding, as with --data.source.encoding latin-1, or --encoding of infer."
             ) from error
         except csv.Error as error:
             raise ChecksumError(
