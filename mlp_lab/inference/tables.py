@@ -64,12 +64,12 @@ def read_inputs(path: Path, info: ModelInfo, options: TableOptions) -> TableInpu
     given = {"separator": options.separator, "encoding": options.encoding}
     dialect = {**info.dialect, **{key: value for key, value in given.items() if value is not None}}
     table = read_table(path, **dialect)
+    inputs = encode(table, info.columns, place)
     known = {info.target, options.id_column, *(column.name for column in info.columns)}
     if ignored := [cells.name for cells in table if cells.name not in known]:
         dots = ", ..." if len(ignored) > _MOST_NAMED else ""
         names = ", ".join(ignored[:_MOST_NAMED])
         print(f"columns of {place} that the model does not take: {names}{dots}")
-    inputs = encode(table, info.columns, place)
     ids = None
     if options.id_column is not None:
         dialect.pop("missing", None)

@@ -27,7 +27,8 @@ def infer(args: Sequence[str]) -> int:
     if options.out and options.out.suffix not in (".csv", ".json"):
         raise ConfigError(f"out is {str(options.out)!r}; it must be a .csv or a .json.")
     tables = TableOptions(options.separator, options.encoding, options.id)
-    if tables != AS_TRAINED and not all(map(is_table, options.paths)):
+    are_tables = all(map(is_table, options.paths))
+    if tables != AS_TRAINED and not are_tables:
         raise ConfigError("--id, --separator and --encoding are for tables alone; leave them out.")
     predictor = Predictor(options.model, trust=options.trust)
     class_names = predictor.info.class_names
@@ -38,7 +39,7 @@ def infer(args: Sequence[str]) -> int:
         len(class_names) or predictor.info.num_outputs,
         has_files=any(map(names_files, options.paths)),
         top_k=options.top_k,
-        has_old_name=True,
+        has_old_name=not are_tables,
         before=() if tables.id_column is None else ("id",),
     )
     shown: list[dict[str, Any]] = []
@@ -83,7 +84,8 @@ def infer(args: Sequence[str]) -> int:
     print(f"{num:,} inputs{score}")
     if options.out:
         print(f"written: {options.out}")
-        print("its 'input' is deprecated since 0.2 and removed in 0.3: use 'file' or 'index'")
+        if table.has_old_name:
+            print("its 'input' is deprecated since 0.2 and removed in 0.3: use 'file' or 'index'")
     return 0
 
 
