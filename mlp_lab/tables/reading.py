@@ -122,9 +122,12 @@ def read_texts(
     if path.suffix == ".parquet":
         frame = _read_parquet(path)
     else:
-        arguments = {"separator": separator or _usual_separator(path), "glob": False}
-        source = _text_source(path, encoding)
-        frame = pl.read_csv(source, infer_schema=False, null_values=[], **arguments)
+        frame = pl.read_csv(
+            _text_source(path, encoding),
+            separator=separator or _usual_separator(path),
+            infer_schema=False,
+            glob=False,
+        )
     names = [name.strip() for name in frame.columns]
     if name not in names:
         raise ConfigError(f"'{path}' has no column {name!r}. {did_you_mean(name, names)}")
