@@ -1,7 +1,7 @@
 """Arrays in memory as a source of samples."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mlp_lab.data import Part, Samples, Source
 from mlp_lab.errors import DatasetNotFoundError
-from mlp_lab.tables import Column
+from mlp_lab.tables import Column, PlainColumn
 
 _MIN_COUNT = 5  # as of a Table
 _handed_over: ContextVar[Samples | None] = ContextVar("samples", default=None)
@@ -50,7 +50,7 @@ class Arrays(Source):
         class_names: Sequence[str] = (),
         num_targets: int = 0,
         holds_out: bool = False,
-        columns: Sequence[Mapping[str, Any]] = (),
+        columns: Sequence[PlainColumn] = (),
     ) -> None:
         self.input_shape = tuple(input_shape)
         self.class_names = tuple(class_names)

@@ -1,6 +1,6 @@
 """Tables: what their columns are, and how files and frames become numbers. Imports no torch."""
 
-from mlp_lab.tables.columns import Column, encode
+from mlp_lab.tables.columns import Column, PlainColumn, encode
 from mlp_lab.tables.reading import (
     MISSING,
     SUFFIXES,
@@ -17,6 +17,7 @@ __all__ = [
     "SUFFIXES",
     "Cells",
     "Column",
+    "PlainColumn",
     "encode",
     "is_frame",
     "is_table",

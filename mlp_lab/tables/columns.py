@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,16 @@ from mlp_lab.errors import ChecksumError, ConfigError, did_you_mean
 from mlp_lab.tables.reading import Cells
 
 Kind = Literal["numeric", "boolean", "categorical"]
+
+
+class PlainColumn(TypedDict):
+    """A column in plain types; a parser of settings takes its texts for no more than texts."""
+
+    name: str
+    kind: str
+    categories: list[str]
+    has_missing: bool
+    has_other: bool
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,7 @@ class Column:
     has_missing: bool = False
     has_other: bool = False
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> PlainColumn:
         """Return the column in plain types."""
         return {
             "name": self.name,

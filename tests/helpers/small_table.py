@@ -10,8 +10,8 @@ NAMES = ("row", "age", "town", "street", "member", "price", "bought")
 FLAGS = (
     "--data.source=Table",
     "--data.source.target=bought",
-    "--data.source.missing=[?]",
-    "--data.source.drop=[price]",
+    '--data.source.missing=["?"]',
+    "--data.source.drop=[row,price]",
     "--data.batch_size=16",
 )
 

@@ -99,7 +99,7 @@ def test_separator_and_encoding_are_those_of_training_unless_given(tmp_path: Pat
     trained = replace(known, dialect={"separator": ";", "encoding": "latin-1"})
     for info, options in ((known, given), (trained, AS_TRAINED)):
         np.testing.assert_array_equal(read_inputs(path, info, options).inputs, [[1, 0]])
-    with pytest.raises(ConfigError, match="separated by ';'.*--separator of infer"):
+    with pytest.raises(ConfigError, match=r"separated by ';'.*--separator of infer"):
         read_inputs(path, INFO, TableOptions(encoding="latin-1"))
     with pytest.raises(ConfigError, match=r"not in utf-8.*--encoding of infer"):
         read_inputs(path, INFO, TableOptions(";"))
@@ -121,7 +121,7 @@ def test_what_does_not_fit_is_named(tmp_path: Path, text: str, message: str) -> 
 
 
 def test_an_id_column_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="has no column 'noo'. Did you mean 'no'?"):
+    with pytest.raises(ConfigError, match=r"has no column 'noo'\. Did you mean 'no'?"):
         read_inputs(write(tmp_path, CSV), INFO, TableOptions(id_column="noo"))
 
 
