@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]
 import polars as pl
 import pytest
 from sklearn.base import clone
@@ -136,7 +136,7 @@ def test_validation_rows_teach_no_category(tmp_path: Path) -> None:
     net = NetClassifier(max_epochs=1, val_fraction=0.5, run_dir=tmp_path / "runs").fit(
         frame, labels
     )
-    known, half = (len(n._columns[1].categories) for n in (whole, net))
+    known, half = (len((n._columns or [])[1].categories) for n in (whole, net))
     assert half < known
     predictor = Predictor(net.run_dir_)
     assert [column.name for column in predictor.info.columns] == ["age", "street"]
