@@ -3,6 +3,7 @@
 import argparse
 import secrets
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,14 @@ from mlp_lab.cli.invocation import (
 )
 from mlp_lab.cli.null_settings import refuse_nulls
 from mlp_lab.cli.parser_errors import explain_parser_error
-from mlp_lab.data import Augmentation, LabDataModule, Source
+from mlp_lab.data import Augmentation, LabDataModule, Source, reading_tables_for
 from mlp_lab.errors import ConfigError, MLPLabError, causes, explain_out_of_memory
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.nets import Net
 from mlp_lab.processes.ranks import is_first_process
 from mlp_lab.tasks import Schedule, Task
 from mlp_lab.training.job import Job
+from mlp_lab.training.weights import known_table
 
 DEFAULT_EXPERIMENT = "base"
 OVERFIT_MAX_EPOCHS = 100
@@ -220,8 +222,10 @@ class LabCLI(LightningCLI):
         config = self.config.clone()
         for key in left_out:
             del config[key]
+        find_known = partial(known_table, self.invocation.origin, config.get("init_from"))
         try:
-            self.config_init = self.parser.instantiate_classes(config)
+            with reading_tables_for(find_known):
+                self.config_init = self.parser.instantiate_classes(config)
         except ValueError as error:
             named = (
                 e for e in causes(error) if isinstance(e, MLPLabError) or explain_out_of_memory(e)

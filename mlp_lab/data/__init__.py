@@ -15,7 +15,7 @@ from mlp_lab.data.files import TensorFile
 from mlp_lab.data.image_folder import ImageFolder
 from mlp_lab.data.source import PARTS, Batch, Part, Samples, SampleSubset, Source
 from mlp_lab.data.synthetic import XOR, Circles, Digits, Line, Moons, SigmoidCurve
-from mlp_lab.data.table import Table
+from mlp_lab.data.table import KnownTable, Table, reading_tables_for
 from mlp_lab.data.torchvision_sets import CIFAR10, CIFAR100, KMNIST, MNIST, FashionMNIST
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "FashionMNIST",
     "HorizontalFlip",
     "ImageFolder",
+    "KnownTable",
     "LabDataModule",
     "Line",
     "Mixup",
@@ -48,4 +49,5 @@ __all__ = [
     "Source",
     "Table",
     "TensorFile",
+    "reading_tables_for",
 ]

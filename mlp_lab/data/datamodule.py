@@ -18,6 +18,7 @@ from mlp_lab.data.split import Resample, split_parts
 from mlp_lab.data.statistics import channel_mean_std, class_weights, sha256
 from mlp_lab.data.vocabulary import learn_columns
 from mlp_lab.seeding import generator, global_seed
+from mlp_lab.tables import PlainColumn
 
 _DEFAULT_VAL_FRACTION = 0.1
 _DEFAULT_TEST_FRACTION = 0.2
@@ -97,7 +98,7 @@ class LabDataModule(pl.LightningDataModule):
         self.class_names = source.class_names
         self.num_classes = source.num_classes
         self.num_targets = source.num_targets
-        self.columns: list[dict[str, Any]] | None = None
+        self.columns: list[PlainColumn] | None = None
         self.root = Path(root)
         self.download = download
         self.batch_size = batch_size

@@ -3,9 +3,10 @@
 import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -92,6 +93,9 @@ class Source(ABC):
         num_targets: Number T of regression targets of each sample; 0 where there are classes.
         target_names: Names of the T targets, where they have some.
         columns: What each of the D inputs is, as all rows of a table have it; empty for others.
+        are_columns_learned: Whether they are as a model has learned them, and are not learned anew.
+        target: Name of the column of a table that is the target.
+        dialect: How the file of a table is read: arguments of ``mlp_lab.tables.read_table``.
         min_count: Training rows that a category of a column needs to be known.
         parts: The parts that ``load`` returns; what is missing is split off from ``train``.
         if_no_classes: What to do where the labels turn out to be no classes; empty where they are.
@@ -111,6 +115,9 @@ class Source(ABC):
     num_targets: int = 0
     target_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
+    are_columns_learned: bool = False
+    target: str = ""
+    dialect: Mapping[str, Any] = MappingProxyType({})
     min_count: int = 1
     parts: frozenset[Part]
     if_no_classes: ClassVar[str] = ""

@@ -2,7 +2,10 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import ClassVar, Literal, NoReturn, get_args
@@ -15,7 +18,7 @@ from mlp_lab.data.files import LARGEST_TARGET
 from mlp_lab.data.source import Part, Samples, Source
 from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning, check_choice, did_you_mean
 from mlp_lab.nets.memory import require_memory
-from mlp_lab.tables import Cells, Column, encode, estimate_size, read_table
+from mlp_lab.tables import MISSING, Cells, Column, encode, estimate_size, read_table
 from mlp_lab.tables.columns import (
     format_category,
     is_date,
@@ -37,6 +40,43 @@ _BEGINNING = 1000
 _EXACT = 2**24  # below it float32 has every integer
 _COPIES = 3  # of the float32 matrix that reading takes at most, by measurement
 _LARGE = 5e8
+
+
+@dataclass(frozen=True)
+class KnownTable:
+    """What a trained net knows of the table that it is given.
+
+    Attributes:
+        columns: Its columns, in the order of its inputs.
+        class_names: Its classes; None where the table's own count, as for a new last layer.
+        place: What errors call it.
+    """
+
+    columns: tuple[Column, ...]
+    class_names: tuple[str, ...] | None
+    place: str
+
+
+_find_known: ContextVar[Callable[[], KnownTable | None]] = ContextVar(
+    "known table", default=lambda: None
+)
+
+
+@contextmanager
+def reading_tables_for(find: Callable[[], KnownTable | None]) -> Iterator[None]:
+    """Let each Table that is made meanwhile have the columns that a trained net knows.
+
+    What a configuration says of a table is not enough: the net's codes of categories come from its
+    training rows, which another split or file has not.
+
+    Args:
+        find: Returns what the net knows; called once there is a table.
+    """
+    token = _find_known.set(find)
+    try:
+        yield
+    finally:
+        _find_known.reset(token)
 
 
 class Table(Source):
@@ -104,6 +144,13 @@ class Table(Source):
         self.min_count = min_count
         self.separator = separator
         self.encoding = encoding
+        if path.suffix != ".parquet":
+            texts = [*MISSING, *(missing or ())]
+            self.dialect = {"missing": texts, "separator": separator, "encoding": encoding}
+        self._known = _find_known.get()()
+        if self._known and classes is not None:
+            self._known = replace(self._known, class_names=None)
+        self.are_columns_learned = self._known is not None
         self._found: list[str] = []
         self.parts = frozenset({"train"} if test_path is None else {"train", "test"})
         # Kept for the first load, so that the file is read once.
@@ -128,25 +175,55 @@ class Table(Source):
 
     def _read_parts(self) -> dict[Part, Samples]:
         """Read the files, and find out columns, kinds and classes."""
-        table = self._read(self.path, self.categorical or ())
-        self._check_settings([cells.name for cells in table])
+        known = self._known
+        texts = _texts_of(known.columns) if known else self.categorical or ()
+        table = self._read(self.path, texts)
+        if not known:
+            self._check_settings([cells.name for cells in table])
         table, target = self._divide(table, self.path)
         if len(target.values) == 1:
             raise ChecksumError(f"'{self.path}' has one row: there is nothing to learn.")
-        features = self._choose(table)
-        self.columns = tuple(self._describe(cells) for cells in features)
+        if known:
+            features = self._take_columns(table, known)
+        else:
+            features = self._choose(table)
+            self.columns = tuple(self._describe(cells) for cells in features)
         self.input_shape = (len(features),)
-        self._find_task(target)
+        if known and known.class_names is not None:
+            self.class_names = known.class_names
+            self.num_targets = int(not known.class_names)
+        else:
+            self._find_task(target)
+        self.target_names = (self.target,) * self.num_targets
         parts: dict[Part, Samples] = {"train": self._samples(features, target, self.path)}
-        self._warn_of_repeated_target(parts["train"])
+        if not known:
+            self._warn_of_repeated_target(parts["train"])
         if self.test_path is not None:
-            texts = [c.name for c in self.columns if c.kind == "categorical"]
+            texts = _texts_of(self.columns)
             of_target = [self.target] if target.kind == "text" else []
             table, target = self._divide(
                 self._read(self.test_path, [*texts, *of_target]), self.test_path
             )
             parts["test"] = self._samples(table, target, self.test_path)
         return parts
+
+    def _take_columns(self, table: Sequence[Cells], known: KnownTable) -> list[Cells]:
+        """Return the columns that a net knows; one that is missing is refused."""
+        self.columns = known.columns
+        found = {cells.name: cells for cells in table}
+        for column in known.columns:
+            if column.name not in found:
+                raise ConfigError(
+                    f"'{self.path}' has no column {column.name!r}, which {known.place} takes. "
+                    f"{did_you_mean(column.name, found)}"
+                )
+            unknown = set(found[column.name].texts) - {*column.categories}
+            if column.kind == "categorical" and unknown and not column.has_other:
+                self._warn(
+                    f"Column {column.name!r} of '{self.path}' has {min(unknown)!r}, which "
+                    f"{known.place} does not know: it takes it for an unknown category."
+                )
+        return [found[column.name] for column in known.columns]
 
     def _read(self, path: Path, texts: Sequence[str]) -> list[Cells]:
         rows, columns = estimate_size(path, self.separator)
@@ -220,7 +297,7 @@ class Table(Source):
                     f"Column {self.target!r} of {place} reaches {largest:.0e}, too large for a "
                     f"loss in float32; {LARGEST_TARGET:.0e} is the most. Give it in another unit."
                 )
-            self.class_names, self.num_targets, self.target_names = (), 1, (self.target,)
+            self.class_names, self.num_targets = (), 1
         elif target.kind == "number" and np.abs(different).max() >= _EXACT:
             raise ConfigError(
                 f"Column {self.target!r} of {place} holds classes that are numbers of "
@@ -246,9 +323,10 @@ class Table(Source):
         else:
             labels = Column(self.target, "categorical", self.class_names).encode(target, place)
             if (unknown := labels == len(self.class_names)).any():
+                owner = self._known.place if self._known else f"'{self.path}'"
                 raise ChecksumError(
                     f"Column {self.target!r} of {place} has a class in row "
-                    f"{int(unknown.argmax()) + 1} that '{self.path}' has not."
+                    f"{int(unknown.argmax()) + 1} that {owner} has not."
                 )
         if (missing := target.is_missing).any():
             inputs, labels = inputs[~missing], labels[~missing]
@@ -366,3 +444,8 @@ def _list_columns(names: Sequence[str]) -> str:
 def _counts_rows(numbers: NDArray[np.float32]) -> bool:
     """Whether numbers are 0, 1, 2 and so on from some start, each once."""
     return bool(len(numbers) > 2 and (np.diff(numbers) == 1).all())
+
+
+def _texts_of(columns: Sequence[Column]) -> list[str]:
+    """Return the names of the columns whose cells are texts, whatever they look like."""
+    return [column.name for column in columns if column.kind == "categorical"]

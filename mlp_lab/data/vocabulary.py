@@ -17,6 +17,8 @@ def learn_columns(
 ) -> tuple[Column, ...]:
     """Find the categories that training rows have often enough, and number them anew.
 
+    Those of a table that is read for a model are numbered by it already.
+
     The codes of the samples are changed in place. A category that no training row has is noted.
 
     Args:
@@ -24,6 +26,8 @@ def learn_columns(
         parts: Its samples.
         subsets: The rows of each split.
     """
+    if source.are_columns_learned:
+        return source.columns
     learned = []
     for index, column in enumerate(source.columns):
         values = {part: _values(subset, index) for part, subset in subsets.items()}

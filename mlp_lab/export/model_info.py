@@ -36,6 +36,8 @@ def describe_model(
         mlp_lab=__version__,
         columns=tuple(Column.from_plain(column) for column in task.columns or ()),
         encoding=asdict(task.encoding or TableEncoding()) if task.columns else {},
+        target=data.source.target,
+        dialect=dict(data.source.dialect),
     )
 
 

@@ -2,8 +2,17 @@
 
 from mlp_lab.inference.info import ModelInfo
 from mlp_lab.inference.predictor import Predictions, Predictor, warn_deprecated
+from mlp_lab.inference.tables import TableOptions, encode_csv, encode_frame, encode_rows
 
-__all__ = ["ModelInfo", "Predictions", "Predictor"]
+__all__ = [
+    "ModelInfo",
+    "Predictions",
+    "Predictor",
+    "TableOptions",
+    "encode_csv",
+    "encode_frame",
+    "encode_rows",
+]
 
 
 def __getattr__(name: str) -> type[Predictions]:

@@ -26,7 +26,14 @@ SHARED = {
 
 _MOST_AXES = 4
 # Not written for a single net of images or plain features.
-_OPTIONAL: dict[str, Any] = {"sha256": "", "members": [], "columns": [], "encoding": {}}
+_OPTIONAL: dict[str, Any] = {
+    "sha256": "",
+    "members": [],
+    "columns": [],
+    "encoding": {},
+    "target": "",
+    "dialect": {},
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,9 @@ class ModelInfo:
         columns: Columns of a table, in the order of the inputs; empty for others.
         encoding: Arguments of TableEncoding, how these are encoded; empty for others, and for an
             ensemble, whose members encode by themselves.
+        target: Name of the column that is predicted; empty where it has none.
+        dialect: How the file of the table was read, ``missing``, ``separator`` and ``encoding``, as
+            ``mlp_lab.tables.read_table`` takes them; empty for others.
     """
 
     net: dict[str, Any]
@@ -69,6 +79,8 @@ class ModelInfo:
     members: tuple["ModelInfo", ...] = ()
     columns: tuple[Column, ...] = ()
     encoding: dict[str, Any] = field(default_factory=dict)
+    target: str = ""
+    dialect: dict[str, Any] = field(default_factory=dict)
 
     @property
     def input_layout(self) -> str:
@@ -155,6 +167,12 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+_DIALECT: dict[str, Any] = {
+    "missing": lambda v: isinstance(v, list) and all(isinstance(text, str) for text in v),
+    "separator": lambda v: v is None or isinstance(v, str),
+    "encoding": lambda v: isinstance(v, str),
+}
+
 _CHECKS: dict[str, Any] = {
     "net": lambda v: (
         isinstance(v, dict)
@@ -177,4 +195,10 @@ _CHECKS: dict[str, Any] = {
     "members": lambda v: isinstance(v, list) and all(isinstance(member, dict) for member in v),
     "columns": lambda v: isinstance(v, list) and all(isinstance(column, dict) for column in v),
     "encoding": lambda v: isinstance(v, dict),
+    "target": lambda v: isinstance(v, str),
+    "dialect": lambda v: (
+        isinstance(v, dict)
+        and all(key in _DIALECT for key in v)
+        and all(_DIALECT[key](value) for key, value in v.items())
+    ),
 }

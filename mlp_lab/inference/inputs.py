@@ -13,8 +13,9 @@ from mlp_lab.errors import ChecksumError, ConfigError, DatasetNotFoundError, che
 from mlp_lab.files.npz_file import load_npz
 from mlp_lab.images import SUFFIXES, images_below, labels_by_folder, stream_images
 from mlp_lab.inference.info import ModelInfo
+from mlp_lab.inference.tables import AS_TRAINED, TableOptions, read_inputs
 from mlp_lab.tables import SUFFIXES as TABLE_SUFFIXES
-from mlp_lab.tables import Cells, encode, is_table, read_table
+from mlp_lab.tables import is_table
 
 # Names of inputs in the order of preference, with those of their labels.
 _LABELS = {"x_test": "y_test", "x": "y", "data": "target", "x_val": "y_val", "x_train": "y_train"}
@@ -31,25 +32,33 @@ class Batch:
     Attributes:
         inputs: As the model takes them, ``(N, *input_shape)``; the next batch overwrites them.
         names: The file of each, or its index in an array.
-        labels: True class indices ``(N,)``, -1 where not known; None where none is known.
+        labels: True class indices ``(N,)``, -1 where not known, or the targets ``(N, T)`` of a
+            table, NaN where not known; None where none is known.
         are_files: Whether the names are those of files.
+        ids: What a column of a table calls each; None where none is asked for.
     """
 
     inputs: NDArray[Any]
     names: list[str]
-    labels: NDArray[np.integer] | None = None
+    labels: NDArray[Any] | None = None
     are_files: bool = False
+    ids: list[str] | None = None
 
 
 def read_batches(
-    paths: Sequence[Path], info: ModelInfo, batch_size: int, broken: Broken = "refuse"
+    paths: Sequence[Path],
+    info: ModelInfo,
+    batch_size: int,
+    broken: Broken = "refuse",
+    tables: TableOptions = AS_TRAINED,
 ) -> Iterator[Batch]:
-    """Yield everything in images, directories of images, ``.npz`` and ``.pt`` files.
+    """Yield everything in images, directories of images, ``.npz``, ``.pt`` and table files.
 
     Images are brought to the model's shape as in training; one that cannot be read is refused, or
     left out with a line on the console. Folders named after classes give the labels, as ``y_test``
     does beside ``x_test`` in an array file: by the names in its ``classes``, else as the model's
-    own indices, or by name where the model's class names are numbers.
+    own indices, or by name where the model's class names are numbers; and as the target's column of
+    a table does.
 
     Raises:
         DatasetNotFoundError: A path is not there, or holds no image that can be read.
@@ -71,7 +80,7 @@ def read_batches(
             elif not path.exists():
                 raise DatasetNotFoundError(f"{str(path)!r} is not there.")
             elif is_table(path):
-                yield from _read_table(path, info, batch_size)
+                yield from _read_table(path, info, batch_size, tables)
             elif path.suffix.lower() in (".npz", ".pt"):
                 yield from _read_arrays(path, info, batch_size)
             else:
@@ -154,29 +163,17 @@ def _read_arrays(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch
         yield Batch(rows, names, None if labels is None else labels[part])
 
 
-def _read_table(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch]:
-    if not info.columns:
-        raise ConfigError(
-            f"'{path}' is a table, and the model takes {info.input_layout} of shape "
-            f"{info.input_shape}."
-        )
-    texts = [column.name for column in info.columns if column.kind == "categorical"]
-    inputs = encode_table(read_table(path, texts=texts), info, f"'{path}'")
-    for start in range(0, len(inputs), batch_size):
-        rows = inputs[start : start + batch_size]
-        yield Batch(rows, [str(index) for index in range(start, start + len(rows))])
-
-
-def encode_table(table: Sequence[Cells], info: ModelInfo, place: str) -> NDArray[np.float32]:
-    """Return the inputs of a model of tables ``(N, D)``; columns that it ignores are named.
-
-    Raises:
-        ConfigError: A column is missing, or holds what cannot be encoded.
-    """
-    known = {column.name for column in info.columns}
-    if ignored := [cells.name for cells in table if cells.name not in known]:
-        print(f"columns of {place} that the model does not take: {', '.join(ignored)}")
-    return encode(table, info.columns, place)
+def _read_table(
+    path: Path, info: ModelInfo, batch_size: int, options: TableOptions
+) -> Iterator[Batch]:
+    found = read_inputs(path, info, options)
+    for start in range(0, len(found.inputs), batch_size):
+        part = slice(start, start + batch_size)
+        rows = found.inputs[part]
+        names = [str(index) for index in range(start, start + len(rows))]
+        labels = None if found.labels is None else found.labels[part]
+        ids = None if found.ids is None else found.ids[part]
+        yield Batch(rows, names, labels, ids=ids)
 
 
 def _load_pt(path: Path) -> Mapping[str, Any]:

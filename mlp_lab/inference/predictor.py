@@ -12,9 +12,14 @@ from numpy.typing import NDArray
 from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning
 from mlp_lab.inference.backends import FloatArray, open_model
 from mlp_lab.inference.inputs import Broken, read_batches
+from mlp_lab.inference.tables import AS_TRAINED, TableOptions, encode_frame
+from mlp_lab.tables import is_frame
 
 if TYPE_CHECKING:  # a .onnx is used without torch
     from torch import Tensor
+
+Frame = Any
+"""A frame of pandas or polars, neither of which is imported for its type alone."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +30,18 @@ class Predictions:
         names: The file of each input, or its index in an array.
         outputs: The net's outputs ``(N, K)``: logits, or the predicted numbers.
         probabilities: Probability of each class ``(N, K)``; None for regression.
-        labels: True class indices ``(N,)``, -1 where not known; None where none is known.
+        labels: True class indices ``(N,)``, -1 where not known, or the targets ``(N, T)`` of a
+            table, NaN where not known; None where none is known.
         are_files: Whether the names are those of files.
+        ids: What a column of a table calls each; None where none is asked for.
     """
 
     names: list[str]
     outputs: FloatArray
     probabilities: FloatArray | None
-    labels: NDArray[np.integer] | None = None
+    labels: NDArray[Any] | None = None
     are_files: bool = False
+    ids: list[str] | None = None
 
 
 class Predictor:
@@ -61,18 +69,21 @@ class Predictor:
         self.path = Path(path)
         self.info, self._forward = open_model(self.path, trust=trust)
 
-    def predict(self, inputs: "NDArray[Any] | Tensor") -> FloatArray:
+    def predict(self, inputs: "NDArray[Any] | Tensor | Frame") -> FloatArray:
         """Return probabilities, or the predicted numbers for regression.
 
         Args:
-            inputs: Raw inputs in the type that ``info.input_type`` names, or one of them.
+            inputs: Raw inputs in the type that ``info.input_type`` names, or one of them; of a
+                model of tables also a frame of pandas or polars, its columns in any order.
 
         Shape:
             ``(N, *input_shape)`` to ``(N, K)``; ``input_shape`` to ``(K,)``.
 
         Raises:
-            ConfigError: Inputs of another shape or type.
+            ConfigError: Inputs of another shape or type, or a frame that lacks a column.
         """
+        if is_frame(inputs):
+            return self.forward(encode_frame(inputs, self.info))[-1]
         batch = np.asarray(inputs)
         if batch.shape == self.info.input_shape:
             single: FloatArray = self.forward(batch[None])[-1][0]
@@ -125,14 +136,16 @@ class Predictor:
         paths: str | Path | Iterable[str | Path],
         batch_size: int = 256,
         broken: Broken = "refuse",
+        tables: TableOptions = AS_TRAINED,
     ) -> Iterator[Predictions]:
-        """Predict images, directories of images, ``.npz`` and ``.pt`` files, batch by batch.
+        """Predict images, directories of images, ``.npz``, ``.pt`` and table files, in batches.
 
         Args:
             paths: One path, or several.
             batch_size: Number of inputs at a time.
             broken: Whether an image that cannot be read is refused, or left out with a line on the
                 console (``skip``).
+            tables: How files of tables are read.
 
         Raises:
             ConfigError: A batch size below 1, inputs of another shape or type, or a kind of file
@@ -144,11 +157,16 @@ class Predictor:
             raise ConfigError(f"batch_size is {batch_size}; it must be at least 1.")
         several = [paths] if isinstance(paths, str | Path) else [*paths]
         files = [Path(path) for path in several]
-        for batch in read_batches(files, self.info, batch_size, broken):
+        for batch in read_batches(files, self.info, batch_size, broken, tables):
             outputs, *rest = self.forward(batch.inputs, batch.names)
             probabilities = rest[0] if rest else None
             yield Predictions(
-                batch.names, outputs, probabilities, batch.labels, are_files=batch.are_files
+                batch.names,
+                outputs,
+                probabilities,
+                batch.labels,
+                are_files=batch.are_files,
+                ids=batch.ids,
             )
 
 

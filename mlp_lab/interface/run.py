@@ -13,7 +13,7 @@ from mlp_lab.cli.main import load_command
 from mlp_lab.errors import ConfigError, MissingExtraError, RunNotFoundError
 from mlp_lab.inference.backends import FloatArray
 from mlp_lab.inference.inputs import Broken
-from mlp_lab.inference.predictor import Predictor
+from mlp_lab.inference.predictor import Frame, Predictor
 from mlp_lab.interface.call import as_a_call
 from mlp_lab.report.pages import render_run_in_notebook, write_run_report
 from mlp_lab.report.run_files import find_runs, read_summary
@@ -149,7 +149,7 @@ class Run:
 
     def predict(
         self,
-        inputs: "NDArray[Any] | Tensor | str | Path | list[str | Path]",
+        inputs: "NDArray[Any] | Tensor | Frame | str | Path | list[str | Path]",
         *,
         broken: Broken = "refuse",
     ) -> FloatArray:
@@ -158,8 +158,9 @@ class Run:
         For more than that, and many times, there is ``mlp_lab.Predictor``, which takes a run too.
 
         Args:
-            inputs: Raw inputs, or one of them; or the path of an image, a directory of images, an
-                .npz or .pt file, or a list of them.
+            inputs: Raw inputs, or one of them; of a table's run also a frame of pandas or polars;
+                or the path of an image, a directory of images, an .npz or .pt file or a table, or a
+                list of them.
             broken: Whether an image that cannot be read is refused, or left out (``skip``).
 
         Shape:

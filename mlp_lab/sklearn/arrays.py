@@ -1,7 +1,9 @@
 """Arrays in memory as a source of samples."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,20 @@ from torch import Tensor
 
 from mlp_lab.data import Part, Samples, Source
 from mlp_lab.errors import DatasetNotFoundError
+from mlp_lab.tables import Column, PlainColumn
+
+_MIN_COUNT = 5  # as of a Table
+_handed_over: ContextVar[Samples | None] = ContextVar("samples", default=None)
+
+
+@contextmanager
+def handing_over(samples: Samples) -> Iterator[None]:
+    """Let each source that is made meanwhile hold these samples, which no configuration can."""
+    token = _handed_over.set(samples)
+    try:
+        yield
+    finally:
+        _handed_over.reset(token)
 
 
 class Arrays(Source):
@@ -22,6 +38,7 @@ class Arrays(Source):
         class_names: Names of the classes; empty for a regression.
         num_targets: Number of regression targets; 0 where there are classes.
         holds_out: Whether a part of the samples is held out for validation.
+        columns: Columns of a frame with all their categories, in plain types.
 
     Attributes:
         samples: The samples to learn from.
@@ -33,6 +50,7 @@ class Arrays(Source):
         class_names: Sequence[str] = (),
         num_targets: int = 0,
         holds_out: bool = False,
+        columns: Sequence[PlainColumn] = (),
     ) -> None:
         self.input_shape = tuple(input_shape)
         self.class_names = tuple(class_names)
@@ -41,7 +59,9 @@ class Arrays(Source):
         self.parts: frozenset[Part] = frozenset(
             ("train", "test") if holds_out else ("train", "val", "test")
         )
-        self.samples: Samples | None = None
+        self.columns = tuple(map(Column.from_plain, columns))
+        self.min_count = _MIN_COUNT
+        self.samples = _handed_over.get()
         super().__init__()
 
     def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:

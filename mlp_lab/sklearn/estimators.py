@@ -14,12 +14,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 from torch import Tensor
 
 from mlp_lab.data import Samples
 from mlp_lab.sklearn.arrays import Arrays, as_rows, as_tensor
+from mlp_lab.sklearn.frames import encode_frame, is_mixed, learn_frame
 from mlp_lab.sklearn.training import PATIENCE, Config, alone, train
+from mlp_lab.tables import Column
 
 _DEFAULT_VAL_FRACTION = 0.1
 _SAMPLES_AT_ONCE = 4096  # bounds the memory of a prediction
@@ -63,14 +65,29 @@ class _NetEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is unt
         Returns:
             Inputs ``(N, *input_shape)``, and the targets.
         """
+        self._columns: list[Column] | None = None
+        if is_mixed(X):
+            return self._check_frame(X, y, **checks)
         rows, shape = as_rows(X)
         dtype = np.uint8 if shape else np.float32
         rows, y = validate_data(self, rows, y, dtype=dtype, **checks)
         self.input_shape_ = shape or rows.shape[1:]
         return as_tensor(rows).reshape(-1, *self.input_shape_), y
 
+    def _check_frame(self, X: Any, y: ArrayLike, **checks: Any) -> tuple[Tensor, Any]:
+        """Check a frame with categories or missing values, which scikit-learn would refuse."""
+        y = validate_data(self, y=y, **checks)
+        validate_data(self, X, skip_check_array=True)
+        check_consistent_length(X, y)
+        self._columns, cells = learn_frame(X)
+        self.input_shape_ = cells.shape[1:]
+        return as_tensor(cells), y
+
     def _check_inputs(self, X: ArrayLike) -> Tensor:
         """Check inputs against those that were learnt from, ``(N, *input_shape)``."""
+        if self._columns is not None:
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return as_tensor(encode_frame(X, self._columns))
         rows, shape = as_rows(X)
         expected = self.input_shape_ if len(self.input_shape_) > 1 else None
         if shape != expected:
@@ -108,6 +125,7 @@ class _NetEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is unt
                     "init_args": {
                         "input_shape": self.input_shape_,
                         "holds_out": validates,
+                        "columns": [column.plain() for column in self._columns or ()],
                         **source,
                     },
                 },
@@ -136,6 +154,8 @@ class _NetEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is unt
         )
         # In double precision an answer does not depend on what else is predicted with it.
         self.net_ = trained.net.double()
+        if trained.columns:
+            self._columns = trained.columns
         self.history_ = trained.history
         if trained.run_dir is not None:
             self.run_dir_ = trained.run_dir
@@ -238,7 +258,8 @@ class NetClassifier(ClassifierMixin, _NetEstimator):  # type: ignore[misc]  # as
         """Train on inputs and their classes.
 
         Args:
-            X: Features ``(N, D)``, or images ``(N, C, H, W)`` or ``(N, H, W)`` of bytes.
+            X: Features ``(N, D)``, or images ``(N, C, H, W)`` or ``(N, H, W)`` of bytes. A frame
+                of pandas or polars may hold texts, booleans, categories and missing values too.
             y: The class of each, ``(N,)``, of any type.
 
         Raises:
@@ -316,7 +337,8 @@ class NetRegressor(RegressorMixin, _NetEstimator):  # type: ignore[misc]  # as a
         """Train on inputs and their targets.
 
         Args:
-            X: Features ``(N, D)``, or images ``(N, C, H, W)`` or ``(N, H, W)`` of bytes.
+            X: Features ``(N, D)``, or images ``(N, C, H, W)`` or ``(N, H, W)`` of bytes. A frame
+                of pandas or polars may hold texts, booleans, categories and missing values too.
             y: The target of each, ``(N,)``, or T of them, ``(N, T)``.
 
         Raises:

@@ -9,8 +9,8 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,10 @@ from mlp_lab.data import Samples
 from mlp_lab.errors import ConfigError
 from mlp_lab.files.plain_types import class_path
 from mlp_lab.interface.call import as_a_call
-from mlp_lab.nets import InferenceNet, rebuild
+from mlp_lab.nets import InferenceNet, TableEncoding, rebuild
 from mlp_lab.runs.packaged_configs import find_config
-from mlp_lab.sklearn.arrays import Arrays
+from mlp_lab.sklearn.arrays import handing_over
+from mlp_lab.tables import Column
 from mlp_lab.tasks import Task
 from mlp_lab.training.calibration import calibrate_checkpoint, calibrate_task
 from mlp_lab.training.checks import check_training
@@ -63,12 +64,14 @@ class Trained:
         history: Metrics of each epoch by name.
         has_converged: Whether the last epochs brought no improvement.
         run_dir: Directory of the run; None where nothing was written.
+        columns: The columns of a frame, with the categories that the net knows; empty for arrays.
     """
 
     net: InferenceNet
     history: dict[str, list[float]]
     has_converged: bool
     run_dir: Path | None
+    columns: list[Column]
 
 
 def train(
@@ -99,9 +102,8 @@ def train(
         DivergenceError: The numbers of the training are no longer finite.
     """
     with alone, _process_state_kept():
-        job = _make_job(settings, config, seed)
-        assert isinstance(job.data.source, Arrays)
-        job.data.source.samples = samples
+        with handing_over(samples):
+            job = _make_job(settings, config, seed)
         if stops_early:
             _add_early_stopping(job)
         check_training(job)
@@ -115,7 +117,14 @@ def train(
             calibrate_task(job.task, job.data)
         else:
             run_dir = _train_in_run(job, history, runs_dir, command)
-    return Trained(_net_of(job.task), history.history, _has_converged(job.task, history), run_dir)
+    columns = [Column.from_plain(column) for column in job.task.columns or ()]
+    return Trained(
+        _net_of(job.task, columns),
+        history.history,
+        _has_converged(job.task, history),
+        run_dir,
+        columns,
+    )
 
 
 def _make_job(settings: Mapping[str, Any], config: Config | None, seed: int) -> Job:
@@ -188,11 +197,12 @@ def _train_in_run(job: Job, history: EpochHistory, runs_dir: Path, command: str)
     return run.dir
 
 
-def _net_of(task: Task) -> InferenceNet:
+def _net_of(task: Task, columns: Sequence[Column]) -> InferenceNet:
     """Return the net of a task by itself, on the CPU."""
     net, tensors = task.net, task.cpu().state_dict()
-    description = net.describe(), net.input_shape, net.num_outputs, task.head
-    return rebuild(*description, tensors, trust=True)
+    description = net.describe(), task.input_shape, net.num_outputs, task.head
+    table = (columns, asdict(task.encoding or TableEncoding())) if columns else None
+    return rebuild(*description, tensors, table=table, trust=True)
 
 
 def _has_converged(task: Task, history: EpochHistory) -> bool:

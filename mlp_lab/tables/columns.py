@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,16 @@ _DATE = re.compile(
 )
 
 Kind = Literal["numeric", "boolean", "categorical"]
+
+
+class PlainColumn(TypedDict):
+    """A column in plain types; a parser of settings takes its texts for no more than texts."""
+
+    name: str
+    kind: str
+    categories: list[str]
+    has_missing: bool
+    has_other: bool
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,7 @@ class Column:
     has_missing: bool = False
     has_other: bool = False
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> PlainColumn:
         """Return the column in plain types."""
         return {
             "name": self.name,
@@ -73,6 +83,8 @@ class Column:
             )
         if self.kind == "categorical":
             return self._codes(cells)
+        if self.kind == "boolean" and cells.kind == "text":
+            cells = _as_booleans(cells)
         if cells.kind == "text":
             refuse_texts_among_numbers(cells, place)
         if np.isinf(cells.values).any():
@@ -148,6 +160,17 @@ def is_date(text: str) -> bool:
         [True, True, True, False]
     """
     return _DATE.fullmatch(text) is not None
+
+
+def _as_booleans(cells: Cells) -> Cells:
+    """Return booleans for a column of True and False, which not every reader takes for such."""
+    truths = [{"true": 1.0, "false": 0.0}.get(text.lower()) for text in cells.texts]
+    if None in truths:
+        return cells
+    values = np.full(len(cells.values), np.nan, np.float32)
+    present = ~cells.is_missing
+    values[present] = np.asarray(truths, np.float32)[cells.values[present].astype(np.int64)]
+    return replace(cells, kind="boolean", values=values, texts=())
 
 
 def format_category(cells: Cells, number: float) -> str:

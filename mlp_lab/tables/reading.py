@@ -113,6 +113,12 @@ def estimate_size(path: Path, separator: str | None = None) -> tuple[int, int]:
         raise _explain_parquet(path, error) from error
 
 
+def is_frame(value: object) -> bool:
+    """Whether a value is a frame of pandas or polars, neither of which is imported for it."""
+    kinds = {f"{k.__module__.partition('.')[0]}.{k.__name__}" for k in type(value).__mro__}
+    return bool(kinds & {"pandas.DataFrame", "polars.DataFrame"})
+
+
 def read_frame(
     frame: Any,
     place: str = "the frame",
@@ -134,15 +140,15 @@ def read_frame(
     """
     import polars as pl
 
+    if not is_frame(frame):
+        raise ConfigError(f"{place} is {type(frame).__name__}, and no frame.")
     if isinstance(frame, pl.DataFrame):
         columns = frame.get_columns()
-    elif hasattr(frame, "columns") and hasattr(frame, "iloc"):
+    else:
         columns = [
             _from_pandas(frame.iloc[:, index]).alias(str(name))
             for index, name in enumerate(frame.columns)
         ]
-    else:
-        raise ConfigError(f"{place} is {type(frame).__name__}, and no frame.")
     return _read_columns(columns, place, (*MISSING, *missing), texts)
 
 

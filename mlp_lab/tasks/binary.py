@@ -9,6 +9,7 @@ from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.evaluation.metrics import confusion_matrix
 from mlp_lab.nets import MLP, Head, NetFactory, TableEncoding
+from mlp_lab.tables import PlainColumn
 from mlp_lab.tasks.classes import ClassesScore, ClassesTask
 from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
@@ -50,7 +51,7 @@ class BinaryTask(ClassesTask):
         compile_mode: CompileMode | None = None,
         score: ClassesScore | None = None,
         calibrate: bool = False,
-        columns: list[dict[str, Any]] | None = None,
+        columns: list[PlainColumn] | None = None,
         encoding: TableEncoding | None = None,
     ) -> None:
         if num_classes != 2:

@@ -1,7 +1,5 @@
 """Classification into K classes, one logit each."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -9,6 +7,7 @@ from mlp_lab.data import LabDataModule
 from mlp_lab.errors import ConfigError
 from mlp_lab.evaluation.metrics import confusion_matrix
 from mlp_lab.nets import MLP, NetFactory, TableEncoding
+from mlp_lab.tables import PlainColumn
 from mlp_lab.tasks.classes import ClassesScore, ClassesTask
 from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
@@ -47,7 +46,7 @@ class ClassificationTask(ClassesTask):
         compile_mode: CompileMode | None = None,
         score: ClassesScore | None = None,
         calibrate: bool = False,
-        columns: list[dict[str, Any]] | None = None,
+        columns: list[PlainColumn] | None = None,
         encoding: TableEncoding | None = None,
     ) -> None:
         if num_classes == 0:

@@ -10,6 +10,7 @@ from mlp_lab.data import LabDataModule
 from mlp_lab.data.statistics import channel_mean_std
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets import MLP, NetFactory, TableEncoding
+from mlp_lab.tables import PlainColumn
 from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
@@ -71,7 +72,7 @@ class RegressionTask(Task):
         compile_mode: CompileMode | None = None,
         score: RegressionScore | None = None,
         scale_targets: bool = True,
-        columns: list[dict[str, Any]] | None = None,
+        columns: list[PlainColumn] | None = None,
         encoding: TableEncoding | None = None,
     ) -> None:
         if num_targets == 0:

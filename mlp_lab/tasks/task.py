@@ -25,7 +25,7 @@ from mlp_lab.nets import (
     probabilities,
     trains_on_one_sample,
 )
-from mlp_lab.tables import Column
+from mlp_lab.tables import Column, PlainColumn
 from mlp_lab.tasks.loss import LossFactory, describe_loss, make_loss, make_scoring_loss
 from mlp_lab.tasks.optimizer import (
     Decayed,
@@ -117,7 +117,7 @@ class Task(ScoringModule, ABC):
         weight_decay_on: Decayed,
         compile_mode: CompileMode | None,
         calibrate: bool = False,
-        columns: Sequence[Mapping[str, Any]] | None = None,
+        columns: Sequence[PlainColumn] | None = None,
         encoding: TableEncoding | None = None,
         loss_settings: Mapping[str, Any] | None = None,
         score: str | None = None,
@@ -133,7 +133,7 @@ class Task(ScoringModule, ABC):
         self.compile_mode = compile_mode
         self.calibrate = calibrate
         self.input_shape = tuple(input_shape)
-        self.columns = [dict(column) for column in columns or ()] or None
+        self.columns = [*columns] if columns else None
         self.encoding = encoding
         if self.columns is not None:
             known = [Column.from_plain(column) for column in self.columns]

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 from mlp_lab import __version__
 from mlp_lab.callbacks import BestCheckpoint, LastCheckpoint
 from mlp_lab.callbacks.checkpoints import find_checkpoint_to_test
+from mlp_lab.data import KnownTable
 from mlp_lab.errors import (
     ChecksumError,
     ConfigError,
@@ -20,7 +21,9 @@ from mlp_lab.errors import (
     first_line,
 )
 from mlp_lab.files.safe_load import load_plain
+from mlp_lab.inference import ModelInfo
 from mlp_lab.runs.checkpoint import read_checkpoint
+from mlp_lab.runs.origin import Origin
 from mlp_lab.runs.run import Run
 from mlp_lab.tasks import Task
 from mlp_lab.training.job import Job
@@ -92,9 +95,7 @@ def begin_with(path: Path, task: Task) -> str:
         ConfigError: They are of another net.
         ChecksumError: The file is damaged, or holds no net.
     """
-    file = Run.open(path).find_checkpoint("best") if path.is_dir() else path
-    if not file.is_file():
-        raise RunNotFoundError(f"init_from {str(path)!r} is not there.")
+    file = _find_weights(path)
     tensors = load_plain(file).get("state_dict")
     if not isinstance(tensors, dict):
         raise ChecksumError(f"{str(file)!r} holds no weights of a net of mlp_lab.")
@@ -116,6 +117,45 @@ def begin_with(path: Path, task: Task) -> str:
     taken = {n: found[n] for n in own if not (anew and n.rpartition(".")[0] == anew)}
     task.load_state_dict(taken, strict=False)
     return anew
+
+
+def _find_weights(path: Path) -> Path:
+    file = Run.open(path).find_checkpoint("best") if path.is_dir() else path
+    if not file.is_file():
+        raise RunNotFoundError(f"init_from {str(path)!r} is not there.")
+    return file
+
+
+def known_table(origin: Origin, init_from: Path | None) -> KnownTable | None:
+    """Return what a net knows of the table that it is given, by the file of its weights.
+
+    Args:
+        origin: What a command starts from.
+        init_from: A run, a checkpoint or a .pth that a training begins with the weights of.
+
+    Raises:
+        RunNotFoundError: There is no such file, or no checkpoint in the run.
+        ChecksumError: The file is damaged.
+    """
+    if origin.checkpoint is not None:
+        path, model = origin.checkpoint, read_checkpoint(origin.checkpoint)["mlp_lab"].get("model")
+    elif init_from is not None and not origin.resumes:
+        path = init_from
+        content = load_plain(_find_weights(path))
+        own = content.get("mlp_lab", content)
+        model = own.get("model") if isinstance(own, dict) else None
+    else:
+        return None
+    if not isinstance(model, dict):
+        return None
+    try:
+        info = ModelInfo.from_plain(model)
+    except ChecksumError as error:
+        raise ChecksumError(f"{str(path)!r} is damaged: {error}.") from error
+    if not info.columns:
+        return None
+    class_names = info.class_names if origin.checkpoint is not None else None
+    return KnownTable(info.columns, class_names, repr(str(path)))
 
 
 def check_fits(path: Path, task: Task, *, resumes: bool = False) -> int:
@@ -165,6 +205,13 @@ def _compare_classes(path: Path, checkpoint: Mapping[str, Any], names: Sequence[
 
 def _check_tensors(path: Path, checkpoint: Mapping[str, Any], task: Task) -> None:
     """Refuse tensors that are not those of the task; warn if its version is another."""
+    model = checkpoint["mlp_lab"].get("model")
+    columns = model.get("columns", []) if isinstance(model, dict) else []
+    if columns != (task.columns or []):
+        raise ConfigError(
+            f"{str(path)!r} was trained on other columns, or other categories of them, than the "
+            "data have: its codes of categories would stand for others."
+        )
     version = checkpoint["mlp_lab"].get("version")
     if version != __version__:
         warnings.warn(
