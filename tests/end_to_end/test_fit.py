@@ -348,7 +348,7 @@ def test_f1_picks_the_best_epoch_where_it_is_the_score(mlp_lab: CommandLine) -> 
     assert metrics["val/f1_macro"] == max(scores)
     assert metrics["best_epoch"] == scores.index(max(scores)) + 1
     assert read_manifest(run)["score"] == {"metric": "val/f1_macro", "mode": "max"}
-    assert f"test F1 (macro)   │ {metrics['test/f1_macro']:.4f}" in outcome.out
+    assert f"test F1 (macro)    │ {metrics['test/f1_macro']:.4f}" in outcome.out
     assert "best epoch, by validation F1 (macro)" in (run / "report.html").read_text()
 
 
