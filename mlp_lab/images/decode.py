@@ -100,8 +100,8 @@ def refusing_bombs() -> Iterator[None]:
 
 
 def _open(source: Path | BinaryIO, path: object) -> Image.Image:
-    is_path = isinstance(source, Path)
-    if is_path and source.exists() and not source.is_file():  # a pipe would be waited for
+    if isinstance(source, Path) and source.exists() and not source.is_file():
+        # A pipe would be waited for.
         raise ChecksumError(f"'{path}' is no file.")
     try:
         return Image.open(source, formats=_FORMATS)

@@ -15,6 +15,7 @@ from mlp_lab.errors import ChecksumError, MLPLabError
 from mlp_lab.serve import routes
 from mlp_lab.serve.guard import Guard
 from mlp_lab.serve.limits import RequestError
+from mlp_lab.serve.openapi import describe_api
 from mlp_lab.serve.service import Service
 
 _MEDIA_TYPES = {
@@ -46,12 +47,13 @@ def make_app(service: Service, names: Iterable[str] = ()) -> Starlette:
             Route("/healthz", routes.health, methods=["GET"]),
             Route("/api/model", routes.model, methods=["GET"]),
             Route("/api/samples", routes.samples, methods=["GET"]),
+            Route("/api/openapi.json", _openapi, methods=["GET"]),
             Route("/api/predict", routes.predict, methods=["POST"]),
             Route("/api/seen", routes.seen, methods=["POST"]),
             Route("/api/occlusion", routes.occlusion, methods=["POST"]),
             Route("/api/surface", routes.surface, methods=["POST"]),
         ],
-        middleware=[Middleware(Guard, names, service.limits.requests_at_once)],
+        middleware=[Middleware(Guard, names, service.limits)],
         exception_handlers={
             HTTPException: _answer_http_error,
             MLPLabError: _answer_error,
@@ -74,6 +76,11 @@ def _read_page() -> dict[str, Response]:
         if media_type:
             page[file.name] = Response(file.read_bytes(), media_type=media_type)
     return page
+
+
+async def _openapi(request: Request) -> Response:
+    service: Service = request.app.state.service
+    return JSONResponse(describe_api(service.info, service.limits))
 
 
 async def _page(request: Request) -> Response:
@@ -107,7 +114,8 @@ async def _answer_error(request: Request, error: Exception) -> Response:
         status = error.status
     else:
         status = 503 if isinstance(error, ChecksumError) else 422
-    return JSONResponse({"error": str(error)}, status)
+    headers = {"retry-after": "1"} if status == 429 else None
+    return JSONResponse({"error": str(error)}, status, headers)
 
 
 async def _answer_nobody(request: Request, error: Exception) -> Response:

@@ -70,7 +70,8 @@ class Batcher:
 
     def _take(self) -> list[tuple[NDArray[Any], asyncio.Future[Results]]]:
         """Take the inputs that wait, as many as are computed at once, or the first of all."""
-        taken, num = [], 0
+        taken: list[tuple[NDArray[Any], asyncio.Future[Results]]] = []
+        num = 0
         while self._waiting and (not taken or num + len(self._waiting[0][0]) <= _MOST_AT_ONCE):
             taken.append(self._waiting.popleft())
             num += len(taken[-1][0])

@@ -58,10 +58,12 @@ class Decoders:
                 raise RequestError(
                     503, f"No process can be started to decode it: {error.strerror}."
                 ) from error
+            is_sound = False
             try:
                 async with asyncio.timeout(self._seconds):
                     await _send(process, {"content_type": content_type}, body)
                     reply, content = await _receive(process)
+                is_sound = True
             except TimeoutError as error:
                 raise RequestError(
                     422, f"It could not be decoded within {self._seconds:g} seconds."
@@ -70,11 +72,10 @@ class Decoders:
                 raise RequestError(
                     503, "The process that decoded it was killed, perhaps because memory ran out."
                 ) from error
-            else:
-                self._idle.append(process)
-                process = None
             finally:
-                if process is not None:
+                if is_sound:
+                    self._idle.append(process)
+                else:
                     await _kill(process)
         if "error" in reply:
             raise RequestError(reply["status"], reply["error"])

@@ -74,4 +74,5 @@ def _extent(lines: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def _middles(size: int) -> NDArray[np.float64]:
     """Return where the middles of pixels lie."""
-    return np.arange(size) + 0.5
+    middles: NDArray[np.float64] = np.arange(size, dtype=np.float64) + 0.5
+    return middles

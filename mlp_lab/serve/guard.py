@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse
+
+from mlp_lab.serve.limits import Limits, RequestError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Scripts, styles and requests of this very service alone; images of a canvas too.
@@ -21,6 +23,8 @@ _HEADERS = [
     (b"cache-control", b"no-store"),
 ]
 
+_BUSY = "Too many requests are being worked on; try again in a second."
+
 
 class Guard:
     """Refuse what a page of another origin asks for, and more requests than can be worked on.
@@ -31,14 +35,15 @@ class Guard:
     Args:
         app: What answers the others.
         names: Names that requests may be for, beside localhost and addresses.
-        most_at_once: Most requests that are worked on together.
+        limits: Bounds, of all requests together too.
     """
 
-    def __init__(self, app: ASGIApp, names: Iterable[str], most_at_once: int) -> None:
+    def __init__(self, app: ASGIApp, names: Iterable[str], limits: Limits) -> None:
         self._app = app
         self._names = {"localhost", *(name.lower() for name in names)}
-        self._most_at_once = most_at_once
+        self._limits = limits
         self._num = 0
+        self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -58,17 +63,32 @@ class Guard:
             answer = _refuse(400, f"The host {host[:100]!r} is not served; see --allow-host.")
         elif origin is not None and urlsplit(origin.decode("latin-1")).netloc != host:
             answer = _refuse(403, "Pages of other origins are not answered.")
-        elif self._num >= self._most_at_once:
-            answer = _refuse(429, "Too many requests are being worked on; try again in a second.")
-            answer.headers["retry-after"] = "1"
+        elif self._num >= self._limits.requests_at_once:
+            answer = _refuse(429, _BUSY)
         else:
-            self._num += 1
-            try:
-                await self._app(scope, receive, send_with_headers)
-            finally:
-                self._num -= 1
+            await self._work(scope, receive, send_with_headers)
             return
         await answer(scope, receive, send_with_headers)
+
+    async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have a request answered, and count it and its bytes meanwhile."""
+        num_bytes = 0
+
+        async def receive_counted() -> Message:
+            nonlocal num_bytes
+            message = await receive()
+            num_bytes += len(message.get("body", b""))
+            self._bytes += len(message.get("body", b""))
+            if self._bytes > self._limits.bodies_at_once * self._limits.body_bytes:
+                raise RequestError(429, _BUSY)
+            return message
+
+        self._num += 1
+        try:
+            await self._app(scope, receive_counted, send)
+        finally:
+            self._num -= 1
+            self._bytes -= num_bytes
 
     def _is_known(self, host: str) -> bool:
         try:

@@ -1,6 +1,5 @@
 """The model that is served, and whether its file is still the one that was opened."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -68,7 +67,7 @@ class ServedModel:
 def _state(path: Path) -> tuple[int, ...] | None:
     """Return what changes where a file is written or replaced; None where it is gone."""
     try:
-        found = os.stat(path)
+        found = path.stat()
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
