@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlp_lab.serve.limits import Limits, RequestError
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Scripts, styles and requests of this very service alone; images of a canvas too.
 _POLICY = (

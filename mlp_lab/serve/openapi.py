@@ -115,7 +115,7 @@ def _card() -> dict[str, Any]:
     truth = {"type": "boolean"}
     return _object(
         {
-            **{key: _TEXT for key in ("name", "run", "mlp_lab", "sha256")},
+            **dict.fromkeys(("name", "run", "mlp_lab", "sha256"), _TEXT),
             "task": {"enum": ["classification", "binary", "regression"]},
             "kind": {"enum": ["image", "points", "features"]},
             "input": shape,
