@@ -16,7 +16,8 @@ const SHOWN = ["test/acc", "test/f1_macro", "test/roc_auc", "test/rmse", "test/m
 
 export function describe(card) {
   document.title = `${card.name} – mlp_lab`;
-  find("name").textContent = card.name;
+  const [first, ...parts] = card.name.split("/");
+  find("name").replaceChildren(first, ...parts.flatMap((part) => ["/", make("wbr"), part]));
   find("version").textContent = card.mlp_lab;
   find("what").textContent = summarise(card);
   find("changed").hidden = !card.changed_on_disk;

@@ -9,8 +9,8 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Put a copy of a template at the end of the input's section. */
-export const fillInput = (id) => find("input").append(find(id).content.cloneNode(true));
+/** Return a copy of a template's content. */
+export const copy = (id) => find(id).content.cloneNode(true);
 
 /** Say what went wrong at the top of the page, or take that away again. */
 export function showProblem(error) {

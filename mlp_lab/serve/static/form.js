@@ -1,7 +1,7 @@
 /** Forms: the columns of a table, or plain numbers. */
 
 import { newestWins, predict } from "./api.js";
-import { atRest, fillInput, find, make, offerSamples, showProblem } from "./dom.js";
+import { atRest, copy, find, make, offerSamples, showProblem } from "./dom.js";
 
 const REST = 100; // milliseconds without a key before an answer is asked for
 
@@ -11,7 +11,7 @@ class Form {
 
   constructor(answer) {
     this.#answer = answer;
-    fillInput("form-view");
+    find("input").append(copy("form-view"));
     const form = find("form");
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", ({ target }) => {

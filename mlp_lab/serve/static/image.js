@@ -1,7 +1,7 @@
 /** Images: drawn, chosen, dropped, pasted or taken from the test set. */
 
 import { computeOcclusion, decode, newestWins, predict } from "./api.js";
-import { atRest, fillInput, find, make, percent, showProblem } from "./dom.js";
+import { atRest, copy, find, make, percent, showProblem } from "./dom.js";
 import { Framer } from "./framing.js";
 import { Pad } from "./pad.js";
 import { inkOf, paint, paintMap } from "./picture.js";
@@ -24,15 +24,10 @@ export class ImageView {
     this.#card = card;
     this.#answer = answer;
     const [channels, ...size] = card.input.shape;
+    const bytes = card.input.type === "uint8";
     this.#size = size;
     this.#dark = card.dark_background ?? true;
-    fillInput("image-view");
-    find("size").textContent = `, ${size.join(" × ")} pixels`;
-    const bytes = card.input.type === "uint8";
-    if (channels === 1 && bytes) this.#offerPen();
-    else for (const id of ["pad-figure", "pen-label", "undo"]) find(id).remove();
-    if (bytes && [1, 3].includes(channels)) this.#takeFiles();
-    else for (const id of ["file-label", "file-hint", "invert"]) find(id).remove();
+    this.#layOut(channels === 1 && bytes, [1, 3].includes(channels) && bytes);
     find("clear").addEventListener("click", () => this.#start(null));
     find("invert")?.addEventListener("click", () => this.#invert());
     find("look").addEventListener("change", () => this.#lookAgain());
@@ -54,6 +49,20 @@ export class ImageView {
   #lookAtRest = atRest(() => this.#looks() && this.#occlusion.ask(this.#input), LOOK_AFTER);
 
   #looks = () => find("look").checked && this.#input !== null;
+
+  /** Lay out what can be used: a pen for grey levels, files for grey levels and colours. */
+  #layOut(takesPen, takesFiles) {
+    find("input").append(copy(takesPen ? "pad-view" : "seen-view"), copy("tools-view"));
+    if (takesPen) {
+      find("verdict").prepend(copy("seen-view"));
+      this.#offerPen();
+    } else for (const id of ["pen-label", "undo"]) find(id).remove();
+    find("size").textContent = `${this.#size.join(" × ")} pixels`;
+    find("start").hidden = false;
+    find("start").append(copy("start-view"));
+    if (takesFiles) this.#takeFiles();
+    else for (const id of ["files", "invert"]) find(id).remove();
+  }
 
   /** Begin anew from an input, or from nothing. */
   #start(input, truth = null) {

@@ -1,7 +1,7 @@
 /** Points: the net's answers over the plane, or along a line, and at one point of it. */
 
 import { computeSurface, newestWins, predict } from "./api.js";
-import { fillInput, find, make, offerSamples, short, showProblem } from "./dom.js";
+import { copy, find, make, offerSamples, short, showProblem } from "./dom.js";
 import { Plot } from "./plot.js";
 
 const RESOLUTION = 96; // points along each side of the surface
@@ -20,7 +20,7 @@ export class PointsView {
     this.#answer = answer;
     this.#range = card.range ?? Array(card.input.shape[0]).fill([-1, 1]);
     this.#plot = new Plot(card.classes, this.#range);
-    fillInput("points-view");
+    find("input").append(copy("points-view"));
     this.#offerFields();
     this.#select = offerSamples(samples, ({ input, label }) => this.#move(input, label));
     this.#listen();
