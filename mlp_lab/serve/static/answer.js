@@ -1,6 +1,7 @@
 /** The answer: the label, the bars, and a sentence for a screen reader once all is at rest. */
 
-import { atRest, find, make, percent, short } from "./dom.js";
+import { newestWins, predict } from "./api.js";
+import { atRest, find, make, percent, short, showProblem } from "./dom.js";
 
 const MOST_BARS = 12; // more classes are sorted, and only the likeliest of them shown
 const REST = 600; // milliseconds without a change before the answer is read out
@@ -28,22 +29,46 @@ export class Answer {
     this.#layOut();
   }
 
-  /** Show a prediction, beside the true label where there is one. */
-  show(prediction, truth = null) {
-    this.#last = [prediction, truth];
-    const sentence = this.#card.classes.length
-      ? this.#showClasses(prediction, truth)
-      : this.#showValues(prediction, truth);
-    this.#speak(sentence);
+  /**
+   * Ask the service, and show its answer unless a newer one is asked for meanwhile.
+   *
+   * @param content What `api/predict` takes, of one input.
+   * @param truth The label, where it is known.
+   * @param shown Called with the prediction that is shown.
+   */
+  ask(content, truth = null, shown = () => {}) {
+    find("answer").ariaBusy = "true";
+    this.#requests.ask({ content, truth, shown });
   }
 
   /** Take the answer away: there is nothing to answer. */
   clear() {
+    this.#requests.forget();
+    showProblem(null);
     this.#last = null;
     find("label").textContent = "–";
     for (const id of ["confidence", "truth"]) find(id).textContent = "";
     this.#rows.forEach((row) => this.#fill(row, 0, ""));
     this.#speak("");
+  }
+
+  #requests = newestWins(
+    ({ content }) => predict(content),
+    (prediction, { truth, shown }) => {
+      showProblem(null);
+      this.#show(prediction, truth);
+      shown(prediction);
+    },
+    showProblem,
+    () => (find("answer").ariaBusy = "false"),
+  );
+
+  #show(prediction, truth) {
+    this.#last = [prediction, truth];
+    const sentence = this.#card.classes.length
+      ? this.#showClasses(prediction, truth)
+      : this.#showValues(prediction, truth);
+    this.#speak(sentence);
   }
 
   #layOut() {
@@ -58,7 +83,7 @@ export class Answer {
       row.name.textContent = classes[place] ?? place;
     });
     find("bars").tBodies[0].replaceChildren(...this.#rows.map(({ row }) => row));
-    if (this.#last) this.show(...this.#last);
+    if (this.#last) this.#show(...this.#last);
   }
 
   #fill({ row, bar, number }, fraction, text, best = false) {

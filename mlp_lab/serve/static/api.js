@@ -48,9 +48,10 @@ export const decode = async (file) =>
  * @param ask Takes a value, returns a promise.
  * @param show Takes an answer and the value it belongs to.
  * @param fail Takes an error.
- * @returns {{ask: function(*), forget: function()}} `forget` drops what is still on its way.
+ * @param rest Called once nothing is on its way any more.
+ * @returns {{ask: function(*), forget: function()}} `forget` drops what is on its way.
  */
-export function newestWins(ask, show, fail) {
+export function newestWins(ask, show, fail, rest = () => {}) {
   let busy = false;
   let waiting = null;
   let era = 0;
@@ -67,6 +68,7 @@ export function newestWins(ask, show, fail) {
       }
     }
     busy = false;
+    rest();
   }
   return {
     ask(value) {

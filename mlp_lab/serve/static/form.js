@@ -1,6 +1,5 @@
 /** Forms: the columns of a table, or plain numbers. */
 
-import { newestWins, predict } from "./api.js";
 import { atRest, copy, find, make, offerSamples, showProblem } from "./dom.js";
 
 const REST = 100; // milliseconds without a key before an answer is asked for
@@ -20,7 +19,10 @@ class Form {
       this.#truth = null;
       this.#askAtRest();
     });
-    form.addEventListener("reset", () => setTimeout(() => this.clear()));
+    form.addEventListener("reset", () => {
+      this.#truth = null;
+      this.#askAtRest(); // when the fields are empty
+    });
   }
 
   /** Offer samples, each of which `fill` writes into the fields. */
@@ -32,40 +34,19 @@ class Form {
     });
   }
 
-  clear() {
-    this.#truth = null;
-    this.forget();
-    this.ask();
-  }
-
-  forget() {
-    this.#predictions.forget();
-    this.#answer.clear();
-    showProblem(null);
-  }
-
   /** Ask for what is in the form. */
   ask() {
     try {
       const content = this.read();
-      if (content === null) this.forget();
-      else this.#predictions.ask(content);
+      if (content) this.#answer.ask(content, this.#truth);
+      else this.#answer.clear();
     } catch (error) {
-      this.forget();
+      this.#answer.clear();
       showProblem(error);
     }
   }
 
   #askAtRest = atRest(() => this.ask(), REST);
-
-  #predictions = newestWins(
-    predict,
-    (prediction) => {
-      showProblem(null);
-      this.#answer.show(prediction, this.#truth);
-    },
-    showProblem,
-  );
 }
 
 /** Numbers, typed or pasted. */

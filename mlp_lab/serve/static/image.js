@@ -1,6 +1,6 @@
 /** Images: drawn, chosen, dropped, pasted or taken from the test set. */
 
-import { computeOcclusion, decode, newestWins, predict } from "./api.js";
+import { computeOcclusion, decode, newestWins } from "./api.js";
 import { atRest, copy, find, make, percent, showProblem } from "./dom.js";
 import { Framer } from "./framing.js";
 import { Pad } from "./pad.js";
@@ -35,15 +35,6 @@ export class ImageView {
     this.#start(null);
   }
 
-  #predictions = newestWins(
-    (input) => predict({ inputs: [input] }),
-    (prediction) => {
-      showProblem(null);
-      this.#answer.show(prediction, this.#truth);
-    },
-    showProblem,
-  );
-
   #occlusion = newestWins(computeOcclusion, (answer) => this.#showMap(answer), showProblem);
 
   #lookAtRest = atRest(() => this.#looks() && this.#occlusion.ask(this.#input), LOOK_AFTER);
@@ -54,14 +45,15 @@ export class ImageView {
   #layOut(takesPen, takesFiles) {
     find("input").append(copy(takesPen ? "pad-view" : "seen-view"), copy("tools-view"));
     if (takesPen) {
+      find("input-title").textContent = "Draw here";
       find("verdict").prepend(copy("seen-view"));
       this.#offerPen();
     } else for (const id of ["pen-label", "undo"]) find(id).remove();
-    find("size").textContent = `${this.#size.join(" × ")} pixels`;
+    find("size").textContent = `${this.#size.join("\u00a0×\u00a0")} pixels`;
     find("start").hidden = false;
     find("start").append(copy("start-view"));
     if (takesFiles) this.#takeFiles();
-    else for (const id of ["files", "invert"]) find(id).remove();
+    else find("files").remove();
   }
 
   /** Begin anew from an input, or from nothing. */
@@ -79,12 +71,8 @@ export class ImageView {
     const nothing = () => Array.from({ length: height }, () => Array(width).fill(this.#dark ? 0 : 255));
     paint(find("seen"), input ?? [nothing()], this.#card.input.type);
     find("seen").ariaLabel = `The picture as the net sees it${input ? "" : ": empty"}`;
-    if (input) this.#predictions.ask(input);
-    else {
-      this.#predictions.forget();
-      this.#answer.clear();
-      showProblem(null);
-    }
+    if (input) this.#answer.ask({ inputs: [input] }, this.#truth);
+    else this.#answer.clear();
     this.#lookAgain();
   }
 
@@ -127,7 +115,6 @@ export class ImageView {
         const { megabytes } = this.#card.limits;
         if (file.size > megabytes * 2 ** 20) throw new Error(`The file is larger than ${megabytes} MiB, which the service takes at most.`);
         this.#start(await decode(file));
-        showProblem(null);
       } catch (error) {
         showProblem(error);
       }

@@ -34,7 +34,7 @@ export class Plot {
     else if (values) this.#drawValues(values.map((row) => row.flat()));
     else this.#drawClasses(labels, probability);
     for (const { input, label } of samples) {
-      const [x, y = label] = input;
+      const [x, y = Number(label)] = input;
       this.#mark("sample", x, y, this.#colour(this.#classes.indexOf(label)));
     }
   }

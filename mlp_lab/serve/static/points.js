@@ -1,6 +1,6 @@
 /** Points: the net's answers over the plane, or along a line, and at one point of it. */
 
-import { computeSurface, newestWins, predict } from "./api.js";
+import { computeSurface } from "./api.js";
 import { copy, find, make, offerSamples, short, showProblem } from "./dom.js";
 import { Plot } from "./plot.js";
 
@@ -13,7 +13,6 @@ export class PointsView {
   #range; // lowest and highest of each input; on a line there is one
   #plot;
   #point;
-  #truth = null;
   #select;
 
   constructor(card, answer, samples) {
@@ -31,16 +30,6 @@ export class PointsView {
       })
       .catch(showProblem);
   }
-
-  #predictions = newestWins(
-    (point) => predict({ inputs: [point] }),
-    (prediction, [x, y = prediction.value[0]]) => {
-      showProblem(null);
-      this.#plot.movePoint(x, y);
-      this.#answer.show(prediction, this.#truth);
-    },
-    showProblem,
-  );
 
   #offerFields() {
     this.#range.forEach(([low, high], axis) => {
@@ -81,12 +70,13 @@ export class PointsView {
   /** Ask about a point, of which a sample's label may be known. */
   #move(point, truth = null) {
     this.#point = point;
-    this.#truth = truth;
     if (truth === null) this.#select.value = "";
     const fields = find("coordinates").querySelectorAll("input");
     fields.forEach((field, axis) => {
       if (field !== document.activeElement) field.value = short(point[axis]);
     });
-    this.#predictions.ask(point);
+    this.#answer.ask({ inputs: [point] }, truth, ({ value }) =>
+      this.#plot.movePoint(point[0], point[1] ?? value[0]),
+    );
   }
 }
