@@ -1,9 +1,11 @@
 """A browser, and models that are served to it."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +14,7 @@ from tests.helpers.processes import finish, started, wait_for
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -38,32 +40,43 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     with ExitStack() as stack:
 
         def open_page(
-            url: str, scheme: str = "light", width: int = 1200, answers: dict[str, object] | None = None
+            url: str,
+            scheme: Literal["light", "dark"] = "light",
+            width: int = 1200,
+            answers: Mapping[str, Any] | None = None,
+            expected: str = "no message",
         ) -> Page:
             context = browser.new_context(
-                color_scheme="dark" if scheme == "dark" else "light",
+                color_scheme=scheme,
                 viewport={"width": width, "height": 900},
                 reduced_motion="reduce",
             )
             stack.callback(context.close)
             page = context.new_page()
-            page.set_default_timeout(20_000)
-            page.on("console", lambda message: problems.append(f"console: {message.text}"))
+
+            def note_console(message: ConsoleMessage) -> None:
+                if expected not in message.text:
+                    problems.append(f"console: {message.text}")
+
+            def note_request(request: Request) -> None:
+                if urlsplit(request.url).netloc != urlsplit(url).netloc:
+                    problems.append(f"request: {request.url}")
+
+            page.on("console", note_console)
             page.on("pageerror", lambda error: problems.append(f"error: {error}"))
-            host = urlsplit(url).netloc
-            page.on(
-                "request",
-                lambda request: urlsplit(request.url).netloc == host
-                or problems.append(f"request: {request.url}"),
-            )
+            page.on("request", note_request)
             for path, answer in (answers or {}).items():
-                page.route(f"{url}/api/{path}", lambda route, answer=answer: route.fulfill(json=answer))
+                page.route(f"{url}/api/{path}", partial(_fulfill, answer))
             page.goto(url)
             page.locator("main").wait_for()
             return page
 
         yield open_page
     assert problems == []
+
+
+def _fulfill(answer: Any, route: Route) -> None:
+    route.fulfill(json=answer)
 
 
 @pytest.fixture(scope="package")

@@ -9,7 +9,7 @@ from scipy.ndimage import distance_transform_edt
 Stroke = list[tuple[float, float]]
 
 _FINER = 8  # times as many pixels, among which the outline is sought
-_EVERY = 6  # point of it is kept
+_EVERY = 10  # point of it is kept
 
 
 def trace_strokes(image: NDArray[np.uint8], pen: float) -> list[Stroke]:
@@ -30,7 +30,5 @@ def trace_strokes(image: NDArray[np.uint8], pen: float) -> list[Stroke]:
     contours = contour_generator(z=depth)
     levels = np.arange(pen / 2, depth.max(), pen)
     lines = [line for level in levels for line in contours.lines(level)]
-    return [
-        [(float(x), float(y)) for x, y in (np.concatenate([line[:-1:_EVERY], line[-1:]]) - 0.5) / _FINER]
-        for line in lines
-    ]
+    kept = [np.concatenate([line[:-1:_EVERY], line[-1:]]) for line in lines]
+    return [[(float(x), float(y)) for x, y in (line - 0.5) / _FINER] for line in kept]

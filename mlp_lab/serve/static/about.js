@@ -32,7 +32,7 @@ export function describe(card) {
   const origin = {
     run: card.run,
     data: card.data,
-    input: `${card.input.layout}; one is ${card.input.shape.join(" × ")}`,
+    input: `${card.input.layout}, each of shape ${card.input.shape.join(" × ")}`,
     "SHA-256 of the file": card.sha256,
     "written by": `mlp_lab ${card.mlp_lab}`,
   };
@@ -57,10 +57,10 @@ function summarise({ task, kind, classes, input, data, run }) {
 function explainErrors({ metrics, kind }) {
   const drawn = kind === "image" ? " What is drawn or photographed differs from its test images: expect more." : "";
   if (metrics["test/acc"] !== undefined) {
-    const wrong = 1000 * (1 - metrics["test/acc"]);
-    return wrong < 0.5
-      ? `It classified all its test samples, or nearly all, correctly.${drawn}`
-      : `Of 1,000 test samples it gets about ${Math.round(wrong)} wrong, and it may be confident where it is.${drawn}`;
+    const wrong = Math.round(1000 * (1 - metrics["test/acc"]));
+    return wrong === 0
+      ? `It got all its test samples right, or nearly all.${drawn}`
+      : `Of 1,000 test samples it gets about ${wrong} wrong, and it may be confident where it is.${drawn}`;
   }
   if (metrics["test/rmse"] !== undefined) {
     return `On its test samples the value is off by ${short(metrics["test/rmse"])} (root mean square).`;

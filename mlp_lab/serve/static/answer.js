@@ -1,7 +1,7 @@
 /** The answer: the label, the bars, and a sentence for a screen reader once all is at rest. */
 
 import { newestWins, predict } from "./api.js";
-import { atRest, find, make, percent, short, showProblem } from "./dom.js";
+import { atRest, find, make, nameLabel, percent, short, showProblem } from "./dom.js";
 
 const MOST_BARS = 12; // more classes are sorted, and only the likeliest of them shown
 const REST = 600; // milliseconds without a change before the answer is read out
@@ -46,7 +46,7 @@ export class Answer {
     this.#requests.forget();
     showProblem(null);
     this.#last = null;
-    find("label").textContent = "–";
+    find("label").textContent = "—";
     for (const id of ["confidence", "truth"]) find(id).textContent = "";
     this.#rows.forEach((row) => this.#fill(row, 0, ""));
     this.#speak("");
@@ -115,7 +115,7 @@ export class Answer {
 
   #showValues({ value }, truth) {
     find("label").textContent = value.length === 1 ? short(value[0]) : `${value.length} values`;
-    find("truth").textContent = truth === null ? "" : `The sample's target is ${[truth].flat().map(short).join(", ")}.`;
+    find("truth").textContent = truth === null ? "" : `The sample's target is ${nameLabel(truth)}.`;
     this.#rows.forEach((row, place) => this.#fill(row, 0, short(value[place])));
     return `Predicted: ${value.map(short).join(", ")}.`;
   }

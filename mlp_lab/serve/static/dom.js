@@ -33,13 +33,17 @@ export const percent = (fraction, digits = 1) => `${(100 * fraction).toFixed(dig
 /** Return a number in four significant digits, without zeros that say nothing. */
 export const short = (value) => String(Number(Number(value).toPrecision(4)));
 
+/** Return the name of a class, or the targets of a regression, as text. */
+export const nameLabel = (label) =>
+  typeof label === "string" ? label : [label].flat().map(short).join(", ");
+
 /** Fill a select with test samples, and hand each chosen one to `choose`. */
 export function offerSamples(samples, choose) {
   find("sample-label").hidden = samples.length === 0;
   const select = find("sample");
   select.append(make("option", { value: "", textContent: "none" }));
   samples.forEach((sample, place) => {
-    const label = sample.label === null ? "" : `: ${sample.label}`;
+    const label = sample.label === null ? "" : `: ${nameLabel(sample.label)}`;
     select.append(make("option", { value: place, textContent: `sample ${sample.index}${label}` }));
   });
   select.addEventListener("change", () => {
