@@ -217,7 +217,8 @@ def measure(rival: Rival, images: np.ndarray, arguments: argparse.Namespace) -> 
     print(
         f"{rival.name}: 1 client, median {statistics.median(alone):.2f} ms "
         f"({min(alone):.2f} to {max(alone):.2f}); {CLIENTS} clients "
-        f"{statistics.median(many):,.0f} requests/s ({min(many):,.0f} to {max(many):,.0f}), {cost:.2f} ms of a core each",
+        f"{statistics.median(many):,.0f} requests/s ({min(many):,.0f} to {max(many):,.0f}), "
+        f"{cost:.2f} ms of a core each",
         flush=True,
     )
 

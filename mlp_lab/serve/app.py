@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from mlp_lab.errors import ChecksumError, MLPLabError
 from mlp_lab.serve import routes
-from mlp_lab.serve.guard import Guard
+from mlp_lab.serve.guard import RETRY, Guard
 from mlp_lab.serve.limits import RequestError
 from mlp_lab.serve.openapi import describe_api
 from mlp_lab.serve.service import Service
@@ -114,8 +114,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
         status = error.status
     else:
         status = 503 if isinstance(error, ChecksumError) else 422
-    headers = {"retry-after": "1"} if status == 429 else None
-    return JSONResponse({"error": str(error)}, status, headers)
+    return JSONResponse({"error": str(error)}, status, RETRY if status == 429 else None)
 
 
 async def _answer_nobody(request: Request, error: Exception) -> Response:

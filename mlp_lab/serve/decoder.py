@@ -23,7 +23,6 @@ from mlp_lab.serve.bodies import Inputs, decode_body
 from mlp_lab.serve.limits import MEGABYTE, Limits, RequestError
 
 _LENGTHS = struct.Struct("<QQ")  # of a message's description, and of its content
-_MEMORY = 1024 * MEGABYTE  # beside what the interpreter has taken by then
 _MOST_PROCESSES = 4
 
 
@@ -127,7 +126,7 @@ def main() -> None:
     source, target = sys.stdin.buffer, sys.stdout.buffer
     setup, _ = _read_message(source)
     info, limits = ModelInfo.from_plain(setup["info"]), Limits(**setup["limits"])
-    _limit_memory()
+    _limit_memory(limits.decode_megabytes)
     while True:
         try:
             request, body = _read_message(source)
@@ -163,14 +162,16 @@ def _read(source: BinaryIO, length: int) -> bytes:
     return content
 
 
-def _limit_memory() -> None:
+def _limit_memory(megabytes: int) -> None:
+    """Refuse more memory than that, beside what the interpreter has taken by now."""
     if sys.platform != "linux":
         return
     import resource  # not on all systems
 
     with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # no file of ours
         taken = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + _MEMORY, taken + _MEMORY))
+    most = taken + megabytes * MEGABYTE
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 if __name__ == "__main__":

@@ -30,21 +30,25 @@ def bind(host: str, port: int) -> socket.socket:
         # With its protocol named, unlike that of create_server: only then does asyncio send answers
         # at once, and not 40 ms later.
         listener = socket.socket(family, kind, protocol)
-        if sys.platform != "win32":  # where it would let others take the address
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-        return listener
+        try:
+            if sys.platform != "win32":  # where it would let others take the address
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(
             f"Nothing can be served at host {host!r} and port {port}: {reason}. "
             "Try another --port, or 0 for any that is free."
         ) from error
+    return listener
 
 
-def run(app: ASGIApp, listener: socket.socket) -> None:
-    """Serve until a signal comes, which is raised anew once all requests are answered."""
+def make_server(app: ASGIApp) -> uvicorn.Server:
+    """Return a server whose ``run`` ends at a signal, raised anew once requests are answered."""
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
         app,
@@ -57,7 +61,7 @@ def run(app: ASGIApp, listener: socket.socket) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)
 
 
 class _Protocol(H11Protocol):
