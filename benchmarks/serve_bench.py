@@ -146,7 +146,7 @@ def rivals(model: Path, folder: Path, arguments: argparse.Namespace) -> Iterator
         import mlflow
         import onnx
 
-        mlflow.onnx.save_model(onnx.load(model), folder / "mlflow")  # type: ignore[attr-defined]
+        mlflow.onnx.save_model(onnx.load(model), folder / "mlflow")
         bare = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
         bare += ["--model-uri", str(folder / "mlflow"), "--port"]
         yield Rival(

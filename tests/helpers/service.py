@@ -49,25 +49,25 @@ class Client:
         path: str,
         body: bytes | None = None,
         kind: str = JSON,
-        **headers: str,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         with contextlib.closing(connection):
             typed = {} if body is None else {"Content-Type": kind}
-            connection.request(method, path, body, typed | headers)
+            connection.request(method, path, body, typed | dict(headers or {}))
             answer = connection.getresponse()
             return Answer(
                 answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
             )
 
     def get(self, path: str, **headers: str) -> Answer:
-        return self.ask("GET", path, **headers)
+        return self.ask("GET", path, headers=headers)
 
     def post(self, path: str, content: object, **headers: str) -> Answer:
-        return self.ask("POST", path, json.dumps(content).encode(), **headers)
+        return self.ask("POST", path, json.dumps(content).encode(), headers=headers)
 
     def send(self, path: str, body: bytes, kind: str, **headers: str) -> Answer:
-        return self.ask("POST", path, body, kind, **headers)
+        return self.ask("POST", path, body, kind, headers)
 
 
 @contextlib.contextmanager

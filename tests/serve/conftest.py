@@ -25,7 +25,7 @@ def digits(digits_run: Path) -> Iterator[Client]:
 def images() -> NDArray[np.uint8]:
     from sklearn.datasets import load_digits
 
-    scaled = load_digits().images[:20] * 255 / 16
+    scaled: NDArray[np.float64] = load_digits().images[:20] * 255 / 16
     return scaled.astype(np.uint8)[:, None]  # (N, 1, H, W)
 
 
