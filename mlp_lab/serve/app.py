@@ -41,14 +41,14 @@ def make_app(service: Service, names: Iterable[str] = ()) -> Starlette:
             yield
 
     app = Starlette(
-        routes=[
+        routes=[  # the most frequent first, since they are tried in turn
+            Route("/api/predict", routes.predict, methods=["POST"]),
             Route("/", _page, methods=["GET"]),
             Route("/static/{name}", _static, methods=["GET"]),
             Route("/healthz", routes.health, methods=["GET"]),
             Route("/api/model", routes.model, methods=["GET"]),
             Route("/api/samples", routes.samples, methods=["GET"]),
             Route("/api/openapi.json", _openapi, methods=["GET"]),
-            Route("/api/predict", routes.predict, methods=["POST"]),
             Route("/api/seen", routes.seen, methods=["POST"]),
             Route("/api/occlusion", routes.occlusion, methods=["POST"]),
             Route("/api/surface", routes.surface, methods=["POST"]),

@@ -6,10 +6,12 @@ then one body after the other, and writes arrays or errors.
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import struct
 import sys
+import warnings
 from asyncio.subprocess import PIPE, Process
 from dataclasses import asdict
 from typing import Any, BinaryIO
@@ -123,6 +125,9 @@ async def _kill(process: Process) -> None:
 def main() -> None:
     """Decode until there is nothing more to read."""
     begin_helper(int(sys.argv[1]), signal.SIGKILL)
+    # What is wrong with a body is for its client to know, and no line in the service's log.
+    logging.disable()
+    warnings.simplefilter("ignore")
     source, target = sys.stdin.buffer, sys.stdout.buffer
     setup, _ = _read_message(source)
     info, limits = ModelInfo.from_plain(setup["info"]), Limits(**setup["limits"])

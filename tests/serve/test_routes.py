@@ -236,3 +236,27 @@ def test_answers_are_as_described(digits: Client, images: Images) -> None:
     one = {"input": images[0].tolist()}
     check(digits.post("/api/occlusion", one), "/api/occlusion", "post")
     check(digits.post("/api/surface", one), "/api/surface", "post")
+
+
+@pytest.mark.slow
+def test_the_test_set_has_the_accuracy_of_metrics_json(digits_run: Path, digits: Client) -> None:
+    """Of three ways to ask the same."""
+    from mlp_lab.data import Digits
+    from mlp_lab.runs.outputs import Outputs
+
+    tested = Outputs.read(digits_run / "test_outputs.npz")
+    source = Digits().load(Path(), download=False)["train"]
+    x = source.inputs[tested.indices].numpy()
+    expected = json.loads((digits_run / "metrics.json").read_text())["test/acc"]
+    kind = "application/x-npz"
+    archive = digits.send("/api/predict", to_npz(x=x), kind, Accept=kind)
+    files, form_kind = form(*((f"{n}.png", to_png(image)) for n, image in enumerate(x)))
+    for answer in (
+        digits.post("/api/predict", {"inputs": x.tolist()}),
+        digits.send("/api/predict", files, form_kind),
+    ):
+        labels = [int(one["label"]) for one in answer.json["predictions"]]
+        assert (labels == tested.labels).mean() == pytest.approx(expected, abs=1e-6)
+        assert probabilities(answer) == pytest.approx(tested.outputs, abs=1e-5)
+    predicted = np.load(io.BytesIO(archive.body))["predicted"]
+    assert (predicted == tested.labels).mean() == pytest.approx(expected, abs=1e-6)
