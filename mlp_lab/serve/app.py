@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from mlp_lab.errors import ChecksumError, MLPLabError
 from mlp_lab.serve import routes
-from mlp_lab.serve.guard import Guard
+from mlp_lab.serve.guard import RETRY, Guard
 from mlp_lab.serve.limits import RequestError
 from mlp_lab.serve.openapi import describe_api
 from mlp_lab.serve.service import Service
@@ -41,14 +41,14 @@ def make_app(service: Service, names: Iterable[str] = ()) -> Starlette:
             yield
 
     app = Starlette(
-        routes=[
+        routes=[  # the most frequent first, since they are tried in turn
+            Route("/api/predict", routes.predict, methods=["POST"]),
             Route("/", _page, methods=["GET"]),
             Route("/static/{name}", _static, methods=["GET"]),
             Route("/healthz", routes.health, methods=["GET"]),
             Route("/api/model", routes.model, methods=["GET"]),
             Route("/api/samples", routes.samples, methods=["GET"]),
             Route("/api/openapi.json", _openapi, methods=["GET"]),
-            Route("/api/predict", routes.predict, methods=["POST"]),
             Route("/api/seen", routes.seen, methods=["POST"]),
             Route("/api/occlusion", routes.occlusion, methods=["POST"]),
             Route("/api/surface", routes.surface, methods=["POST"]),
@@ -114,8 +114,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
         status = error.status
     else:
         status = 503 if isinstance(error, ChecksumError) else 422
-    headers = {"retry-after": "1"} if status == 429 else None
-    return JSONResponse({"error": str(error)}, status, headers)
+    return JSONResponse({"error": str(error)}, status, RETRY if status == 429 else None)
 
 
 async def _answer_nobody(request: Request, error: Exception) -> Response:

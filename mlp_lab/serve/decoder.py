@@ -6,10 +6,12 @@ then one body after the other, and writes arrays or errors.
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import struct
 import sys
+import warnings
 from asyncio.subprocess import PIPE, Process
 from dataclasses import asdict
 from typing import Any, BinaryIO
@@ -23,7 +25,6 @@ from mlp_lab.serve.bodies import Inputs, decode_body
 from mlp_lab.serve.limits import MEGABYTE, Limits, RequestError
 
 _LENGTHS = struct.Struct("<QQ")  # of a message's description, and of its content
-_MEMORY = 1024 * MEGABYTE  # beside what the interpreter has taken by then
 _MOST_PROCESSES = 4
 
 
@@ -124,10 +125,13 @@ async def _kill(process: Process) -> None:
 def main() -> None:
     """Decode until there is nothing more to read."""
     begin_helper(int(sys.argv[1]), signal.SIGKILL)
+    # What is wrong with a body is for its client to know, and no line in the service's log.
+    logging.disable()
+    warnings.simplefilter("ignore")
     source, target = sys.stdin.buffer, sys.stdout.buffer
     setup, _ = _read_message(source)
     info, limits = ModelInfo.from_plain(setup["info"]), Limits(**setup["limits"])
-    _limit_memory()
+    _limit_memory(limits.decode_megabytes)
     while True:
         try:
             request, body = _read_message(source)
@@ -163,14 +167,16 @@ def _read(source: BinaryIO, length: int) -> bytes:
     return content
 
 
-def _limit_memory() -> None:
+def _limit_memory(megabytes: int) -> None:
+    """Refuse more memory than that, beside what the interpreter has taken by now."""
     if sys.platform != "linux":
         return
     import resource  # not on all systems
 
     with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  # no file of ours
         taken = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + _MEMORY, taken + _MEMORY))
+    most = taken + megabytes * MEGABYTE
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 if __name__ == "__main__":

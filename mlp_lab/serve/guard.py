@@ -23,6 +23,9 @@ _HEADERS = [
     (b"cache-control", b"no-store"),
 ]
 
+RETRY = {"retry-after": "1"}
+"""Header of 429."""
+
 _BUSY = "Too many requests are being worked on; try again in a second."
 
 
@@ -102,4 +105,4 @@ class Guard:
 
 
 def _refuse(status: int, sentence: str) -> JSONResponse:
-    return JSONResponse({"error": sentence}, status)
+    return JSONResponse({"error": sentence}, status, RETRY if status == 429 else None)

@@ -30,6 +30,7 @@ class Limits:
         pixels: Largest image, height times width.
         body_seconds: How long a client may take to send a body.
         decode_seconds: How long the images of a request may take to decode.
+        decode_megabytes: How much memory that may take, in MiB.
         bodies_at_once: How many bodies of the largest size are held in memory together.
         requests_at_once: Most requests that are worked on together.
     """
@@ -39,6 +40,7 @@ class Limits:
     pixels: int = 16_000_000
     body_seconds: float = 30.0
     decode_seconds: float = 10.0
+    decode_megabytes: int = 1024
     bodies_at_once: int = 8
     requests_at_once: int = 256
 

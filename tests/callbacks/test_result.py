@@ -26,6 +26,7 @@ from mlp_lab.callbacks import (
     OnnxExport,
     OutputsFile,
     ResultCallback,
+    SamplesFile,
     TargetPlots,
     TrainingPlots,
     TrainingSetScores,
@@ -148,7 +149,7 @@ def test_the_lowest_validation_loss_is_marked_in_the_curve_of_the_loss(
 ALL: list[type[ResultCallback]] = [
     *(CalibrationPlot, ClassBalancePlot, ClassScoresPlot, ConfusionMatrixPlot, CurvePlots),
     *(DecisionSurfacePlot, MetricsFile, MistakesFile, MistakesPlot, NetPlots, OnnxExport),
-    *(OutputsFile, TargetPlots, TrainingPlots),
+    *(OutputsFile, SamplesFile, TargetPlots, TrainingPlots),
 ]
 
 
@@ -216,6 +217,7 @@ def test_each_works_alone(kind: type[ResultCallback], tmp_path: Path) -> None:
         NetPlots: {"plots/net.png", "plots/weights.png"},
         OnnxExport: {"model.onnx"},
         OutputsFile: {"test_outputs.npz"},
+        SamplesFile: {"test_samples.npz"},
     }
     callback = kind(tmp_path)
     train_and_test([callback], tmp_path)

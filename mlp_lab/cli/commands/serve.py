@@ -19,19 +19,22 @@ def serve(args: Sequence[str]) -> int:
         if value is not None and not value >= lowest:
             flag = name.replace("_", "-")
             raise ConfigError(f"{flag} is {value}; it must be at least {lowest}.")
+    if not 0 <= options.port < 2**16:
+        raise ConfigError(f"port is {options.port}; it must lie in 0..65535.")
     try:
         from mlp_lab.serve.app import make_app
-        from mlp_lab.serve.server import bind, run
+        from mlp_lab.serve.server import bind, make_server
         from mlp_lab.serve.service import Service
     except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
         raise MissingExtraError(
-            f"mlp-lab serve needs the 'serve' extra, of which {error.name} is not installed. "
+            f"mlp-lab serve needs the 'serve' extra, of which {package} is not installed. "
             'Run: pip install "mlp-lab[serve]".'
         ) from error
-    listener = bind(options.host, options.port)
     model = ServedModel(options.model, trust=options.trust, threads=options.threads)
     limits = Limits(megabytes=options.max_megabytes)
     service = Service(model, limits, options.batch_window_ms / 1000)
+    listener = bind(options.host, options.port)
     app = make_app(service, [options.host, *options.allow_host])
     host = f"[{options.host}]" if ":" in options.host else options.host
     address = f"http://{host}:{listener.getsockname()[1]}"
@@ -42,7 +45,7 @@ def serve(args: Sequence[str]) -> int:
             "password and no encryption. Put a reverse proxy with both in front of it."
         )
     print(end="", flush=True)
-    run(app, listener)
+    make_server(app).run([listener])
     return 0
 
 
