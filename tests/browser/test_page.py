@@ -19,7 +19,7 @@ from tests.browser.strokes import trace_strokes
 pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -58,7 +58,7 @@ def test_a_hundred_drawn_digits_are_recognised_as_well_as_the_test_images(
     page = open_page(digits_url)
     card = page.request.get(f"{digits_url}/api/model").json()
     pen = THIN_PEN * card["framing"]["stroke"]
-    page.get_by_label("Pen").fill(str(THIN_PEN))
+    page.get_by_role("slider", name="Pen").fill(str(THIN_PEN))
     images, labels = read_test_digits(digits)
     right = 0
     for image, label in zip(images[:100], labels[:100], strict=True):
@@ -122,9 +122,9 @@ def test_an_image_file_is_answered(
 ) -> None:
     page = open_page(digits_url)
     images, labels = read_test_digits(digits)
-    file = {"name": "../a.png", "mimeType": "image/png", "buffer": to_png(images[0])}
+    file: FilePayload = {"name": "../a.png", "mimeType": "image/png", "buffer": to_png(images[0])}
     if way == "choose":
-        page.get_by_label("An image file").set_input_files([file])  # type: ignore[list-item]
+        page.get_by_label("An image file").set_input_files([file])
     else:
         page.evaluate(
             """([way, bytes]) => {
@@ -145,8 +145,8 @@ def test_an_image_file_is_answered(
 
 def test_what_is_no_image_is_refused_in_a_sentence(open_page: OpenPage, digits_url: str) -> None:
     page = open_page(digits_url, expected="Failed to load resource")
-    file = {"name": "a.png", "mimeType": "image/png", "buffer": b"no image"}
-    page.get_by_label("An image file").set_input_files([file])  # type: ignore[list-item]
+    file: FilePayload = {"name": "a.png", "mimeType": "image/png", "buffer": b"no image"}
+    page.get_by_label("An image file").set_input_files([file])
     expect(page.get_by_role("alert")).to_have_text(re.compile(r"image.*\.$"))
 
 
