@@ -10,16 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
 from PIL import Image
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.strokes import trace_strokes
-
-pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
-
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import FilePayload, Page, Route, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
