@@ -143,10 +143,7 @@ def rivals(model: Path, folder: Path, arguments: argparse.Namespace) -> Iterator
             "/health",
         )
     if arguments.mlflow:
-        import mlflow
-        import onnx
-
-        mlflow.onnx.save_model(onnx.load(model), folder / "mlflow")
+        save_for_mlflow(model, folder / "mlflow")
         bare = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
         bare += ["--model-uri", str(folder / "mlflow"), "--port"]
         yield Rival(
@@ -156,6 +153,19 @@ def rivals(model: Path, folder: Path, arguments: argparse.Namespace) -> Iterator
             lambda image: {"inputs": {"inputs": [image.tolist()]}},
             "/ping",
         )
+
+
+def save_for_mlflow(model: Path, folder: Path) -> None:
+    """Write what mlflow serves, with the type that the model takes."""
+    import mlflow
+    import onnx
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    info = Predictor(model).info
+    spec = TensorSpec(np.dtype(info.input_type), (-1, *info.input_shape), "inputs")
+    signature = ModelSignature(inputs=Schema([spec]))
+    mlflow.onnx.save_model(onnx.load(model), folder, signature=signature)
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ class Batcher:
         self._waiting: deque[tuple[NDArray[Any], asyncio.Future[Results]]] = deque()
         self._thread = ThreadPoolExecutor(1, "net")
         self._task: asyncio.Task[None] | None = None
+        self._stopped = False
 
     async def run(self, inputs: NDArray[Any]) -> Results:
         """Return what the net answers to some inputs.
@@ -48,6 +49,11 @@ class Batcher:
         if self._task is None:
             self._task = asyncio.create_task(self._work())
         return await future
+
+    def stop(self) -> None:
+        """Compute no more than the part that is being computed."""
+        self._stopped = True
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
@@ -97,6 +103,9 @@ class Batcher:
     def _compute(self, inputs: NDArray[Any]) -> Results:
         if len(inputs) <= _MOST_AT_ONCE:
             return self._forward(inputs)
-        starts = range(0, len(inputs), _MOST_AT_ONCE)
-        parts = [self._forward(inputs[start : start + _MOST_AT_ONCE]) for start in starts]
+        parts = []
+        for start in range(0, len(inputs), _MOST_AT_ONCE):
+            if self._stopped:
+                raise InterruptedError("the service ends")
+            parts.append(self._forward(inputs[start : start + _MOST_AT_ONCE]))
         return tuple(np.concatenate(several) for several in zip(*parts, strict=True))

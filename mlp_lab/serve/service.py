@@ -50,6 +50,7 @@ class Service:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._batcher.stop()
             await self._decoders.stop()
 
     async def _look_after_file(self) -> None:

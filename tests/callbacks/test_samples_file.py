@@ -15,7 +15,8 @@ from tests.conftest import CommandLine
 def test_samples_are_those_of_the_source(digits_run: Path) -> None:
     found = KeptSamples.read(digits_run / "test_samples.npz")
     digits = datasets.load_digits()
-    assert (found.inputs.shape, found.inputs.dtype) == ((32, 1, 8, 8), np.uint8)
+    assert found.inputs.shape == (32, 1, 8, 8)
+    assert found.inputs.dtype == np.uint8
     assert found.inputs[:, 0] == pytest.approx(digits.images[found.indices] * 255 / 16, abs=1)
     np.testing.assert_array_equal(found.labels, digits.target[found.indices])
     assert np.bincount(found.labels).tolist() == [4, 4] + [3] * 8

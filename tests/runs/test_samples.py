@@ -29,6 +29,6 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     np.savez(path, inputs=np.float64(3), labels=np.zeros(2), indices=np.zeros(2))
     with pytest.raises(ChecksumError, match="holds arrays of the shapes"):
         KeptSamples.read(path)
-    path.write_bytes(b"PK")
+    path.write_bytes(b"PK\3\4")
     with pytest.raises(ChecksumError, match="is torn"):
         KeptSamples.read(path)

@@ -88,3 +88,16 @@ def test_a_client_that_has_gone_disturbs_nobody() -> None:
         return await other
 
     assert asyncio.run(run())[0].tolist() == [[2.0]]
+
+
+def test_what_was_not_begun_when_the_service_ends_is_left() -> None:
+    net = Doubling()
+    batcher = Batcher(net)
+
+    def forward(inputs: NDArray[Any]) -> Results:
+        batcher.stop()
+        return net(inputs)
+
+    batcher._forward = forward
+    assert [type(answer) for answer in run_together(batcher, [*range(2500)])] == [InterruptedError]
+    assert net.sizes == [1024]

@@ -255,7 +255,7 @@ def test_the_test_set_has_the_accuracy_of_metrics_json(digits_run: Path, digits:
         digits.post("/api/predict", {"inputs": x.tolist()}),
         digits.send("/api/predict", files, form_kind),
     ):
-        labels = [int(one["label"]) for one in answer.json["predictions"]]
+        labels = np.asarray([int(one["label"]) for one in answer.json["predictions"]])
         assert (labels == tested.labels).mean() == pytest.approx(expected, abs=1e-6)
         assert probabilities(answer) == pytest.approx(tested.outputs, abs=1e-5)
     predicted = np.load(io.BytesIO(archive.body))["predicted"]
