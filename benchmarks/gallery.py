@@ -91,9 +91,10 @@ def take_pictures(page: Path, name: str) -> None:
 
 def draw_on_page(run: Path) -> None:
     """Serve a model, draw the hiragana tsu on its page, and take a picture in light and dark."""
-    command = [sys.executable, "-m", "mlp_lab", "serve", str(run), "--port=0"]
+    root = run.parents[2]
+    command = [sys.executable, "-m", "mlp_lab", "serve", str(run.relative_to(root)), "--port=0"]
     with (
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=run.parents[2]) as service,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as service,
         sync_playwright() as playwright,
     ):
         assert service.stdout
