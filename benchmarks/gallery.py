@@ -2,10 +2,11 @@
 
     .venv/bin/python benchmarks/gallery.py --data-root data
 
-The two pages are screenshots by a headless Chromium.
+The pages are screenshots by a headless Chromium.
 """
 
 import argparse
+import math
 import os
 import shutil
 import subprocess
@@ -16,12 +17,20 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ROOT / "docs" / "figures"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTH, HEIGHT = 1200, 900  # of a page's picture
 SHOWN_WIDTH = 900
+
+# A line to the right and up, half a round, and a hook.
+TSU = [
+    *((0.12 + 0.05 * i, 0.36 - 0.1 * math.sin(math.pi * i / 20)) for i in range(11)),
+    *((0.6 + 0.25 * math.sin(t / 14), 0.47 - 0.21 * math.cos(t / 14)) for t in range(2, 46)),
+    (0.42, 0.76),
+]
 
 # What `hue-rotate(180deg)` of CSS multiplies colours with.
 HALF_TURN = np.array([[-0.574, 1.430, 0.144], [0.426, 0.430, 0.144], [0.426, 1.430, -0.856]])
@@ -46,6 +55,7 @@ def main() -> None:
         in_light_and_dark(kmnist / "plots" / "confusion.png", "confusion")
         take_pictures(kmnist / "report.html", "report")
         take_pictures(runs / "report.html", "comparison")
+        draw_on_page(kmnist)
         shutil.copy(kmnist / "plots" / "weights.png", FIGURES / "gallery_weights.png")
 
 
@@ -76,18 +86,63 @@ def take_pictures(page: Path, name: str) -> None:
         scheme = f"--blink-settings=preferredColorScheme={number}"
         window = f"--window-size={WIDTH},{HEIGHT}"
         browse(scheme, window, "--hide-scrollbars", f"--screenshot={path}", page.as_uri())
-        image = Image.open(path).convert("RGB")
-        image.thumbnail((SHOWN_WIDTH, SHOWN_WIDTH))
-        image.quantize(128).save(path, optimize=True)
+        shrink(path)
+
+
+def draw_on_page(run: Path) -> None:
+    """Serve a model, draw the hiragana tsu on its page, and take a picture in light and dark."""
+    root = run.parents[2]
+    command = [sys.executable, "-m", "mlp_lab", "serve", str(run.relative_to(root)), "--port=0"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as service,
+        sync_playwright() as playwright,
+    ):
+        assert service.stdout
+        url = service.stdout.readline().partition(" at ")[2].partition(";")[0]
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        for mode in ("light", "dark"):
+            size: ViewportSize = {"width": WIDTH, "height": HEIGHT}
+            page = browser.new_page(viewport=size, color_scheme=mode, reduced_motion="reduce")
+            page.goto(url)
+            draw(page, TSU)
+            page.get_by_label("Show where the model looks").check()
+            expect(page.locator("#looked")).not_to_be_empty()
+            path = FIGURES / f"gallery_serve_{mode}.png"
+            page.screenshot(path=path)
+            shrink(path)
+        service.terminate()
+
+
+def draw(page: Page, stroke: Sequence[tuple[float, float]]) -> None:
+    """Draw points (x, y), from 0 to 1, on the pad."""
+    pad = page.locator("#pad").bounding_box()
+    assert pad
+    for place, (x, y) in enumerate(stroke):
+        page.mouse.move(pad["x"] + x * pad["width"], pad["y"] + y * pad["height"])
+        if place == 0:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def shrink(path: Path) -> None:
+    """Make a picture as small as it is shown."""
+    image = Image.open(path).convert("RGB")
+    image.thumbnail((SHOWN_WIDTH, SHOWN_WIDTH))
+    image.quantize(128).save(path, optimize=True)
 
 
 def browse(*words: str) -> None:
     """Run Chromium without a window."""
+    command: Sequence[str] = [find_browser(), "--headless", "--no-sandbox", *words]
+    subprocess.run(command, check=True, env=os.environ, capture_output=True)
+
+
+def find_browser() -> str:
+    """Return the path of Chromium."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         sys.exit(f"Pictures of pages need one of {', '.join(BROWSERS)} on the path.")
-    command: Sequence[str] = [browser, "--headless", "--no-sandbox", *words]
-    subprocess.run(command, check=True, env=os.environ, capture_output=True)
+    return browser
 
 
 if __name__ == "__main__":

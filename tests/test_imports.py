@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,19 @@ def loaded_by(statement: str) -> set[str]:
 def test_what_needs_no_training_loads_no_torch(module: str) -> None:
     loaded = loaded_by(f"import {module}")
     assert not loaded & {"torch", "lightning", "numpy", "matplotlib", "jsonargparse"}
+
+
+def test_an_onnx_model_is_served_without_torch(digits_run: Path) -> None:
+    loaded = loaded_by(
+        "from pathlib import Path; from mlp_lab.cli.main import load_command\n"
+        "load_command('serve')\n"
+        "from mlp_lab.serve.app import make_app; from mlp_lab.serve.limits import Limits\n"
+        "from mlp_lab.serve import server; from mlp_lab.serve.service import Service\n"
+        "from mlp_lab.serve.model import ServedModel\n"
+        f"make_app(Service(ServedModel(Path({str(digits_run)!r})), Limits()))"
+    )
+    assert {"starlette", "uvicorn", "onnxruntime"} <= loaded
+    assert not loaded & {"torch", "lightning", "matplotlib", "jsonargparse", "scipy", "sklearn"}
 
 
 def test_nets_load_no_lightning() -> None:

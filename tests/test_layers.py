@@ -16,7 +16,7 @@ FLOORS = [
     ["runs", "images", "evaluation", "nets"],
     ["plots", "data", "inference"],
     ["loggers", "report", "scratch", "tasks"],
-    ["export", "sweep"],
+    ["export", "sweep", "serve"],
     ["callbacks"],
     ["training"],
     ["cli"],

@@ -26,6 +26,7 @@ from mlp_lab.callbacks.pruning import Pruning
 from mlp_lab.callbacks.result import PlotCallback, ResultCallback
 from mlp_lab.callbacks.run_record import RunRecord
 from mlp_lab.callbacks.sample_plots import DecisionSurfacePlot, MistakesPlot, TargetPlots
+from mlp_lab.callbacks.samples_file import SamplesFile
 from mlp_lab.callbacks.step_metrics import StepMetrics
 from mlp_lab.callbacks.stopwatch import Stopwatch
 from mlp_lab.callbacks.training_plots import ClassBalancePlot, TrainingPlots
@@ -62,6 +63,7 @@ __all__ = [
     "ResultCallback",
     "RunRecord",
     "SWAWeightAveraging",
+    "SamplesFile",
     "StepMetrics",
     "Stopwatch",
     "TargetPlots",

@@ -50,6 +50,7 @@ COMMANDS = {
     "prepare": Command("write a data set with its split as one file", "data"),
     "export": Command("write a run's best net as one file: onnx, pth", "export"),
     "infer": Command("use a model file on images and arrays", "infer"),
+    "serve": Command("answer requests with a model over HTTP", "serve"),
     "report": Command("report one run, or compare many", "report"),
     "sweep": Command("fit a grid of settings, seeds and folds", "sweep"),
     "scratch": Command("the same networks by hand: regression, binary", "scratch"),

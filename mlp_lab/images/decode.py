@@ -4,6 +4,7 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from PIL import Image, UnidentifiedImageError
 from mlp_lab.errors import ChecksumError, ConfigError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
+
+# Pillow goes by a file's first bytes, and would hand PostScript to another program.
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 
 _GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"})
 _SIXTEEN_BIT_MODES = frozenset({"I", "I;16", "I;16B", "I;16L"})
@@ -23,12 +27,17 @@ def read_image_shape(path: Path) -> tuple[int, int, int]:
     Raises:
         ChecksumError: The file is no image, or broken.
     """
-    with _open(path) as image:
+    with _open(path, path) as image:
         return (1 if image.mode in _GREY_MODES else 3), image.height, image.width
 
 
 def decode_image(
-    path: Path, shape: tuple[int, int, int], *, resize: bool = True
+    source: Path | BinaryIO,
+    shape: tuple[int, int, int],
+    *,
+    resize: bool = True,
+    name: str | None = None,
+    max_pixels: int | None = None,
 ) -> NDArray[np.uint8]:
     """Read the first frame of an image as bytes, brought to a shape.
 
@@ -36,19 +45,27 @@ def decode_image(
     dropped.
 
     Args:
-        path: The file.
+        source: The file, or its bytes.
         shape: Channels, height and width of the result.
         resize: Whether an image of another size is resized, or refused.
+        name: What errors call it; by default the file.
+        max_pixels: Most pixels that are decoded; by default as many as Pillow trusts.
 
     Shape:
         result ``(C, H, W)``, C being 1 or 3.
 
     Raises:
         ChecksumError: The file is no image, or broken.
-        ConfigError: The image has another size, and is not to be resized.
+        ConfigError: The image has another size and is not to be resized, or too many pixels.
     """
     channels, height, width = shape
-    with _open(path) as image:
+    path = source if name is None else name
+    with _open(source, path) as image:
+        if max_pixels is not None and image.width * image.height > max_pixels:
+            raise ConfigError(
+                f"The image '{path}' has {image.height} x {image.width} pixels; at most "
+                f"{max_pixels:,} are decoded."
+            )
         if image.size != (width, height) and not resize:
             raise ConfigError(
                 f"The image '{path}' has {image.height} x {image.width} pixels, and others "
@@ -82,11 +99,12 @@ def refusing_bombs() -> Iterator[None]:
         yield
 
 
-def _open(path: Path) -> Image.Image:
-    if path.exists() and not path.is_file():  # a pipe would be waited for
+def _open(source: Path | BinaryIO, path: object) -> Image.Image:
+    if isinstance(source, Path) and source.exists() and not source.is_file():
+        # A pipe would be waited for.
         raise ChecksumError(f"'{path}' is no file.")
     try:
-        return Image.open(path)
+        return Image.open(source, formats=_FORMATS)
     except UnidentifiedImageError as error:
         raise ChecksumError(f"'{path}' is no image.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -27,21 +27,11 @@ PTH_KIND = "mlp_lab inference"
 _FATAL = 4  # onnxruntime's log level; errors are raised as one sentence instead
 
 
-def open_model(
-    path: Path, *, kind: str | None = None, trust: bool = False
-) -> tuple[ModelInfo, ForwardFn]:
-    """Open a model of any kind.
-
-    Args:
-        path: A ``.onnx``, ``.pth`` or ``.ckpt``; or a run, of which model.onnx is taken, or its
-            best checkpoint where there is none.
-        kind: One of these suffixes; by default the file's own.
-        trust: Whether a net of another package than this one may be made.
+def find_model(path: Path) -> Path:
+    """Return the file of a model: of a run its model.onnx, or else its best checkpoint.
 
     Raises:
         RunNotFoundError: There is no such file, or no model in the run.
-        ConfigError: It is of another kind, or its net is of another package.
-        ChecksumError: It is torn, holds pickled objects, or is no model of this project.
     """
     if path.is_dir():
         run = Run.open(path)
@@ -49,19 +39,41 @@ def open_model(
         path = run.model_path if is_current else run.find_checkpoint("best")
     if not path.is_file():
         raise RunNotFoundError(f"The model {str(path)!r} is not there.")
+    return path
+
+
+def open_model(
+    path: Path, *, kind: str | None = None, trust: bool = False, threads: int | None = None
+) -> tuple[ModelInfo, ForwardFn]:
+    """Open a model of any kind.
+
+    Args:
+        path: A ``.onnx``, ``.pth`` or ``.ckpt``; or a run, see ``find_model``.
+        kind: One of these suffixes; by default the file's own.
+        trust: Whether a net of another package than this one may be made.
+        threads: How many threads compute; by default one for each core.
+
+    Raises:
+        RunNotFoundError: There is no such file, or no model in the run.
+        ConfigError: It is of another kind, or its net is of another package.
+        ChecksumError: It is torn, holds pickled objects, or is no model of this project.
+    """
+    path = find_model(path)
     match kind or path.suffix.lower():
         case ".onnx":
-            return _open_onnx(path)
+            return _open_onnx(path, threads)
         case ".pth" | ".ckpt" as suffix:
-            return _open_torch(path, is_checkpoint=suffix == ".ckpt", trust=trust)
+            is_checkpoint = suffix == ".ckpt"
+            return _open_torch(path, is_checkpoint=is_checkpoint, trust=trust, threads=threads)
     raise ConfigError(f"The model {str(path)!r} is none of .onnx, .pth and .ckpt.")
 
 
-def _open_onnx(path: Path) -> tuple[ModelInfo, ForwardFn]:
+def _open_onnx(path: Path, threads: int | None) -> tuple[ModelInfo, ForwardFn]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL
+    options.intra_op_num_threads = threads or 0
     # Threads that wait for the next batch would keep a core from decoding it.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
@@ -100,9 +112,13 @@ def _open_onnx(path: Path) -> tuple[ModelInfo, ForwardFn]:
     return info, forward
 
 
-def _open_torch(path: Path, *, is_checkpoint: bool, trust: bool) -> tuple[ModelInfo, ForwardFn]:
+def _open_torch(
+    path: Path, *, is_checkpoint: bool, trust: bool, threads: int | None
+) -> tuple[ModelInfo, ForwardFn]:
     import torch
 
+    if threads is not None:
+        torch.set_num_threads(threads)
     info, net = read_net(path, is_checkpoint=is_checkpoint, trust=trust)
 
     def forward(inputs: NDArray[Any]) -> tuple[FloatArray, ...]:

@@ -150,7 +150,7 @@ def _read_arrays(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch
             f"{', '.join(_LABELS)}."
         )
     place = f"{name} in {str(path)!r}"
-    inputs = _match_layout(content[name], info, place)
+    inputs = match_layout(content[name], info, place)
     if name in ("x_val", "x_train"):
         print(f"{place} is used: there is no x_test, and no x")
     labels = None
@@ -158,7 +158,7 @@ def _read_arrays(path: Path, info: ModelInfo, batch_size: int) -> Iterator[Batch
         labels = _match_labels(content, _LABELS[name], len(inputs), path, info.class_names)
     for start in range(0, len(inputs), batch_size):
         part = slice(start, start + batch_size)
-        rows = _cast(inputs[part], info, place, start)
+        rows = cast_inputs(inputs[part], info, place, start)
         names = [str(index) for index in range(start, start + len(rows))]
         yield Batch(rows, names, None if labels is None else labels[part])
 
@@ -198,8 +198,12 @@ def _load_pt(path: Path) -> Mapping[str, Any]:
     return arrays
 
 
-def _match_layout(array: NDArray[Any], info: ModelInfo, name: str) -> NDArray[Any]:
-    """Bring inputs to the model's axes, channels first, or refuse them."""
+def match_layout(array: NDArray[Any], info: ModelInfo, name: str) -> NDArray[Any]:
+    """Bring inputs to the model's axes, channels first.
+
+    Raises:
+        ConfigError: They have another shape, or hold no numbers of the model's kind.
+    """
     shape = info.input_shape
     found = array.shape[1:] if array.ndim else None
     if found == (*shape[1:], shape[0]) and len(shape) == 3 and found != shape:
@@ -215,8 +219,18 @@ def _match_layout(array: NDArray[Any], info: ModelInfo, name: str) -> NDArray[An
     return array
 
 
-def _cast(rows: NDArray[Any], info: ModelInfo, name: str, start: int) -> NDArray[Any]:
-    """Bring inputs to the model's type; refuse numbers that are not finite in it."""
+def cast_inputs(rows: NDArray[Any], info: ModelInfo, name: str, start: int = 0) -> NDArray[Any]:
+    """Bring inputs to the model's type.
+
+    Args:
+        rows: Inputs of the model's shape.
+        info: Of the model.
+        name: Name of the array in errors.
+        start: Place of the first in it.
+
+    Raises:
+        ConfigError: A number is not finite in that type.
+    """
     with np.errstate(over="ignore"):
         inputs = np.ascontiguousarray(rows, dtype=info.input_type)
     finite = np.isfinite(inputs).reshape(len(inputs), -1).all(1)

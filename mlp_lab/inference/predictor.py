@@ -50,6 +50,7 @@ class Predictor:
     Args:
         path: The file, or a run, of which model.onnx is taken, or else its best checkpoint.
         trust: Whether a net of another package than this one may be made from a .pth or .ckpt.
+        threads: How many threads compute; by default one for each core.
 
     Attributes:
         info: The model's inputs, outputs and origin.
@@ -65,9 +66,11 @@ class Predictor:
         mlp_lab.errors.RunNotFoundError: The model 'nowhere.onnx' is not there.
     """
 
-    def __init__(self, path: str | Path, *, trust: bool = False) -> None:
+    def __init__(
+        self, path: str | Path, *, trust: bool = False, threads: int | None = None
+    ) -> None:
         self.path = Path(path)
-        self.info, self._forward = open_model(self.path, trust=trust)
+        self.info, self._forward = open_model(self.path, trust=trust, threads=threads)
 
     def predict(self, inputs: "NDArray[Any] | Tensor | Frame") -> FloatArray:
         """Return probabilities, or the predicted numbers for regression.

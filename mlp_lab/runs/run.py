@@ -177,6 +177,11 @@ class Run:
         return self.dir / "test_outputs.npz"
 
     @property
+    def test_samples_path(self) -> Path:
+        """Some samples of the test set."""
+        return self.dir / "test_samples.npz"
+
+    @property
     def model_path(self) -> Path:
         """The best checkpoint, exported."""
         return self.dir / "model.onnx"

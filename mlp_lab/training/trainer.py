@@ -111,7 +111,8 @@ def result_callbacks(
         after_training: Whether the test ends a training, whose results are written too.
         onnx: Whether the net is exported.
     """
-    kinds: list[type[lab.ResultCallback]] = [lab.MetricsFile, lab.MistakesFile, lab.OutputsFile]
+    kinds: list[type[lab.ResultCallback]] = [lab.MetricsFile, lab.MistakesFile]
+    kinds += (lab.OutputsFile, lab.SamplesFile)
     if figures:
         kinds += (lab.ConfusionMatrixPlot, lab.CurvePlots, lab.CalibrationPlot)
         kinds += (lab.ClassScoresPlot, lab.MistakesPlot, lab.DecisionSurfacePlot)

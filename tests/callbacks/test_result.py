@@ -28,6 +28,7 @@ from mlp_lab.callbacks import (
     OnnxExport,
     OutputsFile,
     ResultCallback,
+    SamplesFile,
     TargetPlots,
     TrainingPlots,
     TrainingSetScores,
@@ -224,7 +225,7 @@ ALL: list[type[ResultCallback]] = [
         NetPlots,
         OnnxExport,
     ),
-    *(OutputsFile, TargetPlots, TrainingPlots),
+    *(OutputsFile, SamplesFile, TargetPlots, TrainingPlots),
 ]
 
 
@@ -305,6 +306,7 @@ def test_each_works_alone(kind: type[ResultCallback], tmp_path: Path) -> None:
         NetPlots: {"plots/net.png", "plots/weights.png"},
         OnnxExport: {"model.onnx"},
         OutputsFile: {"test_outputs.npz"},
+        SamplesFile: {"test_samples.npz"},
     }
     callback = kind(tmp_path)
     train_and_test([callback], tmp_path)

@@ -41,6 +41,7 @@ class TestRunDirectory:
             "metrics.csv",
             "metrics.json",
             "test_outputs.npz",
+            "test_samples.npz",
             "mistakes.csv",
             "report.html",
             "model.onnx",

@@ -1,5 +1,6 @@
 """One image file as bytes: every mode, sizes, and what is wrong with a file that is refused."""
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -95,3 +96,19 @@ def test_bombs_are_refused_within_the_block_alone(
         warnings.simplefilter("always")
         assert read_image_shape(tmp_path / "x.png") == (1, 6, 5)
     assert [w.category for w in caught] == [Image.DecompressionBombWarning]
+
+
+def test_formats_of_other_suffixes_are_no_images(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    for content in (b"P5 2 2 255\n0000", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"):
+        path.write_bytes(content)
+        with pytest.raises(ChecksumError, match="is no image"):
+            decode_image(path, (1, 2, 2))
+
+
+def test_bytes_are_decoded_under_a_name_and_a_bound() -> None:
+    file = io.BytesIO()
+    Image.new("L", (3, 2), 7).save(file, "PNG")
+    assert decode_image(file, (1, 2, 3), max_pixels=6).tolist() == [[[7] * 3] * 2]
+    with pytest.raises(ConfigError, match=r"'upload' has 2 x 3 pixels; at most 5 are decoded"):
+        decode_image(file, (1, 2, 3), name="upload", max_pixels=5)

@@ -104,7 +104,7 @@ def test_results_are_those_of_the_flags(tmp_path: Path) -> None:
         return {*map(type, result_callbacks(tmp_path, **{"figures": False} | flags))}
 
     extra = {lab.UntrainedScores, lab.TrainingSetScores}
-    always = {lab.MetricsFile, lab.MistakesFile, lab.OutputsFile}
+    always = {lab.MetricsFile, lab.MistakesFile, lab.OutputsFile, lab.SamplesFile}
     assert kinds() == always
     assert kinds(onnx=True) == {*always, lab.OnnxExport}
     assert kinds(after_training=True) == {*always, *extra}
