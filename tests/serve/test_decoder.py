@@ -56,6 +56,7 @@ def test_one_that_hangs_is_killed(digits_run: Path, images: NDArray[np.uint8]) -
     asyncio.run(run())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="wants Linux")  # noqa: PTH110
 def test_memory_is_bounded(digits_run: Path) -> None:
     decoders = Decoders(Predictor(digits_run / "model.onnx").info, Limits(decode_megabytes=64))

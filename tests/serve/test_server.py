@@ -139,6 +139,7 @@ def test_what_is_no_http_is_refused_as_json(digits_run: Path, request_: bytes) -
         assert answer.endswith(b'{"error": "This is no request of HTTP/1.1."}')
 
 
+@pytest.mark.slow
 def test_decoding_processes_end_with_a_service_that_is_killed(digits_run: Path) -> None:
     with command(str(digits_run)) as (process, client, _):
         client.send("/api/predict", b"GIF", "image/gif")
