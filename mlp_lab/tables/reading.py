@@ -109,7 +109,7 @@ def estimate_size(path: Path, separator: str | None = None) -> tuple[int, int]:
     try:
         lazy = pl.scan_parquet(path, glob=False)
         return lazy.select(pl.len()).collect().item(), len(lazy.collect_schema())
-    except Exception as error:
+    except (Exception, pl.exceptions.PanicException) as error:  # damage confuses it in any way
         raise _explain_parquet(path, error) from error
 
 
@@ -176,7 +176,7 @@ def _read_parquet(path: Path) -> "pl.DataFrame":
 
     try:
         frame = pl.read_parquet(path, glob=False)
-    except Exception as error:
+    except (Exception, pl.exceptions.PanicException) as error:  # damage confuses it in any way
         raise _explain_parquet(path, error) from error
     return frame.select(name for name in frame.columns if not name.startswith(_PANDAS_INDEX))
 
