@@ -160,6 +160,18 @@ def encode_rows(rows: object, info: ModelInfo) -> NDArray[np.float32]:
     return encode(read_frame(pl.DataFrame(series), "the rows"), info.columns, "the rows")
 
 
+def decode_row(inputs: NDArray[np.float32], info: ModelInfo) -> dict[str, object]:
+    """Return a row as JSON has it from one input of a model: what ``encode_rows`` takes.
+
+    A category that the model does not know is called ``other``.
+
+    Shape:
+        inputs ``(D,)``.
+    """
+    pairs = zip(info.columns, inputs.tolist(), strict=True)
+    return {column.name: column.decode(value) for column, value in pairs}
+
+
 def _as_float(value: object) -> object:
     """Return an integer, which JSON has of any size, as a float; anything else as it is."""
     if not isinstance(value, int) or isinstance(value, bool):

@@ -18,6 +18,7 @@ from mlp_lab.errors import ChecksumError, ConfigError, MLPLabError
 from mlp_lab.images import decode_image, refusing_bombs
 from mlp_lab.inference import ModelInfo
 from mlp_lab.inference.inputs import cast_inputs, match_layout
+from mlp_lab.inference.tables import encode_csv, encode_rows
 from mlp_lab.serve.limits import Limits, RequestError
 
 ARCHIVE_TYPES = frozenset({"application/x-npz", "application/zip", "application/octet-stream"})
@@ -65,6 +66,8 @@ def decode_body(content_type: str, body: bytes, info: ModelInfo, limits: Limits)
             return Inputs(_from_archive(body, info, limits))
         if kind == "multipart/form-data":
             return _from_form(content_type, body, info, limits)
+        if kind == "text/csv" and info.columns:
+            return _from_csv(body, info, limits)
         if kind.startswith("image/"):
             return Inputs(_from_image(body, info, limits, "body")[None])
     except (ConfigError, ChecksumError) as error:
@@ -72,7 +75,8 @@ def decode_body(content_type: str, body: bytes, info: ModelInfo, limits: Limits)
     raise RequestError(
         415,
         f"The content type {kind[:_MOST_NAME_LETTERS]!r} is not read; send application/json, an "
-        "image, multipart/form-data with images, or an .npz as application/x-npz.",
+        "image, multipart/form-data with images, an .npz as application/x-npz, or, to a model of a "
+        "table, text/csv.",
     )
 
 
@@ -155,12 +159,30 @@ def _channels_last(info: ModelInfo) -> tuple[int, ...]:
 
 def _from_json(body: bytes, info: ModelInfo, limits: Limits) -> Inputs:
     content = parse_json(body)
-    if "rows" in content:  # of a table, see decode_body
-        raise RequestError(415, "The model is not of a table: send inputs, and no rows.")
+    if "rows" in content:
+        if not info.columns:
+            raise RequestError(415, "The model is not of a table: send inputs, and no rows.")
+        rows = content.pop("rows")
+        if isinstance(rows, list) and len(rows) > limits.inputs:
+            raise _too_many(len(rows), limits)
+        return Inputs(encode_rows(rows, info), fields=content)
     if "inputs" not in content:
-        raise RequestError(422, 'The object lacks "inputs", the inputs as nested lists.')
+        lacks = (
+            '"rows", a list of objects' if info.columns else '"inputs", the inputs as nested lists'
+        )
+        raise RequestError(422, f"The object lacks {lacks}.")
     numbers = inputs_from_lists(content.pop("inputs"), info, limits)
     return Inputs(numbers, fields=content)
+
+
+def _from_csv(body: bytes, info: ModelInfo, limits: Limits) -> Inputs:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RequestError(400, f"The CSV is not in UTF-8: {error}.") from error
+    if (lines := text.count("\n")) > limits.inputs + 1:
+        raise _too_many(lines - 1, limits)
+    return Inputs(encode_csv(text, info))
 
 
 def _from_archive(body: bytes, info: ModelInfo, limits: Limits) -> NDArray[Any]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from mlp_lab.errors import ChecksumError
 from mlp_lab.inference import ModelInfo
+from mlp_lab.inference.tables import decode_row
 from mlp_lab.runs.samples import KeptSamples
 from mlp_lab.serve.framing import has_dark_background, measure_framing
 from mlp_lab.serve.limits import Limits
@@ -17,7 +18,9 @@ _TASKS = {"softmax": "classification", "sigmoid": "binary", "none": "regression"
 
 
 def input_kind(info: ModelInfo) -> str:
-    """Return what a page shows for an input: ``image``, ``points`` or ``features``."""
+    """Return what a page shows for an input: ``image``, ``points``, ``table`` or ``features``."""
+    if info.columns:
+        return "table"
     if info.takes_images and info.input_shape[0] in (1, 3) and info.input_type == "uint8":
         return "image"
     return "points" if info.input_shape in ((1,), (2,)) else "features"
@@ -42,7 +45,11 @@ def describe_samples(samples: KeptSamples | None, info: ModelInfo) -> list[dict[
     names = info.class_names
     rows = zip(samples.indices.tolist(), samples.labels.tolist(), samples.inputs, strict=True)
     return [
-        {"index": index, "label": names[label] if names else label, "input": inputs.tolist()}
+        {
+            "index": index,
+            "label": names[label] if names else label,
+            "input": decode_row(inputs, info) if info.columns else inputs.tolist(),
+        }
         for index, label, inputs in rows
     ]
 
@@ -76,7 +83,7 @@ def describe_model(
         "framing": asdict(framing) if framing else None,
         "samples": 0 if samples is None else len(samples.inputs),
         "range": _range_of_points(info) if kind == "points" else None,
-        "columns": [],  # of a table
+        "columns": [column.plain() for column in info.columns],
         "limits": {"megabytes": limits.megabytes, "inputs": limits.inputs},
     }
 

@@ -5,6 +5,7 @@ from typing import Any
 from mlp_lab import __version__
 from mlp_lab.inference import ModelInfo
 from mlp_lab.serve.limits import Limits
+from mlp_lab.tables import Column
 
 _NUMBER = {"type": "number"}
 _TEXT = {"type": "string"}
@@ -63,9 +64,15 @@ def describe_api(info: ModelInfo, limits: Limits) -> dict[str, Any]:
     top_k = {"type": "integer", "minimum": 1, "default": 3}
     image = {"image/*": _BYTES, "multipart/form-data": {"schema": {"type": "object"}}}
     archive = {"application/x-npz": _BYTES}
+    if info.columns:
+        rows = _list(_object({column.name: _cell(column) for column in info.columns}))
+        bodies = {**_json(_object({"rows": rows}, top_k=top_k)), "text/csv": _BYTES}
+        one = rows["items"]
+    else:
+        bodies = {**_json(_object({"inputs": inputs}, top_k=top_k)), **image, **archive}
     predict = _post(
-        "Predict inputs, images or the x of an .npz",
-        {**_json(_object({"inputs": inputs}, top_k=top_k)), **image, **archive},
+        "Predict rows of a table" if info.columns else "Predict inputs, images or the x of an .npz",
+        bodies,
         {**_json(_object({"predictions": predictions, "milliseconds": _NUMBER})), **archive},
     )
     predict["parameters"] = [{"name": "top_k", "in": "query", "schema": top_k}]
@@ -110,6 +117,12 @@ def describe_api(info: ModelInfo, limits: Limits) -> dict[str, Any]:
     }
 
 
+def _cell(column: Column) -> dict[str, Any]:
+    kind = {"numeric": "number", "boolean": "boolean", "categorical": "string"}[column.kind]
+    known = {"examples": [*column.categories]} if column.categories else {}
+    return {"type": [kind, "null"], **known}
+
+
 def _card() -> dict[str, Any]:
     shape = _object({"shape": _list(_COUNT), "type": _TEXT, "layout": _TEXT})
     truth = {"type": "boolean"}
@@ -117,7 +130,7 @@ def _card() -> dict[str, Any]:
         {
             **dict.fromkeys(("name", "run", "mlp_lab", "sha256"), _TEXT),
             "task": {"enum": ["classification", "binary", "regression"]},
-            "kind": {"enum": ["image", "points", "features"]},
+            "kind": {"enum": ["image", "points", "table", "features"]},
             "input": shape,
             "classes": _list(_TEXT),
             "num_outputs": _COUNT,

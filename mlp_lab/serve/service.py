@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from functools import cached_property
 from typing import Any
 
+from mlp_lab.inference.tables import encode_rows
 from mlp_lab.serve.batcher import Batcher, Results
 from mlp_lab.serve.bodies import ARCHIVE_TYPES, Inputs, decode_body, media_type
 from mlp_lab.serve.card import describe_model, describe_samples, input_kind, read_samples
@@ -37,6 +38,8 @@ class Service:
         self._card = describe_model(model, self._samples, limits)
         self._batcher = Batcher(model.predictor.forward, batch_window_seconds)
         self._decoders = Decoders(model.info, limits)
+        if self.kind == "table":  # what reads rows is loaded now, and not by the first request
+            encode_rows([dict.fromkeys(column.name for column in self.info.columns)], self.info)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -75,7 +78,7 @@ class Service:
             RequestError: As ``decode_body`` does.
         """
         kind = media_type(content_type)
-        is_long = kind == "application/json" and len(body) >= _SMALL_BYTES
+        is_long = kind in ("application/json", "text/csv") and len(body) >= _SMALL_BYTES
         if is_long or kind == "multipart/form-data" or kind.startswith("image/"):
             return await self._decoders.decode(content_type, body)
         if kind in ARCHIVE_TYPES:  # takes no more memory than its limits say

@@ -1,5 +1,6 @@
 """What the columns of a table are, and how its cells become the numbers that a net takes."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -94,6 +95,14 @@ class Column:
                 "too large."
             )
         return cells.values
+
+    def decode(self, value: float) -> float | bool | str | None:
+        """Return a number, a truth or a category from what ``encode`` gives; None if missing."""
+        if math.isnan(value):
+            return None
+        if self.kind == "categorical":
+            return self.categories[int(value)] if value < len(self.categories) else "other"
+        return bool(value) if self.kind == "boolean" else float(f"{value:.7g}")
 
     def _codes(self, cells: Cells) -> NDArray[np.float32]:
         place = {category: code for code, category in enumerate(self.categories)}

@@ -117,9 +117,10 @@ export class TableView extends Form {
   }
 }
 
-function makeField({ kind, categories }) {
+function makeField({ kind, categories, has_other }) {
   if (kind === "numeric") return make("input", { type: "number", step: "any", placeholder: "missing" });
-  const choices = kind === "boolean" ? [["true", "yes"], ["false", "no"]] : categories.map((name) => [name, name]);
+  const names = has_other && !categories.includes("other") ? [...categories, "other"] : categories;
+  const choices = kind === "boolean" ? [["true", "yes"], ["false", "no"]] : names.map((name) => [name, name]);
   const options = [["", "missing"], ...choices];
   return make("select", {}, ...options.map(([value, textContent]) => make("option", { value, textContent })));
 }
