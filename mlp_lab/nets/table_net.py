@@ -209,7 +209,7 @@ def _rank_curve(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return ramps
 
 
-class TableNet(Net):
+class _TableNet(Net):
     """A net behind the encoder of a table's columns.
 
     Args:
@@ -240,3 +240,7 @@ class TableNet(Net):
     def describe(self) -> dict[str, Any]:
         """Return class path and arguments of the net behind the encoder."""
         return self.net.describe()
+
+
+TableNet = _TableNet
+"""Its own name is private, so that no list of nets offers it: a task makes it around another."""

@@ -174,7 +174,8 @@ class _Rows:
                 if other in self.header[0]:
                     raise ConfigError(
                         f"'{self.path}' has one column with {self.separator!r} between its cells; "
-                        f"they seem to be separated by {text}: add --data.source.separator."
+                        f"they seem to be separated by {text}: add --data.source.separator, or "
+                        "--separator of infer."
                     )
         check_names(self.header, f"'{self.path}'")
 
@@ -244,7 +245,7 @@ class _Rows:
                     row += bool(cells)
         return ConfigError(
             f"'{self.path}' is not in {self.encoding}{where}: name the encoding, as with "
-            f"--data.source.encoding {other}."
+            f"--data.source.encoding {other}, or --encoding of infer."
         )
 
 

@@ -53,7 +53,7 @@ def test_what_a_full_disk_left_out_is_made_up(mlp_lab: CommandLine) -> None:
     run_dir = Path("runs/base/version_0")
     assert outcome.code == 1
     assert "mlp-lab: error: metrics.json, mistakes.csv, model.onnx, plots/acc.png, " in outcome.err
-    last = "plots/surface.png, report.html, test_outputs.npz are missing in 'runs/base/version_0'"
+    last = "report.html, test_outputs.npz, test_samples.npz are missing in 'runs/base/version_0'"
     assert last in outcome.err
     assert outcome.err.endswith(
         "No space left on device. Mend that, then: mlp-lab fit --run_dir runs/base/version_0\n"
@@ -91,7 +91,10 @@ def test_a_disk_that_takes_nothing_leaves_no_run_finished(mlp_lab: CommandLine) 
 @pytest.mark.export
 @pytest.mark.filterwarnings("ignore:.*could not be written. No space left")
 def test_a_report_of_a_run_that_lacks_something_says_so(mlp_lab: CommandLine) -> None:
-    kept = ("manifest.json", "metrics.json", "report.html", "test_outputs.npz")
+    kept = (
+        *("manifest.json", "metrics.json", "report.html"),
+        *("test_outputs.npz", "test_samples.npz"),
+    )
     with full_after_training(*kept):
         outcome = mlp_lab(*FIT, "--figures=false")
     assert "mistakes.csv, model.onnx are missing in 'runs/base/version_0': " in outcome.err

@@ -234,18 +234,18 @@ BAD_TEXT: dict[str, tuple[str | bytes, str]] = {
     "semicolons": (
         "a;b\n1;2\n",
         r"'.*t.csv' has one column with ',' between its cells; they seem to "
-        r"be separated by ';': add --data.source.separator\.",
+        r"be separated by ';': add --data.source.separator, or",
     ),
     "tabs": ("a\tb\n1\t2\n", r"they seem to be separated by a tab, \$'\\t': add"),
     "bars": ("a|b\n1|2\n", r"they seem to be separated by '\|': add"),
     "latin-1": (
         "a,b\n1,x\n2,ü\n".encode("latin-1"),
         r"'.*t.csv' is not in utf-8, by its row 2: name the "
-        r"encoding, as with --data.source.encoding latin-1\.",
+        r"encoding, as with --data.source.encoding latin-1, or",
     ),
     "windows": (
         "a,b\n1,x\n2,€\n".encode("cp1252"),
-        r"by its row 2: .* --data.source.encoding cp1252\.",
+        r"by its row 2: .* --data.source.encoding cp1252, or",
     ),
     "header": (
         "ä,b\n1,x\n".encode("latin-1"),
@@ -253,7 +253,7 @@ BAD_TEXT: dict[str, tuple[str | bytes, str]] = {
     ),
     "utf-16": (
         "a,b\n1,x\n".encode("utf-16"),
-        r"is not in utf-8: .* --data.source.encoding utf-16\.",
+        r"is not in utf-8: .* --data.source.encoding utf-16, or",
     ),
     "open": (
         'a,b\n1,x\n2,"y\n3,z\n',
