@@ -105,10 +105,10 @@ TABLE = "a;b\n1;ä\n2;\n"
         ("t.csv", TABLE.replace(";", ","), {}),
         ("T.CSV", "\ufeff" + TABLE.replace(";", ",").replace("\n", "\r\n"), {}),
         ("t.tsv", TABLE.replace(";", "\t"), {}),
-        ("t.csv.gz", gzip.compress(TABLE.replace(";", ",").encode()), {}),
+        ("t.csv.gz", gzip.compress(TABLE.replace(";", ",").encode(), mtime=0), {}),
         (
             "t.tsv.gz",
-            gzip.compress(TABLE.replace(";", "\t").encode("cp1252")),
+            gzip.compress(TABLE.replace(";", "\t").encode("cp1252"), mtime=0),
             {"encoding": "cp1252"},
         ),
         ("t.csv", TABLE.encode("utf-16"), {"encoding": "utf-16", "separator": ";"}),
