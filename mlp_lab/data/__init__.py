@@ -13,9 +13,10 @@ from mlp_lab.data.augment import (
 from mlp_lab.data.datamodule import LabDataModule
 from mlp_lab.data.files import TensorFile
 from mlp_lab.data.image_folder import ImageFolder
+from mlp_lab.data.known_table import KnownTable, reading_tables_for
 from mlp_lab.data.source import PARTS, Batch, Part, Samples, SampleSubset, Source
 from mlp_lab.data.synthetic import XOR, Circles, Digits, Line, Moons, SigmoidCurve
-from mlp_lab.data.table import KnownTable, Table, reading_tables_for
+from mlp_lab.data.table import Table
 from mlp_lab.data.torchvision_sets import CIFAR10, CIFAR100, KMNIST, MNIST, FashionMNIST
 
 __all__ = [

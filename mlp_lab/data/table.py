@@ -2,10 +2,8 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import ClassVar, Literal, NoReturn, get_args
@@ -15,11 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from mlp_lab.data.files import LARGEST_TARGET
+from mlp_lab.data.known_table import KnownTable, find_known
 from mlp_lab.data.source import Part, Samples, Source
 from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning, check_choice, did_you_mean
 from mlp_lab.nets.memory import require_memory
 from mlp_lab.tables import MISSING, Cells, Column, encode, estimate_size, read_table
 from mlp_lab.tables.columns import (
+    categories_of,
     format_category,
     is_date,
     is_formatted_number,
@@ -42,50 +42,13 @@ _COPIES = 3  # of the float32 matrix that reading takes at most, by measurement
 _LARGE = 5e8
 
 
-@dataclass(frozen=True)
-class KnownTable:
-    """What a trained net knows of the table that it is given.
-
-    Attributes:
-        columns: Its columns, in the order of its inputs.
-        class_names: Its classes; None where the table's own count, as for a new last layer.
-        place: What errors call it.
-    """
-
-    columns: tuple[Column, ...]
-    class_names: tuple[str, ...] | None
-    place: str
-
-
-_find_known: ContextVar[Callable[[], KnownTable | None]] = ContextVar(
-    "known table", default=lambda: None
-)
-
-
-@contextmanager
-def reading_tables_for(find: Callable[[], KnownTable | None]) -> Iterator[None]:
-    """Let each Table that is made meanwhile have the columns that a trained net knows.
-
-    What a configuration says of a table is not enough: the net's codes of categories come from its
-    training rows, which another split or file has not.
-
-    Args:
-        find: Returns what the net knows; called once there is a table.
-    """
-    token = _find_known.set(find)
-    try:
-        yield
-    finally:
-        _find_known.reset(token)
-
-
 class Table(Source):
     """The columns of a CSV, TSV or Parquet file, one of which is to be predicted.
 
-    Numbers, booleans and texts are told apart by the cells. A net takes raw values: numbers, 0 and
-    1, and codes of categories; what is missing is NaN. All else, such as scaling, is its own: see
-    ``model.encoding``. Left out with a warning are a column without two different values, and one
-    that names its rows: texts of which most differ, or row numbers.
+    Whether a column holds numbers, booleans or texts follows from its cells. A net takes raw
+    values: numbers, 0 and 1, and codes of categories; what is missing is NaN. All else, such as
+    scaling, is its own: see ``model.encoding``. Left out with a warning are a column without two
+    different values, and one that names its rows: texts of which most differ, or row numbers.
 
     Args:
         path: A ``.csv``, ``.tsv``, the same with ``.gz``, or a ``.parquet``.
@@ -147,7 +110,7 @@ class Table(Source):
         if path.suffix != ".parquet":
             texts = [*MISSING, *(missing or ())]
             self.dialect = {"missing": texts, "separator": separator, "encoding": encoding}
-        self._known = _find_known.get()()
+        self._known = find_known.get()()
         if self._known and classes is not None:
             self._known = replace(self._known, class_names=None)
         self.are_columns_learned = self._known is not None
@@ -397,12 +360,8 @@ class Table(Source):
         """Return a column with all categories that the file has."""
         if cells.name in (self.numeric or ()):
             return Column(cells.name, "numeric")
-        if cells.kind == "text":
-            return Column(cells.name, "categorical", cells.texts)
-        if cells.name in (self.categorical or ()):
-            different = np.unique(cells.values[~cells.is_missing])
-            names = tuple(format_category(cells, value) for value in different)
-            return Column(cells.name, "categorical", names)
+        if cells.kind == "text" or cells.name in (self.categorical or ()):
+            return Column(cells.name, "categorical", categories_of(cells))
         return Column(cells.name, "boolean" if cells.kind == "boolean" else "numeric")
 
     def _warn_of_repeated_target(self, samples: Samples) -> None:

@@ -35,7 +35,7 @@ class Batch:
         labels: True class indices ``(N,)``, -1 where not known, or the targets ``(N, T)`` of a
             table, NaN where not known; None where none is known.
         are_files: Whether the names are those of files.
-        ids: What a column of a table calls each; None where none is asked for.
+        ids: The cell of each in the column that names the rows; None without such a column.
     """
 
     inputs: NDArray[Any]

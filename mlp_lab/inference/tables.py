@@ -44,7 +44,7 @@ class TableInputs:
         inputs: As the model takes them, ``(N, D)``.
         labels: Class indices ``(N,)``, -1 where not known, or targets ``(N, 1)``, NaN where not
             known; None where the file has no column of them.
-        ids: The texts of the column that names the rows, if one is asked for.
+        ids: The texts of the column that names the rows; None without such a column.
     """
 
     inputs: NDArray[np.float32]
@@ -112,7 +112,7 @@ def encode_frame(frame: Any, info: ModelInfo) -> NDArray[np.float32]:
     had for missing values are missing here too.
 
     Raises:
-        ChecksumError: It has no rows, or names that cannot be told apart.
+        ChecksumError: It has no rows, or two columns of one name.
         ConfigError: A column is missing, or holds what cannot be encoded.
     """
     _check_takes_tables(info, "The frame")

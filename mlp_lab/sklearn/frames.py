@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mlp_lab.errors import ChecksumError
 from mlp_lab.tables import Cells, Column, encode, is_frame, read_frame
-from mlp_lab.tables.columns import format_category
+from mlp_lab.tables.columns import categories_of
 
 
 def is_mixed(inputs: Any) -> bool:
@@ -69,6 +69,4 @@ def _describe(cells: Cells, is_category: bool) -> Column:
         )
     if cells.kind != "text" and not is_category:
         return Column(cells.name, "boolean" if cells.kind == "boolean" else "numeric")
-    present = np.unique(cells.values[~cells.is_missing])
-    names = cells.texts or tuple(format_category(cells, value) for value in present)
-    return Column(cells.name, "categorical", names)
+    return Column(cells.name, "categorical", categories_of(cells))

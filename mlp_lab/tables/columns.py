@@ -189,6 +189,12 @@ def format_category(cells: Cells, number: float) -> str:
     return f"{number:.0f}" if cells.is_whole else f"{number:.7g}"
 
 
+def categories_of(cells: Cells) -> tuple[str, ...]:
+    """Return the names of all categories of a column, in ascending order."""
+    present = np.unique(cells.values[~cells.is_missing])
+    return cells.texts or tuple(format_category(cells, value) for value in present)
+
+
 def encode(table: Sequence[Cells], columns: Sequence[Column], place: str) -> NDArray[np.float32]:
     """Return what a net takes, from the columns of a table in any order.
 

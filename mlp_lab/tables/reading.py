@@ -135,7 +135,7 @@ def read_frame(
         texts: Names of columns whose integers are read as text.
 
     Raises:
-        ChecksumError: It has no rows, or names that cannot be told apart.
+        ChecksumError: It has no rows, or two columns of one name.
         ConfigError: It is no frame.
     """
     import polars as pl
