@@ -50,6 +50,7 @@ SETTINGS: dict[str, Setting] = {
     "model.calibrate": Setting(_TEST | _COMPARISON, absent=False),
     "model.score": Setting(_TRAINING),  # a comparison ranks by one alone
     "model.net": Setting(_ALL, names_class=True),
+    "model.net.layer_norm": Setting(_ALL, absent="none"),
     "model.loss": Setting(_ALL, names_class=True),
     "model.optimizer": Setting(_ALL, names_class=True),
     "model.schedule": Setting(_ALL, names_class=True),

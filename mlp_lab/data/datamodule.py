@@ -240,6 +240,14 @@ class LabDataModule(pl.LightningDataModule):
         """Reseed augmentation from (seed, epoch, process)."""
         self._augment_generator = None
 
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """Leave on the CPU what is there: Lightning looks for every tensor of a list of batches."""
+        if device.type == "cpu":
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Augment training batches, on the device that they are on."""
         trainer = self.trainer

@@ -14,7 +14,8 @@ from mlp_lab.nets.initialise import InitName, initialise
 from mlp_lab.nets.memory import require_memory
 from mlp_lab.nets.net import Net
 
-BatchNorm = Literal["none", "before", "after"]
+NormPlace = Literal["none", "before", "after"]
+"""Where a hidden layer is normalised: before its activation, after it, or nowhere."""
 
 T = TypeVar("T")
 
@@ -50,6 +51,8 @@ class MLP(Net):
             for each hidden layer.
         batch_norm: Where to normalise each hidden layer over the batch: ``before`` its activation,
             ``after`` it, or ``none``.
+        layer_norm: The same over the neurons of the layer, for each sample by itself. Where both
+            stand in one place, the batch's comes first.
         bias: Whether linear layers have a bias; before batch normalisation they have none anyway.
         residual: Whether each hidden layer that is as wide as its input adds that to its output.
 
@@ -66,9 +69,10 @@ class MLP(Net):
         activation: list[str] | str = "ReLU",
         init: InitName = "default",
         dropout: list[float] | float = 0.0,
-        batch_norm: BatchNorm = "none",
+        batch_norm: NormPlace = "none",
         bias: bool = True,
         residual: bool = False,
+        layer_norm: NormPlace = "none",
     ) -> None:
         super().__init__(input_shape, num_outputs)
         self.hidden_dims = tuple(hidden_dims)
@@ -81,6 +85,7 @@ class MLP(Net):
         self.init = init
         self.dropout = dropout
         self.batch_norm = batch_norm
+        self.layer_norm = layer_norm
         self.bias = bias
         self.residual = residual
 
@@ -89,7 +94,8 @@ class MLP(Net):
                 f"model.net.hidden_dims is {list(hidden_dims)}; each width must be at least 1. "
                 "Leave the list empty for a linear model."
             )
-        check_choice("model.net.batch_norm", batch_norm, get_args(BatchNorm))
+        check_choice("model.net.batch_norm", batch_norm, get_args(NormPlace))
+        check_choice("model.net.layer_norm", layer_norm, get_args(NormPlace))
         self._require_memory()
         activations = self._for_each_layer("activation", activation)
         dropouts = self._for_each_layer("dropout", dropout)
@@ -138,12 +144,12 @@ class MLP(Net):
         bias = self.bias and self.batch_norm != "before"
         linear = nn.Linear(in_width, out_width, bias=bias)
         initialise(linear, self.init, activation)
-        parts: list[nn.Module] = [linear, find_activation(activation)()]
-        match self.batch_norm:
-            case "before":
-                parts.insert(1, nn.BatchNorm1d(out_width))
-            case "after":
-                parts.append(nn.BatchNorm1d(out_width))
+        norms = ((self.batch_norm, nn.BatchNorm1d), (self.layer_norm, nn.LayerNorm))
+        before, after = (
+            [norm(out_width) for place, norm in norms if place == here]
+            for here in ("before", "after")
+        )
+        parts = [linear, *before, find_activation(activation)(), *after]
         if dropout:
             parts.append(nn.Dropout(dropout))
         if self.residual and in_width == out_width:

@@ -24,7 +24,7 @@ def effective_settings(summary: RunSummary) -> dict[str, Any]:
         if key != replaced
         and "comparison" in (setting := find_setting(key)).changes
         and value is not None
-        and value is not setting.absent
+        and value != setting.absent
     }
 
 

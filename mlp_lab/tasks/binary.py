@@ -114,9 +114,10 @@ class BinaryTask(ClassesTask):
         return loss
 
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return the accuracy; mixed labels count as the larger one."""
-        right = (outputs > 0) == (_share_of_second(labels) > 0.5)
-        return {"acc": right.float().mean()}
+        """Return the accuracies ``(S,)``; mixed labels ``(S, N, 2)`` count as the larger one."""
+        second = labels if labels.ndim == 2 else labels[..., 1]
+        right = (outputs[..., 0] > 0) == (second > 0.5)
+        return {"acc": right.float().mean(1)}
 
     def batch_totals(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the confusion, and the loss without weights, so that runs compare."""

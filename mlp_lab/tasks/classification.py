@@ -98,9 +98,9 @@ class ClassificationTask(ClassesTask):
             self.loss.weight = self.class_weights
 
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return the accuracy; mixed labels ``(N, K)`` count as the larger one."""
-        right = outputs.argmax(1) == (labels if labels.ndim == 1 else labels.argmax(1))
-        return {"acc": right.float().mean()}
+        """Return the accuracies ``(S,)``; mixed labels ``(S, N, K)`` count as the larger one."""
+        right = outputs.argmax(2) == (labels if labels.ndim == 2 else labels.argmax(2))
+        return {"acc": right.float().mean(1)}
 
     def batch_totals(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the confusion, and the loss without weights or smoothing, so that runs compare."""

@@ -113,21 +113,21 @@ class RegressionTask(Task):
             self.target_mean.copy_(mean)
             self.target_std.copy_(torch.where(varies, std, 1.0))
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return the predicted targets for raw inputs, ``(N, *input_shape)`` to ``(N, T)``."""
-        return super().forward(inputs) * self.target_std + self.target_mean
+    def finish(self, outputs: Tensor) -> Tensor:
+        """Return the outputs of the net in the units of the targets, ``(..., T)``."""
+        return super().finish(outputs) * self.target_std + self.target_mean
 
     def scaled(self, targets: Tensor) -> Tensor:
         """Scale targets, or predictions of them, to mean 0 and variance 1, ``(N, T)``."""
         return (targets - self.target_mean) / self.target_std
 
     def training_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of the scaled targets, a scalar."""
-        return super().training_loss(self.scaled(outputs), self.scaled(labels))
+        """Return the loss of the scaled targets, a scalar, from the outputs of the net."""
+        return super().training_loss(outputs, self.scaled(labels))
 
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return the metrics of the batch."""
-        return _scores_of(_sums_of(outputs.detach(), labels), len(labels))
+        """Return root mean squared and mean absolute error, and R², of S batches, ``(S,)`` each."""
+        return _scores_of(_sums_of(outputs, labels), labels.shape[1])
 
     def batch_totals(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return sums of errors, and of targets and their squares, ``(T,)`` each."""
@@ -156,26 +156,34 @@ class RegressionTask(Task):
 
 
 def _sums_of(outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """Return sums of errors, and of targets and their squares, ``(T,)`` each."""
+    """Return sums of errors, and of targets and their squares, over N samples.
+
+    Shape:
+        ``(..., N, T)`` to ``(..., T)``.
+    """
     # Squares of large targets would cancel in single precision.
     dtype = torch.float32 if outputs.device.type == "mps" else torch.float64
     errors, targets = (outputs - labels).to(dtype), labels.to(dtype)
     return {
-        "absolute": errors.abs().sum(0),
-        "squared": errors.square().sum(0),
-        "targets": targets.sum(0),
-        "targets_squared": targets.square().sum(0),
+        "absolute": errors.abs().sum(-2),
+        "squared": errors.square().sum(-2),
+        "targets": targets.sum(-2),
+        "targets_squared": targets.square().sum(-2),
     }
 
 
 def _scores_of(sums: Mapping[str, Tensor], num: Tensor | int) -> dict[str, Tensor]:
-    """Return root mean squared and mean absolute error, and R², the mean over targets."""
+    """Return root mean squared and mean absolute error, and R², the mean over targets.
+
+    Shape:
+        ``(..., T)`` to ``(...)``.
+    """
     squared = sums["squared"]
     spread = sums["targets_squared"] - sums["targets"].square() / num
     tiny = torch.finfo(spread.dtype).eps * sums["targets_squared"] * 10
     r2 = torch.where(spread > tiny, 1 - squared / spread.clamp(min=1e-30), 1.0 * (squared == 0))
     return {
-        "rmse": (squared / num).mean().sqrt().float(),
-        "mae": (sums["absolute"] / num).mean().float(),
-        "r2": r2.mean().float(),
+        "rmse": (squared / num).mean(-1).sqrt().float(),
+        "mae": (sums["absolute"] / num).mean(-1).float(),
+        "r2": r2.mean(-1).float(),
     }

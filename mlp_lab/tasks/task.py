@@ -183,13 +183,17 @@ class Task(ScoringModule, ABC):
         self._optimizer_description["init_args"]["lr"] = rate
 
     def training_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss to descend, a scalar."""
+        """Return the loss to descend, a scalar, from the outputs of the net."""
         loss: Tensor = self.loss(outputs, labels)
         return loss
 
     @abstractmethod
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Return the metrics of a training batch besides its loss, as scalars."""
+        """Return the metrics of S training batches besides their loss.
+
+        Shape:
+            outputs ``(S, N, K)``, labels ``(S, N)`` or ``(S, N, K)``; each metric ``(S,)``.
+        """
 
     def normalise(self, inputs: Tensor) -> Tensor:
         """Scale bytes to 0..1, then channels to mean 0 and variance 1 over the training images.
@@ -199,10 +203,18 @@ class Task(ScoringModule, ABC):
         """
         return normalise(inputs, self.mean, self.std)
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def run_net(self, inputs: Tensor) -> Tensor:
         """Return the outputs of the net for raw inputs, ``(N, *input_shape)`` to ``(N, K)``."""
         outputs: Tensor = self.net(self.normalise(inputs))
+        return outputs
+
+    def finish(self, outputs: Tensor) -> Tensor:
+        """Return what the outputs of the net stand for, ``(..., K)``: calibrated, if so wished."""
         return outputs if self.temperature is None else outputs / self.temperature
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the finished outputs for raw inputs, ``(N, *input_shape)`` to ``(N, K)``."""
+        return self.finish(self.run_net(inputs))
 
     @contextmanager
     def uncalibrated(self) -> Iterator[None]:
@@ -270,13 +282,16 @@ class Task(ScoringModule, ABC):
         if isinstance(datamodule, LabDataModule):
             datamodule.begin_epoch()
 
-    def compute_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss of a training batch, and detached metrics under their logged names."""
+    def compute_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the loss of a training batch, and the outputs of the net."""
         inputs, labels = batch
-        outputs = self(inputs)
-        loss = self.training_loss(outputs, labels)
-        metrics = {"loss": loss, **self.step_metrics(outputs, labels)}
-        return loss, {f"train/{key}": value.detach() for key, value in metrics.items()}
+        outputs = self.run_net(inputs)
+        return self.training_loss(outputs, labels), outputs
+
+    def measure_steps(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Return the metrics of training batches by their logged names, shapes as step_metrics."""
+        metrics = self.step_metrics(self.finish(outputs), labels)
+        return {f"train/{key}": values for key, values in metrics.items()}
 
     def observe_score(self, score: float) -> None:
         """Let a schedule that follows the score change the rate at once."""

@@ -75,10 +75,10 @@ def test_the_losses_are_those_of_the_steps_and_not_averaged(
     tests: list[RangeTest] = []
     compute_loss = Task.compute_loss
 
-    def record(self: Task, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        loss, metrics = compute_loss(self, batch)
+    def record(self: Task, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        loss, outputs = compute_loss(self, batch)
         computed.append(loss.item())
-        return loss, metrics
+        return loss, outputs
 
     def evaluate(rates: list[float], losses: list[float]) -> RangeTest:
         tests.append(evaluate_range_test(rates, losses))

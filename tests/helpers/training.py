@@ -70,7 +70,7 @@ def killed_at_step(step: int) -> Iterator[None]:
     """Expect a training to be killed when so many steps are done."""
     compute_loss = Task.compute_loss
 
-    def kill(self: Task, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def kill(self: Task, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         if self.global_step == step:
             raise KilledError
         return compute_loss(self, batch)

@@ -17,6 +17,7 @@ VARIANTS: list[Variant] = [
     (MLP, {"hidden_dims": [6], "dropout": 0.5, "batch_norm": "before"}),
     (MLP, {"hidden_dims": [6, 5], "dropout": [0.0, 0.2], "activation": ["SiLU", "Tanh"]}),
     (MLP, {"hidden_dims": [6, 6, 6], "residual": True, "batch_norm": "after"}),
+    (MLP, {"hidden_dims": [6, 6], "residual": True, "layer_norm": "before"}),
     (MLP, {"hidden_dims": [6], "bias": False, "init": "orthogonal"}),
     (CNN, {"channels": [3, 4]}),
     (CNN, {"channels": [4], "convs_per_stage": 2, "kernel_size": 5, "pooling": "average"}),

@@ -32,6 +32,18 @@ def test_each_layer_can_have_its_own_activation_and_dropout() -> None:
     assert kinds == ["Flatten", *first, *second, "Linear"]
 
 
+def test_layers_are_normalised_before_the_activation_or_after_it() -> None:
+    net = MLP((4,), 2, [8], batch_norm="before", layer_norm="before")
+    kinds = [type(layer).__name__ for layer in net.layers]
+    assert kinds == ["Flatten", "Linear", "BatchNorm1d", "LayerNorm", "ReLU", "Linear"]
+    net = MLP((4,), 2, [8], layer_norm="after")
+    first, last = (layer for layer in net.layers if isinstance(layer, nn.Linear))
+    assert first.bias is not None  # which the mean over the neurons does not take away
+    hidden = first(inputs := torch.randn(5, 4)).relu().detach()
+    scaled = (hidden - hidden.mean(1, keepdim=True)) / hidden.std(1, correction=0, keepdim=True)
+    assert torch.allclose(net(inputs), last(scaled), atol=1e-3)
+
+
 def test_a_residual_layer_adds_its_input() -> None:
     net = MLP((4,), 2, [4, 3, 3], activation="Tanh", residual=True, bias=False)
     kinds = [type(layer) for layer in net.layers]
@@ -61,6 +73,7 @@ def test_size_is_counted_by_hand(hidden_dims: list[int], size: NetSize) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"layer_norm": "first"}, "model.net.layer_norm is 'first'. There is: none, before, after"),
         ({"hidden_dims": [10, 0]}, r"model.net.hidden_dims is \[10, 0\]; each width must be"),
         ({"dropout": 1.0}, "model.net.dropout is 1.0"),
         ({"dropout": [0.1, 0.2]}, r"model.net.dropout is \[0.1, 0.2\]; .* needs 1 entries"),

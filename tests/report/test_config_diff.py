@@ -7,10 +7,13 @@ from tests.report.helpers import write_run
 
 
 def test_settings_that_cannot_change_a_result_are_left_out(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "a" / "v", settings={"schedule": None})
+    net = {"init_args": {"layer_norm": "none", "batch_norm": "none"}}
+    run = write_run(tmp_path / "a" / "v", settings={"schedule": None, "net": net})
     settings = effective_settings(read_summary(run))
     assert settings["model.optimizer.lr"] == 0.001
+    assert settings["model.net.batch_norm"] == "none"
     assert not settings.keys() & {"seed_everything", "experiment", "data.root", "model.schedule"}
+    assert "model.net.layer_norm" not in settings  # the same as before there was such a setting
 
 
 def test_several_processes_are_a_setting(tmp_path: Path) -> None:

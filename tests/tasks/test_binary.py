@@ -32,7 +32,7 @@ def test_loss_is_that_of_two_logits() -> None:
     totals = task.batch_totals(LOGITS, LABELS)
     assert task.metrics_of(totals)["loss"].item() == pytest.approx(expected.item())
     assert totals["confusion"].tolist() == [[1, 1], [1, 1]]
-    assert task.step_metrics(LOGITS, LABELS)["acc"] == 0.5
+    assert task.step_metrics(LOGITS[None], LABELS[None])["acc"].tolist() == [0.5]
 
 
 def test_probabilities_are_of_both_classes_and_never_lost() -> None:
@@ -66,7 +66,7 @@ def test_mixed_labels_are_shares_of_the_second_class() -> None:
     mixed = torch.tensor([[0.0, 1.0], [0.7, 0.3], [1.0, 0.0], [0.5, 0.5]])
     expected = F.binary_cross_entropy_with_logits(LOGITS, mixed[:, 1:])
     assert task.training_loss(LOGITS, mixed) == expected
-    assert task.step_metrics(LOGITS, mixed)["acc"] == 0.75
+    assert task.step_metrics(LOGITS[None], mixed[None])["acc"].tolist() == [0.75]
 
 
 def test_other_than_two_classes_or_weights_are_refused(tmp_path: Path) -> None:

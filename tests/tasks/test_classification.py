@@ -1,7 +1,7 @@
 import math
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -87,13 +87,26 @@ def test_loss_weighs_and_smooths_in_training_alone() -> None:
 
 
 def test_step_returns_detached_metrics_on_the_device() -> None:
-    loss, metrics = make_task().compute_loss(random_batch())
-    assert loss.requires_grad
-    assert not metrics["train/loss"].requires_grad
-    assert metrics["train/loss"] == loss
+    task = make_task()
+    task._trainer = SimpleNamespace(optimizers=[SimpleNamespace(param_groups=[{"lr": 0.1}])])  # type: ignore[assignment]  # all that it looks at
     images, labels = random_batch()
-    right = (make_task()(images).argmax(1) == labels).float().mean()
+    step = task.training_step((images, labels), 0)
+    (metrics,) = step["steps"]
+    assert step["loss"].requires_grad
+    assert metrics["lr"] == 0.1
+    assert not metrics["train/loss"].requires_grad
+    assert metrics["train/loss"] == step["loss"]
+    right = (task(images).argmax(1) == labels).float().mean()
     assert metrics["train/acc"].item() == pytest.approx(right.item())
+
+
+def test_steps_are_measured_together_as_each_alone() -> None:
+    task = make_task()
+    batches = [(task(images).detach(), labels) for images, labels in [random_batch()] * 2]
+    batches.append((batches[0][0].flip(0), batches[0][1]))
+    together = task.measure_steps(*map(torch.stack, zip(*batches, strict=True)))
+    alone = [task.measure_steps(outputs[None], labels[None]) for outputs, labels in batches]
+    assert together["train/acc"].tolist() == [one["train/acc"].item() for one in alone]
 
 
 def test_accuracy_agrees_with_scikit_learn() -> None:
@@ -103,7 +116,7 @@ def test_accuracy_agrees_with_scikit_learn() -> None:
     expected = accuracy_score(labels, logits.argmax(1))
     assert 0.4 < expected < 1
     for given in (labels, 0.4 + 0.6 * F.one_hot(labels, 10)):  # plain and mixed
-        accuracy = make_task().step_metrics(logits, given)["acc"]
+        accuracy = make_task().step_metrics(logits[None], given[None])["acc"]
         assert accuracy.dtype == torch.float32
         assert accuracy.item() == pytest.approx(expected)
 

@@ -46,4 +46,4 @@ def test_who_hears_of_a_backward_pass(
     task.trainer = pl.Trainer(
         accelerator="cpu", logger=False, enable_checkpointing=False, max_epochs=1, **settings
     )
-    assert task._goes_backward_plainly() is expected
+    assert task._is_plain() is expected

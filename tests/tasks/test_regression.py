@@ -51,11 +51,24 @@ def test_r2_of_a_constant_target_is_one_or_zero(off: float, expected: float) -> 
 def test_steps_are_measured_like_epochs() -> None:
     task = RegressionTask((3,), 1, loss=nn.L1Loss)
     inputs, targets = torch.randn(9, 3), torch.randn(9, 1)
-    loss, metrics = task.compute_loss((inputs, targets))
+    loss, outputs = task.compute_loss((inputs, targets))
+    metrics = task.measure_steps(outputs.detach()[None], targets[None])
     found = metrics_in_batches(task(inputs).detach(), targets)
     assert loss.item() == pytest.approx(found["mae"])
-    assert metrics["train/r2"].item() == pytest.approx(found["r2"], rel=1e-5)
-    assert set(metrics) == {"train/loss", "train/mae", "train/rmse", "train/r2"}
+    assert set(metrics) == {"train/mae", "train/rmse", "train/r2"}
+    for key in ("mae", "rmse", "r2"):
+        assert metrics[f"train/{key}"].tolist() == pytest.approx([found[key]], rel=1e-5)
+
+
+def test_several_steps_are_measured_as_each_alone() -> None:
+    task = RegressionTask((3,), 2)
+    outputs, targets = torch.randn(2, 4, 9, 2)
+    together = task.measure_steps(outputs, targets)
+    for key, values in together.items():
+        alone = [
+            task.measure_steps(o[None], t[None])[key] for o, t in zip(outputs, targets, strict=True)
+        ]
+        assert values.tolist() == pytest.approx(torch.cat(alone).tolist(), rel=1e-6)
 
 
 def test_predictions_are_the_outputs() -> None:
@@ -104,7 +117,9 @@ def test_the_loss_is_that_of_scaled_targets_and_all_else_is_in_their_units() -> 
     outputs = task(inputs)
     assert torch.equal(task.predict_step((inputs, targets), 0), outputs)
     assert (outputs - task.target_mean).abs().mean(0).tolist() < [20.0, 1.0]
-    loss, metrics = task.compute_loss((inputs, targets))
+    loss, net_outputs = task.compute_loss((inputs, targets))
+    metrics = task.measure_steps(net_outputs.detach()[None], targets[None])
+    assert torch.equal(task.finish(net_outputs), outputs)
     totals = task.batch_totals(outputs, targets)
     truth = targets.double().numpy(), outputs.detach().double().numpy()
     scaled = [(part - task.target_mean.numpy()) / task.target_std.numpy() for part in truth]

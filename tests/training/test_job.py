@@ -72,8 +72,13 @@ def test_changed_settings_are_those_with_an_effect(effect: Effect, expected: lis
 
 
 def test_what_was_no_setting_yet_was_off() -> None:
-    for calibrate, expected in ((False, []), (True, ["model.calibrate"])):
-        config = BEFORE | {"model": {"init_args": {"calibrate": calibrate}}}
+    for calibrate, norm, expected in (
+        (False, "none", []),
+        (True, "none", ["model.calibrate"]),
+        (False, "before", ["model.net.layer_norm"]),
+    ):
+        net = {"init_args": {"layer_norm": norm}}
+        config = BEFORE | {"model": {"init_args": {"calibrate": calibrate, "net": net}}}
         job = job_with(config=config, flags=["--data.batch_size=9"])
         assert job.changed_settings("test") == expected
 
