@@ -220,6 +220,22 @@ def results_table(rows: Sequence[tuple[Setting, tuple[int, int]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def in_russian(results: str) -> str:
+    """Return README's table as docs/ru/README.md has it."""
+    head = (
+        "| рецепт | обучающих изображений | из них отложено | эпох | параметров | точность на тесте "
+        "| по тестовым изображениям | секунд |"
+    )
+    _, line, *rows = results.splitlines()
+    translated = []
+    for row in rows:
+        _, link, *cells, _ = row.split("|")
+        cells = [re.sub(r"(?<=\d),(?=\d)", "\u00a0", cell).replace(".", ",") for cell in cells]
+        cells = [cell.replace(" of ", " из ").replace(" to ", " … ") for cell in cells]
+        translated.append("|".join(["", link.replace("(configs", "(../../configs"), *cells, ""]))
+    return "\n".join([head, line, *translated]) + "\n"
+
+
 def num_held_out(summary: RunSummary) -> int:
     """Return how many training images were held out for validation."""
     return summary.num_samples["val"] if summary.validation == "held out of train" else 0

@@ -273,9 +273,10 @@ def write_documents(settings: dict[str, list[Setting]], lab_lines: dict[str, str
         whole = {recipe: group.whole for group in GROUPS for recipe in group.recipes}
         shown = [(everything[name], whole[name]) for name in SHOWN_FIRST]
         written["results"] = tables.results_table(shown)
+        written["results_ru"] = tables.in_russian(written["results"])
     if FILTERS in everything:
         draw_filters(everything[FILTERS].summaries[0])
-    for document in (DOCUMENT, ROOT / "README.md"):
+    for document in (DOCUMENT, ROOT / "README.md", ROOT / "docs" / "ru" / "README.md"):
         write_text(document, tables.fill(document.read_text(), written))
 
 

@@ -18,8 +18,10 @@ extensions = [
     "lab_reference",
 ]
 
-# What the notebooks write beside themselves.
-exclude_patterns = ["notebooks/data", "notebooks/runs", "notebooks/photos"]
+exclude_patterns = [
+    *("notebooks/data", "notebooks/runs", "notebooks/photos"),  # written by the notebooks
+    "ru/README.md",  # of the repository, as README.md is
+]
 
 html_theme = "furo"
 html_title = f"mlp_lab {release}"

@@ -58,6 +58,7 @@ def experiments(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyP
         "configs/sweep/digits_rates.yaml": GRID,
         "docs/experiments.md": "".join(map(MARKED.format, MARKS)),
         "README.md": MARKED.format("results"),
+        "docs/ru/README.md": MARKED.format("results_ru"),
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
@@ -87,10 +88,11 @@ def test_every_table_has_its_place_and_every_file_is_there(program: ModuleType) 
     labs = [f"lab_{name}" for name in ("first_check", *program.BY_HAND)]
     wanted = {*names, *(f"{name}_classes" for name in names), *program.SEARCHES, *labs, "results"}
     wanted |= {"rate_search", "tables"}  # of rate_search.py and table_bench.py
-    texts = (program.DOCUMENT.read_text(), (ROOT / "README.md").read_text())
+    readmes = [(ROOT / path / "README.md").read_text() for path in (".", "docs/ru")]
+    texts = (program.DOCUMENT.read_text(), readmes[0], readmes[1].replace("results_ru", "results"))
     marks = [mark for text in texts for mark in re.findall(r"<!-- (\w+) -->", text)]
     assert {mark for mark in marks if mark != "end"} == wanted
-    assert marks.count("end") == len(wanted)
+    assert marks.count("end") == len(wanted) + 1
     recipes = {recipe for group in program.GROUPS for recipe in group.recipes}
     assert recipes <= {path.stem for path in program.RECIPES.glob("*.yaml")}
     assert recipes >= {*program.SHOWN_FIRST, program.FILTERS}
@@ -117,6 +119,8 @@ def test_documents_hold_what_was_measured_and_nothing_is_run_twice(
     assert [line.split(" ")[1] for line in rates.splitlines()[3:5]] == ["0.01", "0.001"]
     readme = (tmp_path / "README.md").read_text()
     assert "[digits_best](configs/recipe/digits_best.yaml) | 1,438 of 1,438 | 180 | 3 |" in readme
+    russian = (tmp_path / "docs" / "ru" / "README.md").read_text()
+    assert "(../../configs/recipe/digits_best.yaml) | 1\u00a0438 из 1\u00a0438 | 180 | 3 |" in russian
     recipe = (tmp_path / "configs" / "recipe" / "digits_best.yaml").read_text()
     assert re.match(
         r"# Best\.\n# Measured with 1,438 of 1,438 training images, 180 of them", recipe
