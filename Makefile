@@ -12,7 +12,7 @@ UV := .venv-tools/bin/uv
 BUILDER ?= $(firstword $(foreach tool,docker podman buildah,$(shell command -v $(tool))))
 
 .PHONY: help setup quickstart test test-slow test-package test-lowest test-gpu docs check format lock \
-	image bench experiments gallery clean
+	image bench experiments gallery release-check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -85,6 +85,19 @@ experiments: setup ## run every recipe over three seeds and write docs/experimen
 
 gallery: setup ## train what the README shows, and draw it anew in light and dark (needs Chromium)
 	$(BIN)/python benchmarks/gallery.py
+
+# The wheel gets the newest packages that its bounds allow, as a reader's `pip install` does.
+release-check: setup .venv-tools/.installed ## build sdist and wheel, check both, and use them as a reader would
+	rm -rf build/release
+	mkdir -p build/release
+	$(POETRY) build --quiet --output build/release/dist
+	.venv-tools/bin/twine check --strict build/release/dist/*
+	tar -xzf build/release/dist/*.tar.gz -C build/release
+	PYTHONPATH=$$(echo $$PWD/build/release/mlp_lab-*) $(BIN)/sphinx-build --fail-on-warning --quiet \
+		-D nb_execution_mode=off build/release/mlp_lab-*/docs build/release/site
+	$(PYTHON) -m venv build/release/venv
+	build/release/venv/bin/pip install --quiet build/release/dist/*.whl
+	cd build/release && venv/bin/mlp-lab fit --config configs/quickstart.yaml
 
 clean: ## remove what make has made, but no data and no runs
 	rm -rf .venv .venv-tools .venv-lowest .venv*.log .mypy_cache .pytest_cache .ruff_cache

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 FIGURES = ROOT / "docs" / "figures"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTH, HEIGHT = 1200, 900  # of a page's picture
+TABLE_HEIGHT = 1130  # of a report with figures of a table below the results
 SHOWN_WIDTH = 900
 
 # A line to the right and up, half a round, and a hook.
@@ -40,6 +41,7 @@ def main() -> None:
     """Train, draw and take pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data-root", type=Path, default=Path("data"), help="holds KMNIST/raw")
+    parser.add_argument("--table", type=Path, default=Path("data/housing.csv"))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         runs = Path(directory) / "runs"
@@ -49,11 +51,13 @@ def main() -> None:
             words = ["--seeds=0,1,2", f"--experiment={name}", f"--runs_dir={runs}"]
             call("sweep", f"--config=configs/recipe/{name}.yaml", *words, *data)
         fit(runs, "kmnist_base", *data)
+        fit(runs, "housing_best", f"--data.source.path={arguments.table.absolute()}")
         call("report", str(runs))
         moons, kmnist = runs / "moons_binary" / "version_0", runs / "kmnist_base" / "version_3"
         in_light_and_dark(moons / "plots" / "surface.png", "surface")
         in_light_and_dark(kmnist / "plots" / "confusion.png", "confusion")
         take_pictures(kmnist / "report.html", "report")
+        take_pictures(runs / "housing_best" / "version_0" / "report.html", "table", TABLE_HEIGHT)
         take_pictures(runs / "report.html", "comparison")
         draw_on_page(kmnist)
         shutil.copy(kmnist / "plots" / "weights.png", FIGURES / "gallery_weights.png")
@@ -79,12 +83,12 @@ def in_light_and_dark(figure: Path, name: str) -> None:
     turned.save(FIGURES / f"gallery_{name}_dark.png", optimize=True)
 
 
-def take_pictures(page: Path, name: str) -> None:
+def take_pictures(page: Path, name: str, height: int = HEIGHT) -> None:
     """Take a picture of the top of a page, in light and dark."""
     for number, mode in enumerate(("dark", "light")):
         path = FIGURES / f"gallery_{name}_{mode}.png"
         scheme = f"--blink-settings=preferredColorScheme={number}"
-        window = f"--window-size={WIDTH},{HEIGHT}"
+        window = f"--window-size={WIDTH},{height}"
         browse(scheme, window, "--hide-scrollbars", f"--screenshot={path}", page.as_uri())
         shrink(path)
 
