@@ -120,7 +120,9 @@ def test_documents_hold_what_was_measured_and_nothing_is_run_twice(
     readme = (tmp_path / "README.md").read_text()
     assert "[digits_best](configs/recipe/digits_best.yaml) | 1,438 of 1,438 | 180 | 3 |" in readme
     russian = (tmp_path / "docs" / "ru" / "README.md").read_text()
-    assert "(../../configs/recipe/digits_best.yaml) | 1\u00a0438 из 1\u00a0438 | 180 | 3 |" in russian
+    assert (
+        "(../../configs/recipe/digits_best.yaml) | 1\u00a0438 из 1\u00a0438 | 180 | 3 |" in russian
+    )
     recipe = (tmp_path / "configs" / "recipe" / "digits_best.yaml").read_text()
     assert re.match(
         r"# Best\.\n# Measured with 1,438 of 1,438 training images, 180 of them", recipe

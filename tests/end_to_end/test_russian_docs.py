@@ -1,4 +1,4 @@
-"""The pages in Russian keep step with the English ones: headings, commands, names, links, numbers."""
+"""The pages in Russian keep step with the English ones: headings, commands, links, numbers."""
 
 import re
 from pathlib import Path
