@@ -40,6 +40,11 @@ def at_rest(page: Page) -> str:
     return page.locator("#label").inner_text()
 
 
+def plotted(page: Page) -> None:
+    """Wait until there is a plot, and the answer at its first point."""
+    page.locator("#marks .point").wait_for(state="attached")
+
+
 def bars(page: Page) -> dict[str, float]:
     """Return the percentages of the classes, in the order of the rows."""
     at_rest(page)

@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.on_page import at_rest, draw
+from tests.browser.on_page import at_rest, draw, plotted
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -23,11 +23,14 @@ def test_each_view_fits_the_window_and_axe_finds_nothing(
     if view == "digits":
         draw(page, [(4, 1), (4, 7)], 8)
     if view == "brightness":
-        page.get_by_role("radio").first.check(force=True)
+        page.get_by_role("radio").first.focus()
+        page.keyboard.press("Space")
     if view in ("digits", "colours", "brightness"):
         page.get_by_label("Show where the model looks").check()
         expect(page.locator("#looked")).not_to_be_empty()
     at_rest(page)
+    if page.locator("#plot").count():
+        plotted(page)
     page.get_by_text("Where it comes from").click()
     assert page.evaluate("document.documentElement.scrollWidth") == width
     violations = Axe().run(page).response["violations"]

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from mlp_lab.inference import Predictor
 from tests.browser.conftest import OpenPage
-from tests.browser.on_page import ask, at_rest, bars, drop_or_paste, read_canvas, to_png
+from tests.browser.on_page import ask, at_rest, bars, drop_or_paste, plotted, read_canvas, to_png
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -57,7 +57,7 @@ def test_of_many_classes_the_likeliest_are_shown_and_all_by_keyboard(
     open_page: OpenPage, many_url: str
 ) -> None:
     page = open_page(many_url)
-    at_rest(page)
+    plotted(page)
     page.get_by_label(re.compile("^x1,")).fill("1")
     page.get_by_label(re.compile("^x2,")).fill("0")
     found = bars(page)
@@ -82,7 +82,7 @@ def test_of_many_classes_the_likeliest_are_shown_and_all_by_keyboard(
 
 def test_of_many_classes_the_legend_names_the_largest(open_page: OpenPage, many_url: str) -> None:
     page = open_page(many_url, width=360)
-    at_rest(page)
+    plotted(page)
     *classes, hint = page.locator("#legend li").all_inner_texts()
     assert hint == "30 classes share 10 colours: point at a place to see its class."
     shares = [int(text.removesuffix(" % of the plane").rpartition(" ")[2]) for text in classes]
@@ -94,7 +94,7 @@ def test_each_of_several_values_is_drawn_over_the_plane(
     open_page: OpenPage, plane_values_url: str
 ) -> None:
     page = open_page(plane_values_url)
-    at_rest(page)
+    plotted(page)
     ranges = page.request.get(f"{plane_values_url}/api/model").json()["range"]
     asked = {"range": ranges, "resolution": 96}
     answer = page.request.post(f"{plane_values_url}/api/surface", data=asked).json()
@@ -118,7 +118,7 @@ def test_each_of_several_values_is_drawn_along_the_line(
     open_page: OpenPage, line_values_url: str
 ) -> None:
     page = open_page(line_values_url)
-    at_rest(page)
+    plotted(page)
     page.get_by_label(re.compile("^x1,")).fill("15")
     at_rest(page)
     answer = page.request.post(f"{line_values_url}/api/predict", data={"inputs": [[15]]}).json()
@@ -137,9 +137,25 @@ def test_each_of_several_values_is_drawn_along_the_line(
     assert [float(number) for _, number in rows] == pytest.approx(value, rel=1e-3)
 
 
+def test_a_point_is_answered_before_the_plot_is_there(
+    open_page: OpenPage, line_values_url: str
+) -> None:
+    page = open_page(line_values_url)
+    held: list[Route] = []
+    page.route("**/api/surface", lambda route: held.append(route))
+    page.reload()
+    field = page.get_by_label(re.compile("^x1,"))
+    field.fill("15")
+    expect(page.locator("#label")).to_have_text("2 values")
+    expect(page.locator("#marks .point")).to_have_count(0)
+    held[0].continue_()
+    expect(page.locator("#marks .point")).to_have_count(1)
+    expect(field).to_have_value("15")
+
+
 def test_classes_along_a_line_are_a_band(open_page: OpenPage, line_classes_url: str) -> None:
     page = open_page(line_classes_url)
-    at_rest(page)
+    plotted(page)
     legend = page.locator("#legend li").all_inner_texts()
     assert [text.partition(":")[0] for text in legend] == ["low", "middle", "high"]
     assert all(text.endswith(" % of the line") for text in legend)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import FilePayload, Route, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.on_page import ask, at_rest, bars, draw, drop_or_paste, pixels, to_png
+from tests.browser.on_page import ask, at_rest, bars, draw, drop_or_paste, pixels, plotted, to_png
 from tests.browser.strokes import trace_strokes
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -132,7 +132,7 @@ def test_a_sample_is_chosen_by_keyboard_drawn_on_and_explained(
 
 def test_points_are_answered_where_one_points(open_page: OpenPage, moons_url: str) -> None:
     page = open_page(moons_url)
-    at_rest(page)
+    plotted(page)
     (left, right), (low, high) = page.request.get(f"{moons_url}/api/model").json()["range"]
     plot = page.get_by_role("application", name="Decision surface")
     box = plot.bounding_box()
@@ -157,7 +157,7 @@ def test_points_are_answered_where_one_points(open_page: OpenPage, moons_url: st
 
 def test_a_point_is_typed_or_taken_from_a_sample(open_page: OpenPage, moons_url: str) -> None:
     page = open_page(moons_url)
-    at_rest(page)
+    plotted(page)
     sample = page.request.get(f"{moons_url}/api/samples").json()["samples"][0]
     page.get_by_label("Start from a test sample").select_option("0")
     expect(page.locator("#truth")).to_contain_text(f"label is {sample['label']}: right.")
@@ -169,7 +169,7 @@ def test_a_point_is_typed_or_taken_from_a_sample(open_page: OpenPage, moons_url:
 
 def test_a_regression_shows_its_value_along_the_line(open_page: OpenPage, curve_url: str) -> None:
     page = open_page(curve_url)
-    at_rest(page)
+    plotted(page)
     page.get_by_label(re.compile("^x1,")).fill("0.25")
     at_rest(page)
     value = page.request.post(f"{curve_url}/api/predict", data={"inputs": [[0.25]]}).json()

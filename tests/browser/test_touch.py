@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import CDPSession, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.on_page import at_rest
+from tests.browser.on_page import at_rest, plotted
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -46,7 +46,7 @@ def test_a_second_finger_neither_draws_nor_moves_the_point(
     page.keyboard.press("Control+z")
     expect(page.locator("#label")).to_have_text("—")
     page = open_page(moons_url, width=360, has_touch=True)
-    at_rest(page)
+    plotted(page)
     fingers = page.context.new_cdp_session(page)
     left, top, side = box_of(page, "#plot")
     touch(fingers, "touchStart", (left + side / 2, top + side / 4))

@@ -19,7 +19,7 @@ export class Plot {
   #classes;
   #several; // whether there are several values, of which one is drawn
   #axes; // lowest and highest of each input
-  #range; // lowest and highest x and y of what is drawn
+  #range = null; // lowest and highest x and y of what is drawn
   #target;
   #asked = null; // the point that is asked about, and its value
   #point = null;
@@ -45,11 +45,11 @@ export class Plot {
     if (this.#asked) this.movePoint(...this.#asked);
   }
 
-  /** Draw the point that is asked about; on a line it lies as high as its value. */
+  /** Draw the point that is asked about, on a line as high as its value, once there is a plot. */
   movePoint(input, value) {
     this.#asked = [input, value];
     this.#point?.remove();
-    this.#point = this.#mark("point", this.#locate(input, value));
+    if (this.#range) this.#point = this.#mark("point", this.#locate(input, value));
   }
 
   #locate([x, y], value) {

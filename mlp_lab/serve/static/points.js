@@ -23,13 +23,13 @@ export class PointsView {
     this.#offerFields();
     this.#select = offerSamples(samples, ({ input, label }) => this.#move(input, label));
     this.#listen();
+    this.#move(this.#range.map(([low, high]) => (low + high) / 2));
     computeSurface(this.#range, RESOLUTION)
       .then((surface) => {
         this.#plot.draw(surface, samples);
         if (!card.classes.length && card.num_outputs > 1) {
           this.#offerTargets(card.num_outputs, (target) => this.#plot.draw(surface, samples, target));
         }
-        this.#move(this.#range.map(([low, high]) => (low + high) / 2));
       })
       .catch(showProblem);
   }
