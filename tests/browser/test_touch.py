@@ -7,6 +7,7 @@ from playwright.sync_api import CDPSession, Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.on_page import at_rest, plotted
+from tests.helpers.processes import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -28,7 +29,7 @@ def test_a_finger_draws_on_the_pad_and_scrolls_beside_it(
     expect(page.locator("#label")).to_have_text("—")
     _, title, _ = box_of(page, "#answer-title")
     swipe(fingers, [(x, title - 30 * step) for step in range(10)])
-    page.wait_for_function("scrollY > 100")
+    wait_for(lambda: page.evaluate("scrollY") > 100)
     expect(page.locator("#label")).to_have_text("—")
 
 
