@@ -19,7 +19,7 @@ class ServedModel:
         threads: How many threads compute; by default one for each core.
 
     Attributes:
-        name: What was typed.
+        name: Experiment and number of a run that was given, or else the file's name.
         path: The file.
         run: The run that it lies in, if any.
         sha256: Of the file.
@@ -30,7 +30,7 @@ class ServedModel:
     """
 
     def __init__(self, path: Path, *, trust: bool = False, threads: int | None = None) -> None:
-        self.name = str(path)
+        self.name = Run(path.resolve()).name if path.is_dir() else path.name
         self.path = find_model(path)
         self._state = _state(self.path)
         self.sha256 = hash_file(self.path)

@@ -15,6 +15,17 @@ def path(digits_run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(digits_run / "model.onnx", tmp_path / "model.onnx"))
 
 
+def test_names_are_plain_however_the_model_is_typed(
+    digits_run: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(digits_run)
+    for typed in (digits_run, Path(), Path("..", digits_run.name)):
+        assert ServedModel(typed).name == "base/version_0"
+    for typed in (path, Path("model.onnx")):
+        assert ServedModel(typed).name == "model.onnx"
+    assert ServedModel(Path("checkpoints", "best.ckpt")).name == "best.ckpt"
+
+
 def test_a_file_that_is_replaced_is_noticed_and_said_once(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,7 +38,7 @@ def serve(args: Sequence[str]) -> int:
     app = make_app(service, [options.host, *options.allow_host])
     host = f"[{options.host}]" if ":" in options.host else options.host
     address = f"http://{host}:{listener.getsockname()[1]}"
-    print(as_shown(f"serving {model.name} at {address}; Ctrl-C ends it"))
+    print(as_shown(f"serving {options.model} at {address}; Ctrl-C ends it"))
     if not _is_loopback(options.host):
         print(
             "Whoever reaches this machine over the network can use the model: there is no "

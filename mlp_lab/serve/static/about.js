@@ -41,20 +41,21 @@ export function describe(card) {
   }
 }
 
-function summarise({ task, kind, classes, input, data, run }) {
+function summarise({ task, kind, classes, num_outputs: outputs, input, data, run }) {
   const inputs = {
     image: `images of ${input.shape.slice(1).join(" × ")} pixels`,
-    points: input.shape[0] === 1 ? "a number" : "points of the plane",
+    points: `points of the ${input.shape[0] === 1 ? "line" : "plane"}`,
     features: `${input.shape.join(" × ")} numbers`,
     table: "rows of a table",
   }[kind];
+  const values = outputs === 1 ? "a value" : `${outputs} values`;
   const does =
-    task === "regression" ? `Predicts a value from ${inputs}` : `Tells ${classes.length} classes of ${inputs} apart`;
+    task === "regression" ? `Predicts ${values} from ${inputs}` : `Tells ${classes.length} classes of ${inputs} apart`;
   return `${does}. ${run ? `From run ${run}` : "From no known run"}${data ? `, trained on ${data}` : ""}.`;
 }
 
 /** Say in a sentence what the metrics mean for whoever asks. */
-function explainErrors({ metrics, kind }) {
+function explainErrors({ metrics, kind, num_outputs: outputs }) {
   const drawn = kind === "image" ? " What is drawn or photographed differs from its test images: expect more." : "";
   if (metrics["test/acc"] !== undefined) {
     const wrong = Math.round(1000 * (1 - metrics["test/acc"]));
@@ -63,7 +64,8 @@ function explainErrors({ metrics, kind }) {
       : `Of 1,000 test samples it gets about ${wrong} wrong, and it may be confident where it is.${drawn}`;
   }
   if (metrics["test/rmse"] !== undefined) {
-    return `On its test samples the value is off by ${short(metrics["test/rmse"])} (root mean square).`;
+    const values = outputs === 1 ? "the value is" : "the values are";
+    return `On its test samples ${values} off by ${short(metrics["test/rmse"])} (root mean square).`;
   }
   return "Of its errors on test samples nothing is known here.";
 }

@@ -21,6 +21,7 @@ export class Answer {
       find("bars").tHead.rows[0].cells[1].textContent = "Value";
     }
     if (count > MOST_BARS) {
+      find("bars").caption.textContent = "Probability of each class, the likeliest first";
       const choice = find("every-class");
       choice.hidden = false;
       choice.querySelector("span").textContent = `all ${count} classes`;

@@ -1,7 +1,7 @@
 /** Images: drawn, chosen, dropped, pasted or taken from the test set. */
 
 import { computeOcclusion, decode, newestWins } from "./api.js";
-import { atRest, copy, find, make, percent, showProblem } from "./dom.js";
+import { atRest, copy, find, make, nameLabel, percent, short, showProblem } from "./dom.js";
 import { Framer } from "./framing.js";
 import { Pad } from "./pad.js";
 import { inkOf, paint, paintMap } from "./picture.js";
@@ -33,6 +33,7 @@ export class ImageView {
     find("look").addEventListener("change", () => this.#lookAgain());
     this.#offerSamples(samples);
     this.#start(null);
+    if (!this.#pad) document.getElementsByName("sample")[0]?.click(); // an empty box would say nothing
   }
 
   #occlusion = newestWins(computeOcclusion, (answer) => this.#showMap(answer), showProblem);
@@ -140,15 +141,16 @@ export class ImageView {
   #offerSamples(samples) {
     find("samples").hidden = samples.length === 0;
     for (const { index, label, input } of samples) {
+      const name = label === null ? "" : nameLabel(label);
       const canvas = make("canvas");
       paint(canvas, input, this.#card.input.type);
       const choice = make("input", { type: "radio", name: "sample", className: "unseen", value: index });
-      choice.ariaLabel = `Sample ${index}${label === null ? "" : `, labelled ${label}`}`;
+      choice.ariaLabel = `Sample ${index}${name && `, labelled ${name}`}`;
       choice.addEventListener("change", () => {
         this.#start(input, label);
         choice.checked = true;
       });
-      find("samples").lastElementChild.append(make("label", { title: label ?? "" }, choice, canvas));
+      find("samples").lastElementChild.append(make("label", { title: name }, choice, canvas));
     }
   }
 
@@ -164,9 +166,15 @@ export class ImageView {
     const { drop, x, y } = paintMap(find("overlay"), map);
     const third = (place, length) => Math.floor((3 * place) / length);
     const where = PLACES[third(y, map.length)][third(x, map[0].length)];
+    const several = this.#card.num_outputs > 1;
+    const [less, more, none, amount] =
+      label === null
+        ? [`lowers the ${several ? "first " : ""}value`, "raises it", "does not lower the value", short(drop)]
+        : [`makes ${label} less probable`, "more probable", `makes ${label} no less probable`, percent(drop)];
     find("looked").textContent =
       drop > 0
-        ? `Orange: covering this place makes ${label} less probable, by up to ${percent(drop)} (${where}). Blue: more probable.`
-        : `Covering any one place makes ${label} no less probable.`;
+        ? `Orange: covering this place ${less}, by up to ${amount} (${where}). Blue: ${more}.`
+        : `Covering any one place ${none}.`;
+    if (this.#input.length > 1) find("looked").append(" The picture is shown in grey meanwhile.");
   }
 }

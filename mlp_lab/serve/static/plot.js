@@ -1,10 +1,11 @@
-/** The plot behind a point: a decision surface, values over a plane, or values along a line. */
+/** The plot behind a point: classes or values over a plane, or along a line. */
 
 import { find, make, percent, short } from "./dom.js";
 import { paintPixels } from "./picture.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = 0.1; // of the extent of a line's values
+const BAND = [-1, 1]; // lowest and highest y where classes lie along a line
 
 // The colours of the run's own figures: the ends of PuOr, else those of Petroff.
 const TWO = ["#b35806", "#542788"];
@@ -16,33 +17,43 @@ const VALUE = [31, 95, 191]; // stronger for larger values
 
 export class Plot {
   #classes;
-  #range; // lowest and highest x and y
+  #several; // whether there are several values, of which one is drawn
+  #axes; // lowest and highest of each input
+  #range = null; // lowest and highest x and y of what is drawn
+  #target;
+  #asked = null; // the point that is asked about, and its value
   #point = null;
 
-  constructor(classes, range) {
+  constructor({ classes, num_outputs: outputs }, axes) {
     this.#classes = classes;
-    this.#range = range;
-  }
-
-  get range() {
-    return this.#range;
+    this.#several = outputs > 1;
+    this.#axes = axes;
   }
 
   /** Draw what the service computed, and the test samples where they lie. */
-  draw({ labels, probability, values }, samples) {
-    if (this.#range.length === 1) this.#drawLine(values.flat(), samples);
-    else if (values) this.#drawValues(values.map((row) => row.flat()));
-    else this.#drawClasses(labels, probability);
+  draw({ labels, probability, values }, samples, target = 0) {
+    this.#target = target;
+    find("marks").replaceChildren();
+    const onLine = this.#axes.length === 1;
+    this.#range = onLine ? [...this.#axes, BAND] : this.#axes;
+    if (!values) this.#drawClasses(onLine ? [labels] : labels, onLine ? [probability] : probability);
+    else if (onLine) this.#drawLine(values.map((value) => value[target]), samples);
+    else this.#drawValues(values.map((row) => row.map((value) => value[target])));
     for (const { input, label } of samples) {
-      const [x, y = Number(label)] = input;
-      this.#mark("sample", x, y, this.#colour(this.#classes.indexOf(label)));
+      this.#mark("sample", this.#locate(input, label), this.#colour(this.#classes.indexOf(label)));
     }
+    if (this.#asked) this.movePoint(...this.#asked);
   }
 
-  /** Draw the point that is asked about. */
-  movePoint(x, y) {
+  /** Draw the point that is asked about, on a line as high as its value, once there is a plot. */
+  movePoint(input, value) {
+    this.#asked = [input, value];
     this.#point?.remove();
-    this.#point = this.#mark("point", x, y);
+    if (this.#range) this.#point = this.#mark("point", this.#locate(input, value));
+  }
+
+  #locate([x, y], value) {
+    return [x, y ?? (this.#classes.length ? 0 : value[this.#target])];
   }
 
   #drawClasses(labels, probability) {
@@ -56,12 +67,24 @@ export class Plot {
       const certain = (probability[row][x] - chance) / (1 - chance);
       return [...rgb(this.#colour(index)), 255 * (0.1 + 0.6 * certain)];
     });
-    this.#classes.forEach((name, index) => {
-      if (shares[index] === 0) return;
+    this.#explainColours(shares);
+  }
+
+  /** Name the classes that are seen; where colours repeat, those alone that take the most room. */
+  #explainColours(shares) {
+    const count = this.#classes.length;
+    const seen = [...shares.keys()].filter((index) => shares[index] > 0);
+    const bySize = seen.toSorted((a, b) => shares[b] - shares[a]).slice(0, MANY.length);
+    for (const index of count > MANY.length ? bySize : seen) {
       const swatch = make("i");
       swatch.style.background = this.#colour(index);
-      find("legend").append(make("li", {}, swatch, `${name}: ${percent(shares[index], 0)} of the plane`));
-    });
+      const room = `${percent(shares[index], 0)} of the ${this.#axes.length === 1 ? "line" : "plane"}`;
+      find("legend").append(make("li", {}, swatch, `${this.#classes[index]}: ${room}`));
+    }
+    if (count > MANY.length) {
+      const hint = `${count} classes share ${MANY.length} colours: point at a place to see its class.`;
+      find("legend").append(make("li", { textContent: hint }));
+    }
   }
 
   #drawValues(rows) {
@@ -71,22 +94,27 @@ export class Plot {
       const part = (rows.at(-1 - y)[x] - low) / (high - low || 1);
       return [...VALUE, 255 * (0.05 + 0.8 * part)];
     });
-    find("plot-title").textContent = `Predicted value, ${short(low)} (pale) to ${short(high)}`;
+    this.#entitle(`${short(low)} (faint) to ${short(high)} (strong)`);
   }
 
   #drawLine(values, samples) {
-    const shown = [...values, ...samples.map(({ label }) => Number(label))];
+    const shown = [...values, ...samples.map(({ label }) => label[this.#target])];
     const [low, high] = [Math.min(...shown), Math.max(...shown)];
     const margin = MARGIN * (high - low || 1);
-    this.#range = [...this.#range, [low - margin, high + margin]];
-    const [left, right] = this.#range[0];
+    const [[left, right]] = this.#axes;
+    this.#range = [[left, right], [low - margin, high + margin]];
     const x = (place) => left + (place / (values.length - 1)) * (right - left);
     const path = document.createElementNS(SVG, "path");
-    const points = values.map((value, place) => this.#place(x(place), value).join(" "));
+    const points = values.map((value, place) => this.#place([x(place), value]).join(" "));
     path.setAttribute("d", `M${points.join("L")}`);
     path.setAttribute("class", "line");
     find("marks").append(path);
-    find("plot-title").textContent = `Predicted value, ${short(low)} to ${short(high)}`;
+    this.#entitle(`${short(low)} to ${short(high)}`);
+  }
+
+  #entitle(extent) {
+    const name = this.#several ? `Predicted value ${this.#target}` : "Predicted value";
+    find("plot-title").textContent = `${name}, ${extent}`;
   }
 
   #colour = (index) => (this.#classes.length === 2 ? TWO : MANY)[index % MANY.length] ?? "";
@@ -94,18 +122,18 @@ export class Plot {
   #index = (label) => (typeof label === "number" ? label : this.#classes.indexOf(label));
 
   /** Return where a point lies, in hundredths of the plot from its upper left corner. */
-  #place(x, y) {
+  #place([x, y]) {
     const [[left, right], [low, high]] = this.#range;
     return [(100 * (x - left)) / (right - left), 100 - (100 * (y - low)) / (high - low)];
   }
 
   /** Draw a dot: a line without length stays round however the plot is stretched. */
-  #mark(kind, x, y, colour = "") {
+  #mark(kind, point, colour = "") {
     const group = document.createElementNS(SVG, "g");
     group.setAttribute("class", kind);
     for (const layer of ["rim", "dot"]) {
       const line = document.createElementNS(SVG, "path");
-      line.setAttribute("d", `M${this.#place(x, y).join(" ")}h0`);
+      line.setAttribute("d", `M${this.#place(point).join(" ")}h0`);
       line.setAttribute("class", layer);
       if (layer === "dot") line.style.stroke = colour;
       group.append(line);

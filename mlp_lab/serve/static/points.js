@@ -18,15 +18,18 @@ export class PointsView {
   constructor(card, answer, samples) {
     this.#answer = answer;
     this.#range = card.range ?? Array(card.input.shape[0]).fill([-1, 1]);
-    this.#plot = new Plot(card.classes, this.#range);
+    this.#plot = new Plot(card, this.#range);
     find("input").append(copy("points-view"));
     this.#offerFields();
     this.#select = offerSamples(samples, ({ input, label }) => this.#move(input, label));
     this.#listen();
+    this.#move(this.#range.map(([low, high]) => (low + high) / 2));
     computeSurface(this.#range, RESOLUTION)
       .then((surface) => {
         this.#plot.draw(surface, samples);
-        this.#move(this.#range.map(([low, high]) => (low + high) / 2));
+        if (!card.classes.length && card.num_outputs > 1) {
+          this.#offerTargets(card.num_outputs, (target) => this.#plot.draw(surface, samples, target));
+        }
       })
       .catch(showProblem);
   }
@@ -41,9 +44,17 @@ export class PointsView {
     });
   }
 
+  /** Offer the values of a regression, each of which `show` draws. */
+  #offerTargets(count, show) {
+    find("target-label").hidden = false;
+    find("target").append(...Array.from({ length: count }, (_, place) => make("option", { textContent: place })));
+    find("target").addEventListener("change", ({ target }) => show(target.selectedIndex));
+  }
+
   #listen() {
     const plot = find("plot");
     plot.addEventListener("pointerdown", (event) => {
+      if (!event.isPrimary || event.button !== 0) return;
       plot.setPointerCapture(event.pointerId);
       this.#pointAt(event);
     });
@@ -75,8 +86,6 @@ export class PointsView {
     fields.forEach((field, axis) => {
       if (field !== document.activeElement) field.value = short(point[axis]);
     });
-    this.#answer.ask({ inputs: [point] }, truth, ({ value }) =>
-      this.#plot.movePoint(point[0], point[1] ?? value[0]),
-    );
+    this.#answer.ask({ inputs: [point] }, truth, ({ value }) => this.#plot.movePoint(point, value));
   }
 }
