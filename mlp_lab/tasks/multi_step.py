@@ -9,7 +9,7 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import lightning.pytorch as pl
 import torch
@@ -49,6 +49,11 @@ class _Step:
     loss: Tensor
     outputs: Tensor
 
+    @classmethod
+    def done(cls, rate: float, loss: Tensor, outputs: Tensor) -> Self:
+        """Keep what came out, which a compiled net may write over at its next step."""
+        return cls(rate, loss.detach(), outputs.detach().clone())
+
 
 class MultiStepModule(pl.LightningModule, ABC):
     """Take a training step for a batch, or one for each of a list of batches.
@@ -84,7 +89,7 @@ class MultiStepModule(pl.LightningModule, ABC):
             return {"steps": steps}
         rate = self._learning_rate()
         loss, outputs = self.compute_loss(batch)
-        step = _Step(rate, loss.detach(), outputs.detach())
+        step = _Step.done(rate, loss, outputs)
         return {"loss": loss, "steps": self._measure([step], [batch])}
 
     def _measure(self, steps: list[_Step], batches: list[Batch]) -> list[dict[str, Any]]:
@@ -128,7 +133,7 @@ class MultiStepModule(pl.LightningModule, ABC):
         descend(optimizer, loss)
         for scheduler in self.find_schedulers():
             scheduler.step()
-        return _Step(rate, loss.detach(), outputs.detach())
+        return _Step.done(rate, loss, outputs)
 
     def _descend(self, optimizer: LightningOptimizer, loss: Tensor) -> None:
         self.manual_backward(loss)
