@@ -223,8 +223,8 @@ def results_table(rows: Sequence[tuple[Setting, tuple[int, int]]]) -> str:
 def in_russian(results: str) -> str:
     """Return README's table as docs/ru/README.md has it."""
     head = (
-        "| рецепт | обучающих изображений | из них отложено | эпох | параметров "
-        "| точность на тесте | по тестовым изображениям | секунд |"
+        "| рецепт | обучающих изображений | из них на валидацию | эпох | параметров "
+        "| точность на тесте | интервал по тестовым изображениям | секунд |"
     )
     _, line, *rows = results.splitlines()
     translated = []

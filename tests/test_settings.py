@@ -7,6 +7,7 @@ import pytest
 from mlp_lab.cli.invocation import Invocation
 from mlp_lab.cli.parser import ParsedCLI
 from mlp_lab.data import TensorFile
+from mlp_lab.nets import MLP
 from mlp_lab.settings import SETTINGS, Effect, find_setting
 from mlp_lab.tasks import ClassificationTask
 
@@ -21,7 +22,7 @@ CHANGE_A_RESULT = [
     *("data.folds", "data.fold", "data.imbalance", "data.resample", "data.class_weights"),
     *("model", "model.net", "model.net.hidden_dims", "model.loss", "model.optimizer"),
     *("model.optimizer.lr", "model.schedule", "model.label_smoothing", "seed_everything"),
-    *("threads", "model.score", "model.calibrate", "init_from"),
+    *("threads", "model.score", "model.calibrate", "model.net.layer_norm", "init_from"),
     *("trainer.precision", *LIMITS, "trainer.accumulate_grad_batches"),
     *("trainer.gradient_clip_val", "trainer.gradient_clip_algorithm"),
     *("trainer.overfit_batches", "trainer.fast_dev_run"),
@@ -109,7 +110,11 @@ def test_an_argument_is_as_the_class_that_it_belongs_to() -> None:
 
 
 def test_every_key_is_a_setting(parser_keys: list[str]) -> None:
-    task, file = (inspect.signature(cls).parameters for cls in (ClassificationTask, TensorFile))
-    known = {*parser_keys, *(f"model.{name}" for name in task), "data.source.path"}
-    assert "path" in file
+    classes = {"model": ClassificationTask, "model.net": MLP, "data.source": TensorFile}
+    arguments = {
+        f"{key}.{name}"
+        for key, cls in classes.items()
+        for name in inspect.signature(cls).parameters
+    }
+    known = {*parser_keys, *arguments}
     assert SETTINGS.keys() - {""} <= known

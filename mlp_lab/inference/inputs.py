@@ -18,7 +18,10 @@ from mlp_lab.tables import SUFFIXES as TABLE_SUFFIXES
 from mlp_lab.tables import is_table
 
 # Names of inputs in the order of preference, with those of their labels.
-_LABELS = {"x_test": "y_test", "x": "y", "data": "target", "x_val": "y_val", "x_train": "y_train"}
+_LABELS = {
+    **{"x_test": "y_test", "x": "y", "data": "target", "inputs": "labels"},
+    **{"x_val": "y_val", "x_train": "y_train"},
+}
 _FLOAT_BYTES = 4
 
 Broken = Literal["refuse", "skip"]

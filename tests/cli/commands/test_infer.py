@@ -171,6 +171,14 @@ def test_arrays(mlp_lab: CommandLine, model: Path, tmp_path: Path, kind: str, la
     assert right > 40
 
 
+def test_the_samples_that_a_run_keeps_are_read(mlp_lab: CommandLine, digits_run: Path) -> None:
+    samples = digits_run / "test_samples.npz"
+    outcome = mlp_lab("infer", digits_run / "model.onnx", samples)
+    assert outcome.code == 0
+    with np.load(samples) as kept:
+        assert f"{len(kept['labels'])} inputs, accuracy " in outcome.out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -184,7 +192,7 @@ def test_arrays(mlp_lab: CommandLine, model: Path, tmp_path: Path, kind: str, la
         (["MODEL", "a.npz", "--out=a.xml"], "out is 'a.xml'; it must be a .csv or a .json"),
         (["MODEL", "big.npz"], "has inputs of shape (1, 9, 9); the model takes (1, 8, 8)"),
         (["MODEL", "float.npz"], "is of float64; the model takes raw bytes, 0..255"),
-        (["MODEL", "other.npz"], "holds z, and none of x_test, x, data"),
+        (["MODEL", "other.npz"], "holds z, and none of x_test, x, data, inputs"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(
