@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 
@@ -71,6 +72,28 @@ def search_table(settings: Sequence[Setting]) -> str:
             *(format_spread(s, "acc") for s in scores),
         ]
         lines.append(f"| {' | '.join([*cells, format_seconds(setting)])} |")
+    return "\n".join(lines) + "\n"
+
+
+def ensembles_table(ensembles: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the table of ensembles, by recipe, from the scores beside their models."""
+    lines = [
+        "| ensemble of | seeds | validation | test | over test images | its mean member "
+        "| gain over that |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for recipe, scores in ensembles.items():
+        gain = scores["gain"]
+        cells = [
+            recipe,
+            f"{len(scores['members'])}",
+            *(format_number(scores[part], "acc") for part in ("validation", "test")),
+            format_interval(scores["interval"], "acc"),
+            format_number(scores["mean"], "acc"),
+            f"{format_number(gain['mean'], 'acc', signed=True)} "
+            f"({format_interval(gain['interval'], 'acc', signed=True)})",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

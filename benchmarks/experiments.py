@@ -3,10 +3,12 @@
     .venv/bin/python benchmarks/experiments.py --data-root data
 
 Recipes and grids are sweeps; the labs by hand and the first check of a net are single commands.
-What is finished is not run again, so a stopped run goes on with the same command. Of CIFAR-10 and
-the three classes of CIFAR-100 a subset in DATA_ROOT is taken where there is one, else the whole set
-is downloaded. The tables of docs/experiments.md and README.md, the figures and the line "Measured"
-of each recipe and grid are written anew.
+What is finished is not run again, so a stopped run goes on with the same command, and a first one
+begins with the runs that come with the project in benchmarks/kept_runs. A recipe whose settings
+have changed is trained anew by --again. Of CIFAR-10 and the three classes of CIFAR-100 a subset in
+DATA_ROOT is taken where there is one, else the whole set is downloaded. The tables of
+docs/experiments.md and README.md, the figures and the line "Measured" of each recipe and grid are
+written anew, and so are the kept runs.
 """
 
 import argparse
@@ -18,8 +20,10 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import experiment_tables as tables
+import kept_runs
 import numpy as np
 
 from mlp_lab.files.atomic import write_text
@@ -28,6 +32,7 @@ from mlp_lab.report.comparison import Comparison, Setting, compare
 from mlp_lab.report.run_files import find_runs, read_summary
 from mlp_lab.report.run_summary import RunSummary
 from mlp_lab.runs.checkpoint import read_checkpoint
+from mlp_lab.runs.run import read_json
 from mlp_lab.sweep.grid import read_grid
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +40,9 @@ RECIPES = ROOT / "configs" / "recipe"
 GRIDS = ROOT / "configs" / "sweep"
 DOCUMENT = ROOT / "docs" / "experiments.md"
 FIGURES = ROOT / "docs" / "figures"
+KEPT_RUNS = ROOT / "benchmarks" / "kept_runs"
 SEEDS = (0, 1, 2)
+MORE_SEEDS = (3, 4)  # of an ensemble
 START_SECONDS = 1.0  # of a trial, beside its training
 
 
@@ -49,6 +56,7 @@ class Group:
         recipes: All of them, the best one last.
         whole: Training and test images of the data set, of which there may be fewer here.
         subset: A file in DATA_ROOT that is taken for the data set where it is there.
+        ensemble: The recipe that is trained with further seeds, for an ensemble of them all.
         course: The metric whose course is drawn, none where it is empty.
     """
 
@@ -57,7 +65,27 @@ class Group:
     recipes: tuple[str, ...]
     whole: tuple[int, int]
     subset: str = ""
+    ensemble: str = ""
     course: str = ""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Trainings that one command runs.
+
+    Attributes:
+        name: Of its directory.
+        words: What is typed behind ``mlp-lab sweep``, beside where runs and data lie.
+        group: Whose data they are trained on.
+        measured: Directories of runs, and the file that says how long one of them takes.
+        trials: How many runs each of these directories will have.
+    """
+
+    name: str
+    words: list[str]
+    group: Group
+    measured: dict[Path, Path]
+    trials: int
 
 
 GROUPS = (
@@ -70,6 +98,7 @@ GROUPS = (
             *("kmnist_batch_norm", "kmnist_dropout", "kmnist_one_cycle", "kmnist_best"),
         ),
         (60_000, 10_000),
+        ensemble="kmnist_best",
         course="val/acc",
     ),
     Group(
@@ -85,7 +114,7 @@ GROUPS = (
         subset="cifar100_apple_otter_pickup_truck.npz",
         course="val/loss",
     ),
-    Group("mnist", "mnist_best", ("mnist_best",), (60_000, 10_000)),
+    Group("mnist", "mnist_best", ("mnist_best",), (60_000, 10_000), ensemble="mnist_best"),
     Group(
         "cifar10",
         "cifar10_mlp",
@@ -129,48 +158,74 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
     everything = [*(group.name for group in GROUPS), *SEARCHES]
     parser.add_argument("--group", action="append", choices=everything, help="of these alone")
+    parser.add_argument("--again", action="append", default=[], help="a recipe that has changed")
     arguments = parser.parse_args()
-    names = arguments.group or everything
-    groups = [group for group in GROUPS if group.name in names]
-    searches = {name: data for name, data in SEARCHES.items() if name in names}
-    print_duration(groups, searches, arguments)
-    for command in sweep_commands(groups, searches, arguments):
-        code = subprocess.run(command, check=False).returncode
+    for sweep in find_sweeps(everything, arguments):
+        directory = arguments.runs_dir / sweep.name
+        kept_runs.restore(kept_path(sweep), directory, arguments.data_root)
+        for recipe in arguments.again:
+            kept_runs.forget(directory, recipe)
+    sweeps = list(find_sweeps(arguments.group or everything, arguments))
+    print_duration(sweeps, arguments)
+    for sweep in sweeps:
+        code = run_sweep(sweep, arguments)
         if code:
             return code
+    ensembles = {g.ensemble: run_ensemble(g, arguments) for g in GROUPS if g.ensemble}
     settings = {
         name: [s for c in compare_below(arguments.runs_dir / name) for s in c.settings]
         for name in everything
     }
-    write_documents(settings, run_labs(arguments))
+    write_documents(settings, ensembles, run_labs(arguments))
     return 0
 
 
-def print_duration(
-    groups: Sequence[Group], searches: Iterable[str], arguments: argparse.Namespace
-) -> None:
+def find_sweeps(names: Iterable[str], arguments: argparse.Namespace) -> Iterator[Sweep]:
+    """Yield the sweeps over the recipes of groups, and over grids."""
+    groups = {group.name: group for group in GROUPS}
+    for name in names:
+        if name in SEARCHES:
+            path = GRIDS / f"{name}.yaml"
+            grid = read_grid(path)
+            num = len(grid["seeds"]) * (grid["folds"] or 1)
+            num *= math.prod(map(len, grid["set"].values()))
+            words = [f"--grid={path.relative_to(ROOT)}"]
+            yield Sweep(name, words, groups[SEARCHES[name]], {arguments.runs_dir / name: path}, num)
+            continue
+        group = groups[name]
+        yield sweep_over(name, group.recipes, SEEDS, group, arguments)
+        if group.ensemble:
+            more = f"{group.ensemble}_more_seeds"
+            yield sweep_over(more, (group.ensemble,), MORE_SEEDS, group, arguments)
+
+
+def sweep_over(
+    name: str,
+    recipes: Sequence[str],
+    seeds: Sequence[int],
+    group: Group,
+    arguments: argparse.Namespace,
+) -> Sweep:
+    """Return a sweep over recipes."""
+    paths = {arguments.runs_dir / name / recipe: RECIPES / f"{recipe}.yaml" for recipe in recipes}
+    files = ",".join(str(path.relative_to(ROOT)) for path in paths.values())
+    words = [f"--set=config={files}", f"--seeds={','.join(map(str, seeds))}"]
+    return Sweep(name, [*words, f"--experiment={name}"], group, paths, len(seeds))
+
+
+def print_duration(sweeps: Iterable[Sweep], arguments: argparse.Namespace) -> None:
     """Print how long what is not finished yet will take, after the seconds in the files."""
-    runs_dir = arguments.runs_dir
-    asked = [
-        (RECIPES / f"{recipe}.yaml", runs_dir / group.name / recipe, len(SEEDS))
-        for group in groups
-        for recipe in group.recipes
-    ]
-    for name in searches:
-        grid = read_grid(GRIDS / f"{name}.yaml")
-        num = len(grid["seeds"]) * (grid["folds"] or 1)
-        num *= math.prod(map(len, grid["set"].values()))
-        asked.append((GRIDS / f"{name}.yaml", runs_dir / name, num))
     seconds, unknown = 0.0, 0
-    for path, directory, trials in asked:
-        missing = trials - sum(
-            summary.status == "finished" for summary in read_summaries(directory)
-        )
-        seconds_each = re.search(r"([\d.]+) s each", path.read_text())
-        if seconds_each:
-            seconds += missing * (float(seconds_each[1]) + START_SECONDS)
-        else:
-            unknown += missing
+    for sweep in sweeps:
+        for directory, path in sweep.measured.items():
+            missing = sweep.trials - sum(
+                summary.status == "finished" for summary in read_summaries(directory)
+            )
+            seconds_each = re.search(r"([\d.]+) s each", path.read_text())
+            if seconds_each:
+                seconds += missing * (float(seconds_each[1]) + START_SECONDS)
+            else:
+                unknown += missing
     more = f", and {unknown} trainings that were never measured" if unknown else ""
     minutes = seconds / arguments.jobs / 60
     print(
@@ -178,31 +233,46 @@ def print_duration(
     )
 
 
-def sweep_commands(
-    groups: Sequence[Group], searches: Mapping[str, str], arguments: argparse.Namespace
-) -> Iterator[list[str]]:
-    """Yield the sweeps over the recipes of each group, and over the grids."""
-    for group in groups:
-        files = ",".join(str(RECIPES.relative_to(ROOT) / f"{name}.yaml") for name in group.recipes)
-        seeds = ",".join(map(str, SEEDS))
-        words = [f"--set=config={files}", f"--seeds={seeds}", f"--experiment={group.name}"]
-        yield sweep_command(words, group, arguments)
-    for name, data in searches.items():
-        (group,) = (group for group in GROUPS if group.name == data)
-        yield sweep_command([f"--grid={GRIDS.relative_to(ROOT) / name}.yaml"], group, arguments)
-
-
-def sweep_command(words: list[str], group: Group, arguments: argparse.Namespace) -> list[str]:
-    """Return a sweep on the data of a group."""
-    subset = arguments.data_root / group.subset
+def run_sweep(sweep: Sweep, arguments: argparse.Namespace) -> int:
+    """Train what is missing of a sweep, keep what is finished, and return the exit code."""
+    subset = arguments.data_root / sweep.group.subset
     source = (
         ["--data.source=TensorFile", f"--data.source.path={subset}"] if subset.is_file() else []
     )
-    return [
-        *(sys.executable, "-m", "mlp_lab", "sweep", *words),
+    command = [
+        *(sys.executable, "-m", "mlp_lab", "sweep", *sweep.words),
         *(f"--runs_dir={arguments.runs_dir}", f"--data.root={arguments.data_root}"),
         *(f"--jobs={arguments.jobs}", *source),
     ]
+    code = subprocess.run(command, check=False).returncode
+    directory = arguments.runs_dir / sweep.name
+    kept_runs.keep(directory, kept_path(sweep), arguments.data_root)
+    return code
+
+
+def kept_path(sweep: Sweep) -> Path:
+    """Return where the runs of a sweep are kept."""
+    return KEPT_RUNS / f"{sweep.name}.tar.xz"
+
+
+def run_ensemble(group: Group, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Put all seeds of a recipe into one model, and return its scores; none where a run is missing.
+
+    They are kept, since a kept run has no weights to make an ensemble of.
+    """
+    scores = KEPT_RUNS / f"{group.ensemble}_ensemble.json"
+    places = (group.name, f"{group.ensemble}_more_seeds")
+    directories = [arguments.runs_dir / place / group.ensemble for place in places]
+    runs = [summary.run for directory in directories for summary in read_summaries(directory)]
+    if len(runs) < len(SEEDS) + len(MORE_SEEDS):
+        return {}
+    if all(run.best_checkpoint.is_file() for run in runs):
+        model = arguments.runs_dir / "ensembles" / f"{group.ensemble}.onnx"
+        words = [*(str(run.dir) for run in runs), f"--out={model}"]
+        subprocess.run([sys.executable, "-m", "mlp_lab", "export", *words], check=True)
+        scores.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(model.with_suffix(".json"), scores)
+    return read_json(scores)
 
 
 def run_labs(arguments: argparse.Namespace) -> dict[str, str]:
@@ -246,9 +316,15 @@ def compare_below(directory: Path) -> list[Comparison]:
     return comparisons
 
 
-def write_documents(settings: dict[str, list[Setting]], lab_lines: dict[str, str]) -> None:
+def write_documents(
+    settings: dict[str, list[Setting]],
+    ensembles: Mapping[str, Mapping[str, Any]],
+    lab_lines: dict[str, str],
+) -> None:
     """Write tables, figures and the headers of recipes and grids."""
     written = {f"lab_{name}": f"    {line}\n" for name, line in lab_lines.items()}
+    if all(ensembles.values()):
+        written["ensembles"] = tables.ensembles_table(ensembles)
     everything = {s.label: s for group in GROUPS for s in settings[group.name]}
     for group in GROUPS:
         rows = [everything[name] for name in group.recipes if name in everything]
@@ -299,7 +375,9 @@ def draw(group: Group, settings: Sequence[Setting]) -> None:
 
 
 def draw_filters(summary: RunSummary) -> None:
-    """Draw what the first neurons of a trained perceptron look for."""
+    """Draw what the first neurons of a trained perceptron look for; a kept run has no weights."""
+    if not summary.run.best_checkpoint.is_file():
+        return
     state = read_checkpoint(summary.run.best_checkpoint)["state_dict"]
     first = next(value for key, value in state.items() if key.endswith(".weight"))
     weights = first.float().numpy().reshape(-1, *summary.data_info["input_shape"])

@@ -1,7 +1,9 @@
 """``make experiments``: what it writes into documents and configurations, on tiny recipes."""
 
 import importlib.util
+import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -30,7 +32,7 @@ seeds: [0]
 set:
   model.optimizer.lr: [0.001, 0.01]
 """
-MARKS = ("digits", "digits_rates", "lab_first_check", "lab_xor")
+MARKS = ("digits", "digits_rates", "ensembles", "lab_first_check", "lab_xor")
 MARKED = "Before.\n<!-- {} -->\nold\n<!-- end -->\nAfter.\n"
 
 
@@ -69,8 +71,16 @@ def experiments(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyP
         "GRIDS": tmp_path / "configs" / "sweep",
         "DOCUMENT": tmp_path / "docs" / "experiments.md",
         "FIGURES": tmp_path / "docs" / "figures",
+        "KEPT_RUNS": tmp_path / "benchmarks" / "kept_runs",
         "SEEDS": (0, 1),
-        "GROUPS": (module.Group("digits", "digits_base", recipes, (1438, 359), course="val/acc"),),
+        "MORE_SEEDS": (2,),
+        "GROUPS": (
+            module.Group(
+                *("digits", "digits_base", recipes, (1438, 359)),
+                ensemble="digits_best",
+                course="val/acc",
+            ),
+        ),
         "FILTERS": "digits_base",
         "FIRST_CHECK": ("fit", "--data.source=Digits", "--trainer.overfit_batches=1"),
         "BY_HAND": {"xor": ("scratch", "binary", "--data=xor", "--num_steps=5")},
@@ -87,7 +97,11 @@ def test_every_table_has_its_place_and_every_file_is_there(program: ModuleType) 
     names = [group.name for group in program.GROUPS]
     labs = [f"lab_{name}" for name in ("first_check", *program.BY_HAND)]
     wanted = {*names, *(f"{name}_classes" for name in names), *program.SEARCHES, *labs, "results"}
-    wanted |= {"rate_search", "tables"}  # of rate_search.py and table_bench.py
+    wanted |= {
+        "ensembles",
+        "rate_search",
+        "tables",
+    }  # the last two of rate_search.py and table_bench.py
     readmes = [(ROOT / path / "README.md").read_text() for path in (".", "docs/ru")]
     texts = (program.DOCUMENT.read_text(), readmes[0], readmes[1].replace("results_ru", "results"))
     marks = [mark for text in texts for mark in re.findall(r"<!-- (\w+) -->", text)]
@@ -103,18 +117,28 @@ def test_every_table_has_its_place_and_every_file_is_there(program: ModuleType) 
 
 @pytest.mark.slow
 def test_documents_hold_what_was_measured_and_nothing_is_run_twice(
-    experiments: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    experiments: ModuleType,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert experiments.main() == 0
-    assert "6 trainings that were never measured" in capfd.readouterr().out
+    assert "7 trainings that were never measured" in capfd.readouterr().out
     document = (tmp_path / "docs" / "experiments.md").read_text()
-    assert [document.count(word) for word in ("Before.", "After.", "old")] == [4, 4, 0]
+    assert [document.count(word) for word in ("Before.", "After.", "old")] == [5, 5, 0]
     assert re.search(r"    overfit check \w+: .* after \d+ epochs on the same batch\n", document)
     assert "    step      5  mean log loss" in document
     base, best = re.findall(r"^\| \[digits_.*$", document, re.MULTILINE)
     assert "MLP [8], ReLU, Adam 0.001, batch 128, 2 epochs" in base
     assert re.search(r"\| MLP \[16\], 3 epochs \| \d\d\.\d\d ± \d+\.\d\d % \|", best)
     assert re.search(r"[+-]\d+\.\d\d points \(.* to .*\) \|$", best)
+    validation_and_test = r"\| digits_best \| 3 \| \d\d\.\d\d % \| (\d\d\.\d\d) % \| \d.* to .* %"
+    (accuracy,) = re.findall(validation_and_test, document)
+    scores = json.loads(
+        (tmp_path / "benchmarks" / "kept_runs" / "digits_best_ensemble.json").read_text()
+    )
+    assert accuracy == f"{100 * scores['test']:.2f}"
+    assert len(scores["members"]) == 3
     rates = document.partition("<!-- digits_rates -->")[2]
     assert [line.split(" ")[1] for line in rates.splitlines()[3:5]] == ["0.01", "0.001"]
     readme = (tmp_path / "README.md").read_text()
@@ -140,5 +164,38 @@ def test_documents_hold_what_was_measured_and_nothing_is_run_twice(
     assert experiments.main() == 0
     out = capfd.readouterr().out
     assert "This takes about 0 minutes with a core for each training." in out
-    assert re.findall(r"(\d+) trials, (\d+) of them done before", out) == [("4", "4"), ("2", "2")]
+    before = [("4", "4"), ("1", "1"), ("2", "2")]
+    assert re.findall(r"(\d+) trials, (\d+) of them done before", out) == before
     assert (tmp_path / "docs" / "experiments.md").read_text() == document
+
+    # A fresh clone has the runs without their weights, and the data may lie elsewhere.
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "benchmarks/kept_runs").iterdir()}
+    assert {*kept} == {
+        "digits.tar.xz",
+        "digits_best_more_seeds.tar.xz",
+        "digits_rates.tar.xz",
+        "digits_best_ensemble.json",
+    }
+    shutil.rmtree(tmp_path / "runs")
+    monkeypatch.setattr("sys.argv", ["experiments.py", "--jobs=1", "--data-root=elsewhere"])
+    assert experiments.main() == 0
+    out = capfd.readouterr().out
+    assert "This takes about 0 minutes with a core for each training." in out
+    assert re.findall(r"(\d+) trials, (\d+) of them done before", out) == before
+    assert (tmp_path / "docs" / "experiments.md").read_text() == document
+    assert {
+        path.name: path.read_bytes() for path in (tmp_path / "benchmarks/kept_runs").iterdir()
+    } == kept
+
+    path = tmp_path / "configs" / "recipe" / "digits_best.yaml"
+    path.write_text(path.read_text().replace("max_epochs: 3", "max_epochs: 4"))
+    assert experiments.main() != 0
+    assert "is of another grid: configs/recipe/digits_best.yaml differ" in capfd.readouterr().err
+    again = ["experiments.py", "--jobs=1", "--data-root=elsewhere", "--again=digits_best"]
+    monkeypatch.setattr("sys.argv", again)
+    assert experiments.main() == 0
+    found = re.findall(r"(\d+) trials, (\d+) of them done before", capfd.readouterr().out)
+    assert found == [("4", "2"), ("1", "0"), ("2", "2")]
+    assert ", 4 epochs |" in (tmp_path / "docs" / "experiments.md").read_text()
+    moved = sorted(path.name for path in (tmp_path / "runs" / "experiments").glob("*_before_*"))
+    assert moved == ["digits_best_before_0", "digits_best_before_1"]
