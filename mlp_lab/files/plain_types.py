@@ -5,6 +5,8 @@ import sys
 from collections.abc import Collection
 from typing import Any
 
+from mlp_lab.errors import ConfigError
+
 _PACKAGE = "mlp_lab"
 
 
@@ -46,18 +48,24 @@ def describe(described: object, leave_out: Collection[str] = ()) -> dict[str, An
         described: The object.
         leave_out: Arguments that come from elsewhere when it is rebuilt.
 
+    Raises:
+        ConfigError: It does not keep one of them.
+
     Example:
         >>> from mlp_lab.tasks.schedule import Linear
         >>> describe(Linear(final=0.1))["init_args"]
         {'final': 0.1, 'by': 'step', 'warmup_epochs': 0.0}
     """
+    own = [name for name in inspect.signature(type(described)).parameters if name not in leave_out]
+    for name in own:
+        if not hasattr(described, name):
+            raise ConfigError(
+                f"{type(described).__name__} does not keep its argument {name!r}, which a "
+                f"checkpoint needs to rebuild it: write self.{name} = {name} in its __init__."
+            )
     return {
         "class_path": class_path(type(described)),
-        "init_args": {
-            name: plain(getattr(described, name))
-            for name in inspect.signature(type(described)).parameters
-            if name not in leave_out
-        },
+        "init_args": {name: plain(getattr(described, name)) for name in own},
     }
 
 

@@ -24,6 +24,18 @@ def test_an_object_is_its_class_and_arguments() -> None:
     assert describe(Square(2.0), leave_out=["side"])["init_args"] == {"corners": [1, 2]}
 
 
+def test_an_argument_that_is_not_kept_is_named() -> None:
+    square = Square(2.0)
+    del square.corners
+    with pytest.raises(
+        ConfigError,
+        match=r"^Square does not keep its argument 'corners', which a "
+        r"checkpoint needs to rebuild it: write self\.corners = corners in its __init__\.$",
+    ):
+        describe(square)
+    assert describe(square, leave_out=["corners"])["init_args"] == {"side": 2.0}
+
+
 def test_tuples_become_lists_however_deep() -> None:
     assert plain(((1, (2,)), [3], "a", None)) == [[1, [2]], [3], "a", None]
 
