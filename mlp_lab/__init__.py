@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mlp_lab.interface.run import Run, export_ensemble, list_runs
     from mlp_lab.interface.training import fit
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "CrossValidation",
