@@ -9,7 +9,7 @@ import io
 import itertools
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,8 @@ def keep(directory: Path, archive: Path, data_root: Path) -> None:
     """
     if not directory.is_dir():
         return
-    files = {path.relative_to(directory): content for path, content in _run_files(directory)}
+    here = {str(data_root.absolute()): str(DATA_ROOT), f"{Path.cwd()}/": ""}
+    files = {path.relative_to(directory): content for path, content in _run_files(directory, here)}
     for note in directory.glob("trials/*.json"):
         files[note.relative_to(directory)] = note.read_bytes()
     sweep = _with_data_in(read_json(directory / "sweep.json"), data_root, DATA_ROOT)
@@ -97,12 +98,20 @@ def _with_data_in(sweep: dict[str, Any], old: Path, new: Path) -> dict[str, Any]
     return {**sweep, "flags": flags}
 
 
-def _run_files(directory: Path) -> Iterator[tuple[Path, bytes]]:
-    """Yield each file of the finished runs that is kept, and what is kept of it."""
+def _run_files(directory: Path, here: Mapping[str, str]) -> Iterator[tuple[Path, bytes]]:
+    """Yield each file of the finished runs that is kept, and what is kept of it.
+
+    Args:
+        directory: The directory of the sweep.
+        here: Places on this machine, and what they are called in kept files.
+    """
     for run in map(Run, find_runs(directory)):
         if run.read_manifest().get("status") == "finished":
             for path in (run.config_path, run.manifest_path, run.metrics_path):
-                yield path, path.read_bytes()
+                text = path.read_text()
+                for place, name in here.items():
+                    text = text.replace(place, name)
+                yield path, text.encode()
             yield run.step_metrics_path, _epochs_of(run.step_metrics_path)
             yield run.test_outputs_path, _classes_of(run.test_outputs_path)
 

@@ -109,7 +109,9 @@ def _is_class_path(text: str) -> bool:
 
 
 def _is_installed(package: str, directories: Sequence[Path]) -> bool:
-    """Whether a package is found without the directories."""
+    """Whether a package is found without the directories; this one is nobody's own."""
+    if package == __name__.partition(".")[0]:
+        return True
     try:
         spec = importlib.util.find_spec(package)
     except ValueError:  # of __main__

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import sys
+import tarfile
 from pathlib import Path
 from types import ModuleType
 
@@ -176,6 +177,9 @@ def test_documents_hold_what_was_measured_and_nothing_is_run_twice(
         "digits_rates.tar.xz",
         "digits_best_ensemble.json",
     }
+    with tarfile.open(tmp_path / "benchmarks" / "kept_runs" / "digits.tar.xz") as tar:
+        files = [tar.extractfile(member) for member in tar.getmembers()]
+        assert not [f.name for f in files if f and str(tmp_path).encode() in f.read()]
     shutil.rmtree(tmp_path / "runs")
     monkeypatch.setattr("sys.argv", ["experiments.py", "--jobs=1", "--data-root=elsewhere"])
     assert experiments.main() == 0

@@ -194,6 +194,11 @@ def test_what_is_not_there_is_named(
     assert not (tmp_path / "runs").exists()
 
 
+def test_this_package_is_nobodys_own() -> None:
+    checkout = Path(sys.modules["mlp_lab"].__path__[0]).parent
+    assert import_own_classes({"model.net": "mlp_lab.nets.MLP"}, [checkout]) == {}
+
+
 def test_both_places_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"in '/first' or '/second', and none is installed"):
         import_own_classes({"data.source": "my_x.Y"}, [Path("/first"), Path("/second")])
