@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SPEC, _SEED, _FOLD, _ERROR = "sweep", "seed", "fold", "error"
+_SPEC, _PLACE, _SEED, _FOLD, _ERROR = "sweep", "directory", "seed", "fold", "error"
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class Study:
         Raises:
             ConfigError: It is one.
         """
-        before = self.storage.retry(lambda: self.study.user_attrs).get(_SPEC)
+        before = self._attributes().get(_SPEC)
         if before is None and self.trials():
             different = ["its trials"]
         else:
@@ -157,7 +157,27 @@ class Study:
                 f"The study {self.name!r} in {self.storage.name!r} is of another sweep: "
                 f"{', '.join(different)} differ. Give this one a name of its own with --experiment."
             )
+        place = self.sweep.read_identity()
+        if self._attributes().get(_PLACE, place) == place:  # else nothing of the study is touched
+            self._do(self.study.set_user_attr, _PLACE, place)
+        self._check_place()
         self._do(self.study.set_user_attr, _SPEC, self.sweep.plain())
+
+    def _attributes(self) -> dict[str, Any]:
+        return self.storage.retry(lambda: self.study.user_attrs)
+
+    def _check_place(self) -> None:
+        """Refuse a study whose runs lie in another directory than this worker's.
+
+        Raises:
+            ConfigError: They do.
+        """
+        if self._attributes().get(_PLACE) != self.sweep.read_identity():
+            raise ConfigError(
+                f"The study {self.name!r} in {self.storage.name!r} has its runs in another "
+                f"directory than '{self.sweep.dir}'. Give the --runs_dir that it began with, on a "
+                "disk that all its machines share, or a name of its own with --experiment."
+            )
 
     def _enqueue(self) -> None:
         """Enqueue what is not there yet, and of a grid what has failed in an earlier command."""
@@ -191,10 +211,12 @@ class Study:
         """Return a trial that another worker has left, or the next one; None where there is none.
 
         Raises:
+            ConfigError: A worker that began at the same time has another directory of runs.
             StorageError: The storage cannot be reached.
         """
         from optuna.exceptions import UpdateFinishedTrialError
 
+        self._check_place()
         unfinished = self.trials(self._states.RUNNING, self._states.WAITING)
         running = [trial for trial in unfinished if trial.state == self._states.RUNNING]
         if any(map(self.leases.may_be_over, running)):

@@ -1,6 +1,7 @@
 """Trials and what became of them, kept in files so that a killed sweep goes on."""
 
 import contextlib
+import secrets
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mlp_lab.errors import ConfigError, InUseError, MLPLabError, StorageError, first_line
-from mlp_lab.files.atomic import write_json
+from mlp_lab.files.atomic import write_json, write_text
 from mlp_lab.files.lock import hold, is_held, locked, try_hold
 from mlp_lab.runs.run import Run, read_json
 from mlp_lab.sweep.grid import Grid, Trial
@@ -140,6 +141,16 @@ class SweepDir:
     def lock_path(self, worker: str) -> Path:
         """The file that a worker keeps locked while it lives."""
         return self.workers_dir / f"{_WORKER}{worker}.lock"
+
+    def read_identity(self) -> str:
+        """Return what no other directory is called, of this name or on another disk.
+
+        Whoever calls it for the first time keeps the workers' directory locked.
+        """
+        path = self.workers_dir / "identity"
+        if not path.is_file():
+            write_text(path, secrets.token_hex(8))
+        return path.read_text(encoding="utf-8")
 
     def note_path(self, trial: Trial) -> Path:
         """Where a trial's outcome is noted."""

@@ -69,6 +69,25 @@ def test_a_trial_that_was_claimed_and_finished_meanwhile_is_left_out(
     assert slow.claim() is None
 
 
+def test_workers_without_a_common_directory_of_runs_are_refused(work: Work, tmp_path: Path) -> None:
+    shared = replace(work, url=f"sqlite:///{tmp_path / 'study.db'}")
+    elsewhere = replace(shared, sweep=SweepDir(tmp_path / "b" / "lab", work.sweep.grid))
+    message = (
+        rf"^The study 'lab' in .* has its runs in another directory than '{tmp_path}/b/lab'\. Give "
+        r"the --runs_dir that it began with, on a disk that all its machines share, or a name of "
+        r"its own with --experiment\.$"
+    )
+    with shared.joined() as study:
+        with pytest.raises(ConfigError, match=message), elsewhere.joined():
+            pass
+        assert len(study.trials()) == 2
+        assert study.claim() is not None
+        # One that began in the same moment has said last where its runs are.
+        study.study.set_user_attr("directory", elsewhere.sweep.read_identity())
+        with pytest.raises(ConfigError, match=r"another directory than"):
+            study.claim()
+
+
 def test_what_another_has_told_stays(join: Callable[[], Study]) -> None:
     study = join()
     claim = study.claim()
