@@ -99,7 +99,13 @@ class Storage:
             raise MissingExtraError(
                 f"The driver of storage {self.name!r} is not installed: {_cause(error)}."
             ) from error
-        except (ArgumentError, NoSuchModuleError, RuntimeError) as error:
+        except NoSuchModuleError as error:
+            name = self.url.partition(":")[0]
+            raise ConfigError(
+                f"storage {self.name!r} names {name!r}, which is no database and driver of "
+                "SQLAlchemy. Write postgresql+psycopg://USER@HOST/DATABASE, for example."
+            ) from error
+        except (ArgumentError, RuntimeError) as error:
             raise ConfigError(
                 f"storage {self.name!r} cannot be used: {self._hide(first_line(error))}"
             ) from error

@@ -46,7 +46,7 @@ def check_processes(trainer: Mapping[str, Any]) -> None:
     """
     _check_strategy(trainer["strategy"])
     processes = count_processes(trainer)
-    launcher, started = _find_launcher()
+    launcher, started = find_launcher()
     if launcher is None:
         _check_alone(trainer["num_nodes"])
     elif started != processes:
@@ -78,7 +78,7 @@ def _check_strategy(strategy: str | Strategy) -> None:
         )
 
 
-def _find_launcher() -> tuple[str | None, int]:
+def find_launcher() -> tuple[str | None, int]:
     """Return what has started this process as one of several, and how many it has started."""
     if TorchElasticEnvironment.detect():
         return "torchrun", int(os.environ["WORLD_SIZE"])

@@ -15,6 +15,7 @@ from mlp_lab.loggers import run_loggers
 from mlp_lab.processes.signals import Interrupted
 from mlp_lab.runs.run import Run
 from mlp_lab.training.group import Group, wait_for
+from mlp_lab.training.processes import find_launcher
 
 
 @contextlib.contextmanager
@@ -65,8 +66,10 @@ def explain_failures(trainer: pl.Trainer) -> Iterator[None]:
 
 
 def resume_command(run: Run) -> str:
-    """Return the command that goes on with a run."""
-    return f"mlp-lab fit --run_dir {run.dir}"
+    """Return the command that goes on with a run, and what starts it where something else did."""
+    launcher, _ = find_launcher()
+    started = f", started by {launcher} as before" if launcher else ""
+    return f"mlp-lab fit --run_dir {run.dir}{started}"
 
 
 @contextlib.contextmanager

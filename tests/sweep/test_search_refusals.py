@@ -106,7 +106,11 @@ def test_a_search_is_not_gone_on_with_as_a_grid(mlp_lab: CommandLine, lab: Path)
     ("url", "code", "message"),
     [
         ("no url", 2, "storage is no URL of a database; write --storage postgresql\\+psycopg://"),
-        ("bogus://user:hidden@host/db", 2, "storage 'bogus://host/db' cannot be used"),
+        (
+            "postgres://user:hidden@host/db",
+            2,
+            "storage 'postgres://host/db' names 'postgres', which",
+        ),
         ("oracle://user:hidden@host/db", 2, "The driver of storage 'oracle://host/db' is not inst"),
         (
             "postgresql+psycopg://user:hidden@127.0.0.1:1/db?sslpassword=hidden",

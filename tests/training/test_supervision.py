@@ -78,6 +78,17 @@ def test_an_interruption_says_how_to_go_on(
     assert resume_command(run) == command
 
 
+def test_what_torchrun_has_started_is_to_be_started_by_it_again(
+    trainer: Any, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("TORCHELASTIC_RUN_ID", "WORLD_SIZE"):
+        monkeypatch.setenv(name, "2")
+    with pytest.raises(Interrupted):
+        end_with(trainer, run, Interrupted(signal.SIGINT))
+    expected = f"go on with: mlp-lab fit --run_dir {run.dir}, started by torchrun as before\n"
+    assert capsys.readouterr().err.endswith(expected)
+
+
 def test_what_fails_since_it_was_interrupted_is_an_interruption(trainer: Any, run: Run) -> None:
     half_written = OSError("no")
     half_written.__context__ = Interrupted(signal.SIGINT)
