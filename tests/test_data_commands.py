@@ -126,7 +126,8 @@ def test_many_features_are_described_by_their_range(mlp_lab: CommandLine) -> Non
     outcome = mlp_lab("stats", "--data.source=TensorFile", "--data.source.path=six.npz")
     assert outcome.code == 0, outcome.err
     assert "0.0000 to 5.0000" in outcome.out
-    assert not Path("stats/TensorFile/samples.png").exists()
+    assert [path.name for path in Path("stats").iterdir()] == ["six"]
+    assert not Path("stats/six/samples.png").exists()
 
 
 @pytest.mark.parametrize("out", [[], ["--out=data.npz"]])

@@ -17,15 +17,17 @@ from mlp_lab.sweep.grid import format_typed
 
 
 def typed_words(
-    config: str | Path | Sequence[str | Path], settings: Mapping[str, object]
+    config: str | Path | Sequence[str | Path] | None, settings: Mapping[str, object]
 ) -> list[str]:
     """Return configurations and settings as they are typed on the command line.
 
     Example:
         >>> typed_words("a.yaml", {"model.net.hidden_dims": [300], "figures": False})
         ['--config=a.yaml', '--model.net.hidden_dims=[300]', '--figures=false']
+        >>> typed_words(None, {"experiment": "first"})
+        ['--experiment=first']
     """
-    configs = [config] if isinstance(config, str | Path) else config
+    configs = [config] if isinstance(config, str | Path) else config or ()
     typed = [f"--config={name}" for name in configs]
     for key, value in settings.items():
         try:

@@ -88,7 +88,7 @@ class CrossValidation:
 
 
 def cross_validate(
-    config: str | Path | Sequence[str | Path] = (),
+    config: str | Path | Sequence[str | Path] | None = None,
     settings: Mapping[str, object] | None = None,
     *,
     folds: int = 5,
@@ -98,7 +98,7 @@ def cross_validate(
     """Train each fold with each seed, as ``mlp-lab sweep --folds 5`` does; the same call goes on.
 
     Args:
-        config: A configuration file, or several, of which a later one wins.
+        config: A configuration file, or several, of which a later one wins; None for the defaults.
         settings: Single settings by their dotted keys, which win over the files. ``experiment``
             and ``runs_dir`` say where the runs go.
         folds: Number of folds, at least 2.

@@ -14,7 +14,7 @@ from mlp_lab.runs.run import Run as RunFiles
 
 
 def fit(
-    config: str | Path | Sequence[str | Path] = (),
+    config: str | Path | Sequence[str | Path] | None = None,
     settings: Mapping[str, object] | None = None,
     *,
     run_dir: str | Path | Run | None = None,
@@ -25,7 +25,7 @@ def fit(
     """Train, test the best checkpoint and write the run directory, as ``mlp-lab fit`` does.
 
     Args:
-        config: A configuration file, or several, of which a later one wins.
+        config: A configuration file, or several, of which a later one wins; None for the defaults.
         settings: Single settings by their dotted keys, which win over the files: what the command
             takes as ``--key=value``. A class may be given as it is.
         run_dir: A run that was stopped, or is to be trained for longer, goes on there; with nothing

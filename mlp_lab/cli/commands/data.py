@@ -31,7 +31,9 @@ def stats(words: Sequence[str]) -> int:
     """Print sizes, counts and statistics of a data set, draw them, and return the exit code."""
     data, out = _load("stats", words)
     _print_stats(data)
-    directory = out or Path("stats") / type(data.source).__name__
+    path = getattr(data.source, "path", None)  # of one's own data: each file has figures of its own
+    name = path.resolve().name.partition(".")[0] if path else type(data.source).__name__
+    directory = out or Path("stats") / name
     for name, figure in _figures(data).items():
         path = directory / f"{name}.png"
         write_figure(figure, path)
