@@ -9,7 +9,7 @@ from typing import Any
 
 from mlp_lab.report.config_diff import differing_keys, effective_settings, last_part
 from mlp_lab.report.edges import describe_edges
-from mlp_lab.report.formatting import format_setting, format_value
+from mlp_lab.report.formatting import format_key, format_setting, format_value
 from mlp_lab.report.intervals import Interval
 from mlp_lab.report.pairs import Pair, compare_pairs
 from mlp_lab.report.run_files import find_some_runs, read_summary
@@ -290,10 +290,10 @@ def _describe_data(summary: RunSummary) -> str:
 
 def _tell_apart(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Add to headings that are equal what the data differ in, at last the hash."""
-    alike: dict[tuple[object, ...], list[int]] = {}
+    alike: dict[tuple[str, str], list[int]] = {}
     for place, comparison in enumerate(comparisons):
-        key = comparison.data, comparison.score, comparison.has_scaled_loss
-        alike.setdefault(key, []).append(place)
+        score = format_key(comparison.score, is_scaled=comparison.has_scaled_loss)
+        alike.setdefault((comparison.data, score), []).append(place)
     told_apart = [*comparisons]
     for places in alike.values():
         if len(places) == 1:
