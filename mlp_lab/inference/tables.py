@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ class TableInputs:
 
 
 def read_inputs(path: Path, info: ModelInfo, options: TableOptions) -> TableInputs:
-    """Read a file for a model; columns that the model does not take are named on the console.
+    """Read a file for a model; what it has that the model does not know is named on the console.
 
     Raises:
         DatasetNotFoundError: There is no such file.
@@ -69,6 +70,7 @@ def read_inputs(path: Path, info: ModelInfo, options: TableOptions) -> TableInpu
         texts.append(options.id_column)
     table = read_table(path, texts=texts, **dialect)
     inputs = encode(table, info.columns, place)
+    _count_unknown(inputs, info.columns, place)
     known = {info.target, options.id_column, *(column.name for column in info.columns)}
     if ignored := [cells.name for cells in table if cells.name not in known]:
         dots = ", ..." if len(ignored) > _MOST_NAMED else ""
@@ -76,6 +78,21 @@ def read_inputs(path: Path, info: ModelInfo, options: TableOptions) -> TableInpu
         print(f"columns of {place} that the model does not take: {names}{dots}")
     ids = None if options.id_column is None else _texts_in(table, options.id_column, place)
     return TableInputs(inputs, _labels_of(table, info, place), ids)
+
+
+def _count_unknown(inputs: NDArray[np.float32], columns: Sequence[Column], place: str) -> None:
+    """Print how many cells of each column hold categories that the model does not know."""
+    counts = {
+        column.name: int((inputs[:, number] == len(column.categories)).sum())
+        for number, column in enumerate(columns)
+        if column.kind == "categorical"
+    }
+    found = [(name, num) for name, num in counts.items() if num]
+    if found:
+        (name, num), *others = found
+        text = f"{num:,} cell{'s' if num > 1 else ''} of unknown categories in {name!r}"
+        text += "".join(f", {num:,} in {name!r}" for name, num in others)
+        print(f"{place} has {text}", file=sys.stderr)
 
 
 def _texts_in(table: Sequence[Cells], name: str, place: str) -> list[str]:

@@ -2,20 +2,23 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mlp_lab.report.config_diff import differing_keys, effective_settings, last_part
 from mlp_lab.report.edges import describe_edges
-from mlp_lab.report.formatting import format_setting, format_value
+from mlp_lab.report.formatting import format_key, format_setting, format_value
 from mlp_lab.report.intervals import Interval
 from mlp_lab.report.pairs import Pair, compare_pairs
 from mlp_lab.report.run_files import find_some_runs, read_summary
 from mlp_lab.report.run_summary import RunSummary, is_number
 from mlp_lab.report.spread import Spread
 from mlp_lab.report.tested_samples import interval_over_samples
+
+_MOST_NAMED = 3  # columns in a heading
+_DIGITS = 8  # of a hash, enough to tell data apart
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,22 @@ class Comparison:
         return self.score.partition("/")[2]
 
     @property
+    def shown_metrics(self) -> list[str]:
+        """Keys of the metrics that sum a setting up, the score's last."""
+        return self.settings[0].summaries[0].shown_metrics
+
+    @property
+    def has_scaled_loss(self) -> bool:
+        """Whether losses are of targets that were scaled to mean 0 and variance 1."""
+        return self.settings[0].summaries[0].has_scaled_loss
+
+    @property
+    def data_notes(self) -> list[str]:
+        """The notes on the data, each once."""
+        summaries = [s for setting in self.settings for s in setting.distinct_summaries]
+        return list(dict.fromkeys(note for summary in summaries for note in summary.notes))
+
+    @property
     def num_runs(self) -> int:
         """How many runs there are, without those that repeat another."""
         return sum(len(setting.distinct_summaries) for setting in self.settings)
@@ -201,7 +220,9 @@ def compare(
             left_out.append((summary, "nothing was scored on validation"))
         else:
             comparable.setdefault(ranking_key(summary), []).append(summary)
-    return [_compare(group) for group in comparable.values()], left_out
+    sources = list(dict.fromkeys(group[0].data for group in comparable.values()))
+    groups = sorted(comparable.values(), key=lambda group: sources.index(group[0].data))
+    return _tell_apart([_compare(group) for group in groups]), left_out
 
 
 def ranking_key(summary: RunSummary) -> tuple[str, ...]:
@@ -209,7 +230,7 @@ def ranking_key(summary: RunSummary) -> tuple[str, ...]:
 
     A loss of scaled targets is none of targets as they are.
     """
-    is_scaled = summary.metric == "loss" and summary.flat_config.get("model.scale_targets") is True
+    is_scaled = summary.metric == "loss" and summary.has_scaled_loss
     data = summary.data, summary.hashes.get("data", "")
     # Other validation samples, and nets of fewer training samples: no setting of folds is ranked
     # among others.
@@ -265,6 +286,46 @@ def _describe_data(summary: RunSummary) -> str:
     if summary.folds:
         return f"{name}, {summary.folds} folds"
     return f"{name}, validated on the test set" if summary.validation == "test set" else name
+
+
+def _tell_apart(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Add to headings that are equal what the data differ in, at last the hash."""
+    alike: dict[tuple[str, str], list[int]] = {}
+    for place, comparison in enumerate(comparisons):
+        score = format_key(comparison.score, is_scaled=comparison.has_scaled_loss)
+        alike.setdefault((comparison.data, score), []).append(place)
+    told_apart = [*comparisons]
+    for places in alike.values():
+        if len(places) == 1:
+            continue
+        summaries = [comparisons[place].settings[0].summaries[0] for place in places]
+        traits = zip(*map(_data_traits, summaries), strict=True)
+        differing = [trait for trait in traits if len({*trait}) > 1]
+        if len({*zip(*differing, strict=True)}) < len(places):
+            differing.append(
+                tuple(f"SHA-256 {s.hashes.get('data', '')[:_DIGITS]}" for s in summaries)
+            )
+        for place, texts in zip(places, zip(*differing, strict=True), strict=True):
+            text = ", ".join(filter(None, texts))
+            if text:
+                data = f"{comparisons[place].data} ({text})"
+                told_apart[place] = replace(comparisons[place], data=data)
+    return told_apart
+
+
+def _data_traits(summary: RunSummary) -> tuple[str, ...]:
+    columns, dropped = summary.data_info.get("columns"), summary.flat_config.get("data.source.drop")
+    names = [repr(str(name)) for name in dropped] if isinstance(dropped, list) else []
+    dots = ", ..." if len(names) > _MOST_NAMED else ""
+    num = sum(summary.num_samples.values())
+    return (
+        f"{len(columns)} column{'s' if len(columns) != 1 else ''}"
+        if isinstance(columns, list)
+        else "",
+        f"without {', '.join(names[:_MOST_NAMED])}{dots}" if names else "",
+        f"{num:,} samples" if num else "",
+        f"validation = {summary.validation}",
+    )
 
 
 def pairing_key(summary: RunSummary) -> tuple[Any, ...]:

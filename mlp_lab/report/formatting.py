@@ -1,5 +1,6 @@
 """Values of a configuration, metrics and their names as text."""
 
+import re
 from typing import Any
 
 from mlp_lab.report.spread import Spread
@@ -21,18 +22,46 @@ _METRIC_NAMES = {
 }
 
 
-def format_metric(key: str) -> str:
+def format_metric(key: str, *, is_scaled: bool = False) -> str:
     """Return the name of a metric, without the part of the data that it is of.
+
+    Args:
+        key: Its key, such as ``val/acc``.
+        is_scaled: Whether a loss is of scaled targets.
 
     Example:
         >>> format_metric("val/acc"), format_metric("f1_macro"), format_metric("images_per_second")
         ('accuracy', 'F1 (macro)', 'samples per second')
     """
     name = key.rpartition("/")[2]
+    if is_scaled and name == "loss":
+        return "loss of scaled targets"
     for average in ("macro", "micro"):
         if name.endswith(f"_{average}"):
             return f"{format_metric(name.removesuffix(f'_{average}'))} ({average})"
     return _METRIC_NAMES.get(name, name.replace("_", " "))
+
+
+def format_key(key: str, *, is_scaled: bool) -> str:
+    """Return the key of a metric as the console has it; a loss of scaled targets is called so.
+
+    Example:
+        >>> format_key("val/loss", is_scaled=True), format_key("val/r2", is_scaled=True)
+        ('val/loss of scaled targets', 'val/r2')
+    """
+    return f"{key} of scaled targets" if is_scaled and key.endswith("/loss") else key
+
+
+def abbreviate_metric(key: str) -> str:
+    """Return the abbreviation of a metric where its name has one, else the name.
+
+    Example:
+        >>> abbreviate_metric("val/rmse"), abbreviate_metric("r2"), abbreviate_metric("f1_macro")
+        ('RMSE', 'R²', 'F1 (macro)')
+    """
+    name = format_metric(key)
+    found = re.search(r"\(([A-Z]+)\)$", name)
+    return found[1] if found else name
 
 
 def format_number(value: float | None, key: str, *, signed: bool = False) -> str:
@@ -125,6 +154,8 @@ def format_value(value: Any) -> str:
         'Affine(degrees 10.0)'
         >>> format_value([200, 100]), format_value("torch.optim.Adam"), format_value(None)
         ('200 100', 'Adam', '')
+        >>> format_value(["listed on", "flat_id"])
+        'listed on, flat_id'
     """
     match value:
         case None:
@@ -137,7 +168,8 @@ def format_value(value: Any) -> str:
         case dict():
             return ", ".join(f"{key} {format_value(item)}" for key, item in value.items())
         case list():
-            return " ".join(map(format_value, value))
+            are_texts = all(isinstance(item, str) for item in value)  # which may hold spaces
+            return (", " if are_texts else " ").join(map(format_value, value))
         case str() if value.startswith(("mlp_lab.", "torch.")):
             return value.rpartition(".")[2]
         case _:

@@ -22,6 +22,7 @@ from mlp_lab.report.cross_validation import cross_validated
 from mlp_lab.report.ensemble import EnsembleSummary
 from mlp_lab.report.figures import draw_comparison_figures, draw_search_figures, embed_run_figures
 from mlp_lab.report.formatting import (
+    abbreviate_metric,
     format_interval,
     format_metric,
     format_number,
@@ -44,6 +45,10 @@ PARTS = {
 }
 
 
+# Parts of the data, as the manifest calls them.
+_DATA_PARTS = {"train": "training", "val": "validation"}
+
+
 def write_run_report(summary: RunSummary, out: Path) -> Path:
     """Write ``report.html`` of one run, everything in it.
 
@@ -63,6 +68,7 @@ def write_run_report(summary: RunSummary, out: Path) -> Path:
         intervals=intervals_of(summary),
         num_tested=(count_right(summary) or (0, 0))[1],
         parts=PARTS,
+        data_parts=_DATA_PARTS,
         shown_mistakes=SHOWN_MISTAKES,
         settings=_shown_settings(summary),
         config=config.read_text("utf-8", errors="replace") if config.is_file() else "",
@@ -166,8 +172,8 @@ def render_run_in_notebook(summary: RunSummary) -> str:
 
 
 def metrics_by_part(summary: RunSummary) -> dict[str, dict[str, float]]:
-    """Return the metrics, the one that chose the epoch first, and their values for each part."""
-    table: dict[str, dict[str, float]] = {summary.metric: {}}
+    """Return the metrics, those that sum the run up first, and their values for each part."""
+    table: dict[str, dict[str, float]] = {name: {} for name in summary.shown_metrics}
     before = summary.metrics.get("test_before")
     flat = {f"test_before/{k}": v for k, v in before.items()} if isinstance(before, dict) else {}
     for key, value in (flat | summary.metrics).items():
@@ -246,6 +252,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "abbreviated": abbreviate_metric,
         "breakable": _breakable,
         "capitalise_first": lambda text: text[:1].upper() + text[1:],
         "interval": format_interval,

@@ -205,6 +205,20 @@ class RunSummary:
         return self.score.partition("/")[2]
 
     @property
+    def shown_metrics(self) -> list[str]:
+        """Keys of the metrics that sum the run up, the score's last.
+
+        A loss of targets has a unit that nobody knows; R² and RMSE come before it.
+        """
+        is_loss_of_targets = self.metric == "loss" and self.number("val/r2") is not None
+        return [*(["r2", "rmse"] if is_loss_of_targets else []), self.metric]
+
+    @property
+    def has_scaled_loss(self) -> bool:
+        """Whether its losses are of targets that were scaled to mean 0 and variance 1."""
+        return self.flat_config.get("model.scale_targets") is True
+
+    @property
     def highest_is_best(self) -> bool:
         """Whether a higher score is better."""
         mode = _mapping(self.manifest, "score").get("mode")

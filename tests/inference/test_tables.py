@@ -65,7 +65,23 @@ def test_columns_are_found_by_name_and_an_extra_one_is_named(
     assert found.labels is not None
     assert found.labels.tolist() == [1, 0, -1, -1]
     assert found.ids == ["001", "002", "003", "x4"]
-    assert capsys.readouterr().out == f"columns of '{path}' that the model does not take: extra\n"
+    printed = capsys.readouterr()
+    assert printed.out == f"columns of '{path}' that the model does not take: extra\n"
+    assert printed.err == f"'{path}' has 1 cell of unknown categories in 'town'\n"
+
+
+def test_cells_of_unknown_categories_are_counted_by_column(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    club = Column("club", "categorical", ("red",))
+    info = replace(INFO, input_shape=(4,), columns=(*INFO.columns, club))
+    rows = ["Oslo,true,1,red", "Rome,true,1,blue", "Oslo,true,1,", ",true,1,red"]
+    path = write(tmp_path, "\n".join(["town,member,age,club", *rows]))
+    read_inputs(path, info, AS_TRAINED)
+    message = f"'{path}' has 3 cells of unknown categories in 'town', 1 in 'club'\n"
+    assert capsys.readouterr().err == message
+    read_inputs(write(tmp_path, "town,member,age\nBonn,true,1\n"), INFO, AS_TRAINED)
+    assert capsys.readouterr().err == ""
 
 
 def test_batches_keep_the_order_of_the_rows(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Run directories without a training, and reports as they are shown."""
 
 import json
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ def write_run(
     validation: str = "held out of train",
     fold: Any = None,
     folds: Any = None,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Write what a finished run leaves, without checkpoints and figures."""
     directory.mkdir(parents=True)
@@ -61,7 +63,7 @@ def write_run(
             "class_names": [*names],
             "validation": validation,
             "samples": {"train": 10},
-            "notes": ["a note"],
+            "notes": [*notes],
         },
         "git": {"commit": "abc", "dirty": True},
         "net": {"class": "MLP", "parameters": 1234, "neurons": 5, "connections": 6},
@@ -193,6 +195,26 @@ def write_targets(run: Path, predicted: ArrayLike, targets: ArrayLike) -> Path:
     drop = {"test/acc": None, "test/confusion": None, "test/classes": None}
     change_metrics(run, **drop, **{f"test/{key}": value for key, value in metrics.items()})
     return run
+
+
+def write_regression(directory: Path, val_loss: float = 0.0625, **settings: Any) -> Path:
+    """Write a run that predicts one target, whose standard deviation is 4 in validation."""
+    scaled = settings.pop("scale_targets", True)
+    run = write_run(directory, settings={"scale_targets": scaled}, **settings)
+    write_targets(run, [1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 6.0])
+    scores = {"loss": val_loss, "rmse": 4 * val_loss**0.5, "r2": 1 - val_loss}
+    change_metrics(run, **{"val/acc": None, "train_eval/acc": None, "test/loss": 0.25})
+    change_metrics(run, **{f"val/{key}": value for key, value in scores.items()})
+    change_manifest(run, score={"metric": "val/loss", "mode": "min"})
+    return run
+
+
+def change_manifest(run: Path, **entries: Any) -> None:
+    """Change entries of manifest.json; those of ``data`` are added to what it has."""
+    path = run / "manifest.json"
+    manifest = json.loads(path.read_text())
+    entries["data"] = manifest["data"] | entries.get("data", {})
+    path.write_text(json.dumps(manifest | entries))
 
 
 def change_metrics(run: Path, **metrics: object) -> None:

@@ -10,7 +10,7 @@ from scipy import stats
 from mlp_lab.report.comparison import Comparison, compare
 from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.spread import Spread
-from tests.report.helpers import FIVE, write_folds, write_run
+from tests.report.helpers import FIVE, change_manifest, write_folds, write_run
 
 
 def compared(*directories: Path) -> Comparison:
@@ -263,3 +263,42 @@ def test_folds_of_other_divisions_are_no_pairs(tmp_path: Path) -> None:
     comparison = compared(*runs)
     assert len(comparison.settings) == 2
     assert comparison.pairs == []
+
+
+def test_headings_that_are_equal_say_what_the_data_differ_in(tmp_path: Path) -> None:
+    """And groups of one source stand beside each other."""
+    leaked, other, clean, fewer, changed = runs = [
+        write_run(tmp_path / name / "v", source=source)
+        for name, source in (("a", "T"), ("b", "Other"), ("c", "T"), ("d", "T"), ("e", "T"))
+    ]
+    for run, num_columns, num_samples, digest in (
+        (leaked, 14, 891, "aaaa1111aaaa"),
+        (clean, 13, 891, "bbbb2222bbbb"),
+        (fewer, 13, 700, "cccc3333cccc"),
+        (changed, 13, 700, "dddd4444dddd"),
+    ):
+        data = {"columns": [{}] * num_columns, "samples": {"train": num_samples - 91, "test": 91}}
+        change_manifest(run, data={**data, "sha256": {"data": digest}})
+    config = yaml.safe_load((clean / "config.yaml").read_text())
+    config["data"]["source"]["init_args"] = {"drop": ["alive", "listed on"]}
+    (clean / "config.yaml").write_text(yaml.safe_dump(config))
+
+    def headings(*chosen: Path) -> list[str]:
+        comparisons, _ = compare([read_summary(run) for run in chosen])
+        return [comparison.data for comparison in comparisons]
+
+    assert headings(leaked, other, clean) == [
+        *("T (14 columns)", "T (13 columns, without 'alive', 'listed on')", "Other"),
+    ]
+    assert headings(leaked, fewer) == ["T (14 columns, 891 samples)", "T (13 columns, 700 samples)"]
+    assert headings(fewer, changed) == ["T (SHA-256 cccc3333)", "T (SHA-256 dddd4444)"]
+    assert headings(leaked, other) == ["T", "Other"]
+    assert len(headings(*runs)) == 5
+
+
+def test_the_notes_on_the_data_come_once(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a" / f"v{seed}", seed=seed, notes=["one", *notes])
+        for seed, notes in enumerate([[], ["two"], ["two"]])
+    ]
+    assert compared(*runs).data_notes == ["one", "two"]

@@ -67,3 +67,12 @@ def test_a_spread_has_its_deviation_where_there_is_one() -> None:
 )
 def test_values_of_a_configuration_are_short(value: object, text: str) -> None:
     assert format_value(value) == text
+
+
+def test_texts_that_may_hold_spaces_are_listed_with_commas() -> None:
+    assert format_value(["listed on", "flat_id"]) == "listed on, flat_id"
+
+
+def test_a_loss_of_scaled_targets_is_called_so() -> None:
+    assert format_metric("val/loss", is_scaled=True) == "loss of scaled targets"
+    assert format_metric("val/rmse", is_scaled=True) == "root mean squared error (RMSE)"

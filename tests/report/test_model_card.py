@@ -56,7 +56,7 @@ def change(path: Path, **entries: Any) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    return write_run(tmp_path / "a" / "version_0")
+    return write_run(tmp_path / "a" / "version_0", notes=["a note"])
 
 
 def test_the_test_score_has_its_interval_over_samples(run: Path) -> None:

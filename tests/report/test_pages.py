@@ -15,7 +15,14 @@ from mlp_lab.report.pages import write_comparison_report, write_run_report
 from mlp_lab.report.run_files import read_summary
 from tests.conftest import CommandLine
 from tests.helpers.slow import some_slow
-from tests.report.helpers import Page, change_metrics, markdown_tables, write_answers, write_run
+from tests.report.helpers import (
+    Page,
+    change_metrics,
+    markdown_tables,
+    write_answers,
+    write_regression,
+    write_run,
+)
 
 EVIL = "<script>alert(1)</script>"
 
@@ -337,3 +344,68 @@ def test_a_page_says_whether_there_are_more_mistakes(
     text = write_run_report(read_summary(run), tmp_path).read_text()
     assert f"{sentence} mistakes.csv" in text
     assert text.count("<tr><td>7</td>") == 24
+
+
+NOTE = "Column 'alive' of 't.csv' determines the target 'survived'"
+
+
+def test_notes_on_the_data_stand_near_the_top_once(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a" / f"v{seed}", seed=seed, notes=[NOTE, f"{EVIL}|*x*"])
+        for seed in (0, 1)
+    ]
+    page = html.unescape(write_run_report(read_summary(runs[0]), tmp_path).read_text())
+    assert page.count(NOTE) == 1
+    assert page.index("Notes on the data") < page.index(NOTE) < page.index('class="facts"')
+    paths = write_comparison_report(*compare([read_summary(run) for run in runs]), tmp_path)
+    text, markdown, _ = (path.read_text() for path in paths)
+    assert "script" not in Page(text).tags[: Page(text).tags.index("table")]
+    for shown, table in ((html.unescape(text), "<table"), (markdown, "| setting")):
+        assert shown.count(NOTE) == 1
+        assert shown.index("Notes on the data") < shown.index(NOTE) < shown.index(table)
+    assert len(markdown_tables(markdown)) == 1
+
+
+def test_parts_of_the_data_have_their_names(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a" / "v0", fold=0, folds=2)
+    rows = Page(write_run_report(read_summary(run), tmp_path).read_text()).rows
+    assert ["SHA-256 of the validation part", "same, 0"] in rows
+    assert ["SHA-256 of the test part", "same"] in rows
+    assert ["training samples", "10"] in rows
+
+
+def test_a_regression_shows_r2_and_rmse_before_the_loss_that_ranks(tmp_path: Path) -> None:
+    runs = [
+        write_regression(tmp_path / name / "v", loss, lr=loss)
+        for name, loss in (("a", 0.25), ("b", 0.0625))
+    ]
+    text = write_run_report(read_summary(runs[1]), tmp_path).read_text()
+    tiles = re.findall("<li><b>(.*?)</b><span>(.*?)</span></li>", text)
+    assert tiles[:5] == [
+        *[("0.7143", "test R²"), ("1", "test root mean squared error (RMSE)")],
+        *[("0.25", "test loss of scaled targets"), ("0.9375", "validation R²")],
+        ("0.0625", "validation loss of scaled targets"),
+    ]
+    paths = write_comparison_report(*compare([read_summary(run) for run in runs]), tmp_path)
+    rows = markdown_tables(paths[1].read_text())[0]
+    in_html = Page(paths[0].read_text()).rows[:3]
+    assert [row[:9] for row in in_html] == [
+        [cell.replace("(one seed)", "one seed") for cell in row[:9]] for row in rows
+    ]
+    assert {len(row) for row in (*rows, *in_html)} == {14}
+    assert rows[0][2:8] == [
+        *("validation R²", "test R²", "validation RMSE", "test RMSE"),
+        *("validation loss of scaled targets", "test loss of scaled targets"),
+    ]
+    values = [[cell.removesuffix(" (one seed)") for cell in row[:8]] for row in rows[1:]]
+    assert values == [
+        ["b", "1", "0.9375", "0.7143", "1", "1", "0.0625", "0.25"],
+        ["a", "1", "0.75", "0.7143", "2", "1", "0.25", "0.25"],
+    ]
+
+
+def test_a_loss_of_targets_as_they_are_is_called_loss(tmp_path: Path) -> None:
+    run = write_regression(tmp_path / "a" / "v", scale_targets=False)
+    text = write_run_report(read_summary(run), tmp_path).read_text()
+    assert "<span>validation loss</span>" in text
+    assert "scaled targets" not in text

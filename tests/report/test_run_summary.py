@@ -7,7 +7,7 @@ import pytest
 
 from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.run_summary import is_number
-from tests.report.helpers import write_run
+from tests.report.helpers import change_manifest, write_regression, write_run
 
 
 @pytest.fixture
@@ -50,6 +50,7 @@ def test_the_gap_is_positive_where_training_samples_score_better(run_dir: Path) 
 
 
 def test_entries_of_the_manifest_are_read(run_dir: Path) -> None:
+    change_manifest(run_dir, data={"notes": ["a note"]})
     summary = read_summary(run_dir)
     assert summary.commit == "abc, with uncommitted changes"
     assert summary.net_info == {"class": "MLP", "parameters": 1234, "neurons": 5, "connections": 6}
@@ -80,3 +81,19 @@ def test_only_numbers_that_a_float_holds_exactly_are_numbers() -> None:
     assert [is_number(v) for v in (1, 0.5, 2**53 - 1, 2**53, True, "1", None)] == [
         *(True, True, True, False, False, False, False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("score", "shown"), [("val/loss", ["r2", "rmse", "loss"]), ("val/mae", ["mae"])]
+)
+def test_r2_and_rmse_sum_up_a_regression_that_its_loss_ranks(
+    tmp_path: Path, score: str, shown: list[str]
+) -> None:
+    run = write_regression(tmp_path / "a" / "b")
+    change_manifest(run, score={"metric": score, "mode": "min"})
+    assert read_summary(run).shown_metrics == shown
+
+
+def test_a_loss_of_classes_stands_alone(run_dir: Path) -> None:
+    change_manifest(run_dir, score={"metric": "val/loss", "mode": "min"})
+    assert read_summary(run_dir).shown_metrics == ["loss"]

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from mlp_lab.errors import MLPLabWarning
 from mlp_lab.runs.run import read_json
 from mlp_lab.sweep.storage import PAUSES
 from tests.conftest import CommandLine
 from tests.helpers.runs import read_manifests
+from tests.helpers.small_table import words_of, write_small_table
 from tests.sweep.helpers import GRID, SEARCH, write_search
 
 PRUNED = SEARCH.replace("trials: 3", "trials: 4").replace("max_epochs=1", "max_epochs=4")
@@ -231,3 +233,19 @@ def test_a_plain_grid_never_loads_optuna(mlp_lab: CommandLine, lab: Path) -> Non
     assert not [name for name in loaded if name.startswith(("optuna", "sqlalchemy"))]
     assert "search" not in json.loads((lab / "sweep.json").read_text())
     assert not (lab / "workers").exists()
+
+
+def test_notes_on_the_data_come_once_with_r2_of_a_regression(
+    mlp_lab: CommandLine, lab: Path, tmp_path: Path
+) -> None:
+    words = words_of(write_small_table(tmp_path / "t.csv"), "price")
+    (tmp_path / "lab.yaml").write_text(SEARCH.replace("--data.source=Moons, ", ""))
+    text = (tmp_path / "t.csv").read_text().splitlines()
+    rows = [f"{line},{'same' if n else 'extra'}" for n, line in enumerate(text)]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    with pytest.warns(MLPLabWarning):
+        outcome = mlp_lab("sweep", "--grid=lab.yaml", "--trials=2", *words)
+    assert outcome.code == 0
+    assert outcome.err.count("with the same value in every row: left out") == 1
+    pattern = r"^\d/2  trial .*  val/r2 \S+  val/rmse \S+  val/loss of scaled targets \S+  "
+    assert len(re.findall(pattern, outcome.out, re.MULTILINE)) == 2

@@ -259,5 +259,5 @@ def test_what_is_printed_of_a_trial_cannot_control_the_terminal(
     join: Callable[[], Study], capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = join()
-    print_trial(study, claim_from(study), Result("failed", None, "a\x1b[2Jb", 1.0))
+    print_trial(study, claim_from(study), Result("failed", None, "a\x1b[2Jb", 1.0), set())
     assert capsys.readouterr().out == "0/2  lr 0.1  seed 0  failed: a\\x1b[2Jb\n"

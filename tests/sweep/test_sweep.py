@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlp_lab.errors import ConfigError
+from mlp_lab.errors import ConfigError, MLPLabWarning
 from mlp_lab.files.lock import hold
 from mlp_lab.nets import MLP
 from mlp_lab.processes.signals import Interrupted
@@ -378,3 +378,31 @@ def test_a_stopped_sweep_leaves_nobody_behind(tmp_path: Path, victim: str) -> No
     if victim in ("group", "terminal"):
         # Behind it multiprocessing's own helper may complain, which a closed terminal ends.
         assert "interrupted; the same command goes on\n" in errors.read_text()
+
+
+def test_notes_on_the_data_come_once_and_before_the_first_trials_line(
+    tmp_path: Path, mlp_lab: CommandLine
+) -> None:
+    rows = [f"{n % 7},{n % 5},{'no' if n % 2 else 'yes'},{n % 2}" for n in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,alive,survived", *rows]))
+    words = ["--data.source=Table", "--data.source.path=t.csv", "--data.source.target=survived"]
+    note = "determines the target 'survived'"
+    for folds in ([], ["--folds=2"]):
+        name = f"--experiment=lab{len(folds)}"
+        words_of_sweep = [*words, "--trainer.max_epochs=1", "--seeds=0,1", *folds, name]
+        with pytest.warns(MLPLabWarning) as of_trials:
+            outcome = mlp_lab("sweep", *words_of_sweep)
+        assert outcome.code == 0
+        assert len(of_trials) == (4 if folds else 2)
+        assert outcome.err.startswith("warning: Column 'alive' of ")
+        assert outcome.err.count(note) == len(outcome.err.splitlines()) == 1
+        assert outcome.out.count(note) == 1  # of the report
+
+
+def test_a_regressions_line_has_r2_and_rmse(mlp_lab: CommandLine) -> None:
+    words = ["--data.source=Line", "--model=RegressionTask", "--trainer.max_epochs=1"]
+    (line,) = re.findall("^1/1 .*", mlp_lab("sweep", *words).out, re.MULTILINE)
+    pattern = r"  val/r2 \S+  val/rmse \S+  val/loss of scaled targets (\S+)  .*best so far (\S+) "
+    found = re.search(pattern, line)
+    assert found
+    assert found[1] == found[2]

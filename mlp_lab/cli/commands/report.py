@@ -7,10 +7,16 @@ from pathlib import Path
 from mlp_lab.cli.console import print_rows
 from mlp_lab.errors import ConfigError
 from mlp_lab.files.plain_text import as_shown
-from mlp_lab.report.comparison import Comparison, compare
+from mlp_lab.report.comparison import Comparison, Setting, compare
 from mlp_lab.report.cross_validation import cross_validated
 from mlp_lab.report.ensemble import find_ensembles, read_ensemble, scores_path
-from mlp_lab.report.formatting import format_interval, format_number, format_spread
+from mlp_lab.report.formatting import (
+    abbreviate_metric,
+    format_interval,
+    format_key,
+    format_number,
+    format_spread,
+)
 from mlp_lab.report.out_of_fold import write_out_of_fold
 from mlp_lab.report.pages import (
     write_comparison_report,
@@ -58,15 +64,19 @@ def write_report(directory: Path, out: Path | None) -> int:
         summary = read_summary(directory)
         for sentence in summary.missing:
             print(as_shown(sentence))
+        for note in summary.notes:
+            print(as_shown(f"note: {note}"))
         print(f"report: {write_run_report(summary, out)}")
         return 0
     comparisons, left_out = compare([read_summary(run) for run in runs])
     search = read_search_summary(directory)
     for comparison in comparisons:
-        print(as_shown(f"{comparison.data}, by {comparison.score}, the best first:"))
+        score = format_key(comparison.score, is_scaled=comparison.has_scaled_loss)
+        print(as_shown(f"{comparison.data}, by {score}, the best first:"))
+        for note in comparison.data_notes:
+            print(as_shown(f"  note: {note}"))
         for setting in comparison.settings:
-            val = format_spread(setting.spread(comparison.score), comparison.score)
-            test = format_spread(setting.spread(f"test/{comparison.metric}"), comparison.metric)
+            val, test = (_format_scores(comparison, setting, part) for part in ("val", "test"))
             over_samples = format_interval(setting.test_interval, comparison.metric)
             test = f"{test} (over test samples {over_samples})" if over_samples else test
             print(as_shown(f"  validation {val}  test {test or 'not measured'}  {setting.label}"))
@@ -101,6 +111,16 @@ def write_report(directory: Path, out: Path | None) -> int:
     for sentence in problems:
         print(as_shown(sentence))
     return 0
+
+
+def _format_scores(comparison: Comparison, setting: Setting, part: str) -> str:
+    """Format a setting's scores on a part; named where there are several."""
+    keys = comparison.shown_metrics
+    texts = {key: format_spread(setting.spread(f"{part}/{key}"), key) for key in keys}
+    found = {key: text for key, text in texts.items() if text}
+    if keys == [comparison.metric]:
+        return "".join(found.values())
+    return ", ".join(f"{abbreviate_metric(key)} {text}" for key, text in found.items())
 
 
 def _print_cross_validation(comparison: Comparison) -> None:

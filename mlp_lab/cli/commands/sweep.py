@@ -4,15 +4,17 @@ import argparse
 import contextlib
 import importlib
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlp_lab.cli.commands.report import write_report
+from mlp_lab.cli.commands.sweep_lines import format_scores, print_notes
 from mlp_lab.cli.commands.sweep_study import run_study
 from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, read_invocation
-from mlp_lab.errors import ConfigError
+from mlp_lab.errors import ConfigError, MLPLabWarning
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.processes.signals import Interrupted
 from mlp_lab.processes.slurm import leave_slurm
@@ -168,6 +170,7 @@ def run_sweep(sweep: SweepDir, jobs: int) -> int:
     print(f"sweep: {sweep.dir}: {num} trials, {num - len(todo)} of them done before")
     summaries = [read_summary(run.dir) for t in sweep.grid.trials() if (run := sweep.run_of(t))]
     done, failed = num - len(todo), []
+    printed: set[str] = set()
     one_process = jobs == 1 or len(todo) < 2
     outcomes = (
         run_here(sweep, todo, fit) if one_process else run_in_processes(sweep, todo, jobs, fit)
@@ -175,14 +178,14 @@ def run_sweep(sweep: SweepDir, jobs: int) -> int:
     for trial, outcome in outcomes:
         done += 1
         begin = f"{done:>{len(str(num))}}/{num}  {trial.label}  "
-        if outcome.error or outcome.run is None:
+        trained = [read_summary(outcome.run)] if outcome.run else []
+        print_notes(trained, printed)
+        if outcome.error or not trained:
             failed.append(trial)
             print(as_shown(f"{begin}failed: {outcome.error}"), flush=True)
         else:
-            summary = read_summary(outcome.run)
-            summaries.append(summary)
-            score = format_number(summary.number(summary.score), summary.score) or "not scored"
-            result = f"{begin}{summary.score} {score}  {outcome.seconds:.1f} s"
+            summaries += trained
+            result = f"{begin}{format_scores(trained)}  {outcome.seconds:.1f} s"
             print(f"{result}{_best_so_far(summaries)}", flush=True)
     if len(failed) < num:
         write_report(sweep.dir, None)
@@ -221,7 +224,8 @@ def _check(grid: Grid, search: Search | None) -> set[Score]:
         words = grid.words(next(grid.trials_of(point)))
         cli = ParsedCLI("fit", read_invocation("fit", words))
         if grid.folds is not None:
-            cli.make_data()  # what contradicts folds would fail them all
+            with warnings.catch_warnings(action="ignore", category=MLPLabWarning):
+                cli.make_data()  # what contradicts folds would fail them all
         config = cli.config
         for key in ("fast_dev_run", "overfit_batches"):
             if config.trainer[key]:

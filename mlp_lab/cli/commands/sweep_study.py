@@ -1,11 +1,14 @@
 """A sweep whose trials are in a study: one that searches, or that several machines share."""
 
 import sys
+from functools import partial
 
 from mlp_lab.cli.commands.report import write_report
+from mlp_lab.cli.commands.sweep_lines import format_scores, print_notes
 from mlp_lab.files.atomic import write_json
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.report.formatting import format_number
+from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.search import SEARCH_FILE
 from mlp_lab.sweep.storage import Storage
 from mlp_lab.sweep.study import Claim, Result, Score, Study
@@ -17,7 +20,7 @@ def run_study(sweep: SweepDir, storage: Storage, score: Score, jobs: int) -> int
     """Work on the trials until all are done, print how they go, compare; return the exit code."""
     from mlp_lab.cli.commands.training import fit  # imports torch
 
-    work = Work(sweep, storage.url, score, fit, print_trial)
+    work = Work(sweep, storage.url, score, fit, partial(print_trial, printed=set()))
     with work.joined(is_first=jobs == 1 and storage.url is None) as study:
         trials = study.trials()
         done = sum(trial.state.is_finished() for trial in trials)
@@ -37,13 +40,16 @@ def run_study(sweep: SweepDir, storage: Storage, score: Score, jobs: int) -> int
     return 1 if failed else 0
 
 
-def print_trial(study: Study, claim: Claim, result: Result) -> None:
-    """Print what became of a trial, and the best until then."""
+def print_trial(study: Study, claim: Claim, result: Result, printed: set[str]) -> None:
+    """Print what became of a trial, and the best until then; notes on its data if they are new."""
+    runs = [run for trial in claim.runs if (run := study.sweep.run_of(trial)) is not None]
+    summaries = [read_summary(run.dir) for run in runs]
+    print_notes(summaries, printed)
     trials = study.trials()
     done = sum(trial.state.is_finished() for trial in trials)
     match result.state:
         case "complete":
-            text = f"{study.score.key} {format_number(result.value, study.score.key)}"
+            text = format_scores(summaries)
         case "pruned":
             text = "pruned"
         case "failed":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import CommandLine
-from tests.report.helpers import write_answers, write_run
+from tests.report.helpers import write_answers, write_regression, write_run
 
 
 @pytest.mark.parametrize(
@@ -89,4 +89,22 @@ def test_what_a_run_lacks_is_printed(mlp_lab: CommandLine, tmp_path: Path) -> No
         "metrics.csv is missing: there is no training history.",
         "There are no figures in plots/.",
         "report: a/version_0/report.html",
+    ]
+
+
+def test_notes_on_the_data_are_printed_once(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        write_run(tmp_path / "runs" / "a" / f"version_{seed}", seed=seed, notes=["x\x1b[2J", "y"])
+    lines = mlp_lab("report", "runs").out.splitlines()
+    assert lines[1:3] == ["  note: x\\x1b[2J", "  note: y"]
+    assert sum("note: " in line for line in lines) == 2
+    assert "note: y" in mlp_lab("report", "runs/a/version_0").out.splitlines()
+
+
+def test_a_regression_is_printed_with_r2_and_rmse(mlp_lab: CommandLine, tmp_path: Path) -> None:
+    write_regression(tmp_path / "runs" / "a" / "version_0")
+    (tmp_path / "runs" / "a" / "version_0" / "test_outputs.npz").unlink()
+    assert mlp_lab("report", "runs").out.splitlines()[:2] == [
+        "Digits, by val/loss of scaled targets, the best first:",
+        "  validation R² 0.9375, RMSE 1, loss 0.0625  test R² 0.7143, RMSE 1, loss 0.25  a",
     ]
