@@ -28,9 +28,17 @@ from mlp_lab.report.search import read_search_summary
 
 
 def report(args: Sequence[str]) -> int:
-    """Run the command and return its exit code."""
+    """Run the command and return its exit code.
+
+    Raises:
+        ConfigError: Of several directories it is not said where their report goes.
+    """
     arguments = make_parser().parse_args(args)
-    return write_report(arguments.directory, arguments.out)
+    if len(arguments.directories) == 1:
+        return write_report(arguments.directories[0], arguments.out)
+    if arguments.out is None:
+        raise ConfigError("The report of several directories needs a place: add --out DIRECTORY.")
+    return _write_comparison(arguments.directories, arguments.out)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -43,10 +51,11 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "directory",
+        "directories",
         type=Path,
+        nargs="+",
         metavar="RUN",
-        help="a run, a directory of runs, or an ensemble's model file",
+        help="a run, a directory of runs or several of them, or an ensemble's model file",
     )
     parser.add_argument(
         "--out", type=Path, default=None, help="directory of the report; by default the same"
@@ -58,18 +67,21 @@ def write_report(directory: Path, out: Path | None) -> int:
     """Write the report of a run, of many or of an ensemble, and print its essence."""
     if directory.is_file():
         return _write_ensemble(directory, out)
-    runs = find_some_runs(directory)
-    out = out or directory
-    if runs == [directory]:
-        summary = read_summary(directory)
-        for sentence in summary.missing:
-            print(as_shown(sentence))
-        for note in summary.notes:
-            print(as_shown(f"note: {note}"))
-        print(f"report: {write_run_report(summary, out)}")
-        return 0
+    if find_some_runs(directory) != [directory]:
+        return _write_comparison([directory], out or directory)
+    summary = read_summary(directory)
+    for sentence in summary.missing:
+        print(as_shown(sentence))
+    for note in summary.notes:
+        print(as_shown(f"note: {note}"))
+    print(f"report: {write_run_report(summary, out or directory)}")
+    return 0
+
+
+def _write_comparison(directories: Sequence[Path], out: Path) -> int:
+    runs = list(dict.fromkeys(run for path in directories for run in find_some_runs(path)))
     comparisons, left_out = compare([read_summary(run) for run in runs])
-    search = read_search_summary(directory)
+    search = read_search_summary(directories[0]) if len(directories) == 1 else None
     for comparison in comparisons:
         score = format_key(comparison.score, is_scaled=comparison.has_scaled_loss)
         print(as_shown(f"{comparison.data}, by {score}, the best first:"))
@@ -95,7 +107,9 @@ def write_report(directory: Path, out: Path | None) -> int:
         _print_cross_validation(comparison)
     if search is not None and search.caution:
         print(as_shown(search.caution))
-    ensembles, unusable = find_ensembles(dict.fromkeys([directory, *(run.parent for run in runs)]))
+    ensembles, unusable = find_ensembles(
+        dict.fromkeys([*directories, *(run.parent for run in runs)])
+    )
     for sentence in (*(f"{found.model}: {found.sentence}" for found in ensembles), *unusable):
         print(as_shown(sentence))
     reasons = [f"{s.name} ({reason})" for s, reason in left_out if s.status != "pruned"]

@@ -59,6 +59,19 @@ def test_the_best_settings_come_first_and_what_is_left_out_has_its_reason(
     assert lines[4:] == [f"report: runs/report.{kind}" for kind in ("html", "md", "csv")]
 
 
+def test_several_directories_are_compared_where_it_is_said(
+    mlp_lab: CommandLine, tmp_path: Path
+) -> None:
+    write_run(tmp_path / "here" / "a" / "version_0", val_acc=0.5)
+    write_run(tmp_path / "there" / "b" / "version_0", lr=1, val_acc=0.6)
+    refused = mlp_lab("report", "here", "there")
+    assert refused.code == 2
+    assert "several directories needs a place: add --out DIRECTORY." in refused.err
+    lines = mlp_lab("report", "here", "there", "here/a", "--out=both").out.splitlines()
+    assert [line.split()[-1] for line in lines[1:3]] == ["b", "a"]
+    assert lines[-3:] == [f"report: both/report.{kind}" for kind in ("html", "md", "csv")]
+
+
 def test_intervals_and_what_is_told_apart_are_printed(mlp_lab: CommandLine, tmp_path: Path) -> None:
     for name, lr, right in (("a", 0.1, 80), ("b", 0.2, 78), ("c", 0.3, 10)):
         run = write_run(tmp_path / "runs" / name / "version_0", lr=lr, val_acc=1 - lr)
