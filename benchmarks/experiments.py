@@ -95,8 +95,7 @@ GROUPS = (
         (
             *("kmnist_base", "kmnist_linear", "kmnist_augmented", "kmnist_deep", "kmnist_wide"),
             *("kmnist_tanh", "kmnist_gelu", "kmnist_orthogonal", "kmnist_sgd"),
-            *("kmnist_batch_norm", "kmnist_dropout", "kmnist_one_cycle", "kmnist_cnn"),
-            "kmnist_best",
+            *("kmnist_batch_norm", "kmnist_dropout", "kmnist_one_cycle", "kmnist_best"),
         ),
         (60_000, 10_000),
         ensemble="kmnist_best",
@@ -144,7 +143,7 @@ BY_HAND = {
 }
 
 SHOWN_FIRST = (
-    *("kmnist_base", "kmnist_best", "kmnist_cnn", "mnist_best"),
+    *("kmnist_base", "kmnist_best", "mnist_best"),
     *("cifar10_mlp", "cifar10_cnn", "cifar10_resnet"),
     *("cifar100_three_fc10", "cifar100_three_best"),
 )
