@@ -21,7 +21,7 @@ def run_study(sweep: SweepDir, storage: Storage, score: Score, jobs: int) -> int
     with work.joined(is_first=jobs == 1 and storage.url is None) as study:
         trials = study.trials()
         done = sum(trial.state.is_finished() for trial in trials)
-        print(f"sweep: {sweep.dir}: {len(trials)} trials, {done} of them done before")
+        print_beginning(sweep, len(trials), done)
         print(f"study: {study.name} in {storage.name}", flush=True)
         if jobs == 1:
             work_on(study, work)
@@ -35,6 +35,12 @@ def run_study(sweep: SweepDir, storage: Storage, score: Score, jobs: int) -> int
     for label, error in failed.items():
         print(as_shown(f"failed: {label}: {error}"), file=sys.stderr)
     return 1 if failed else 0
+
+
+def print_beginning(sweep: SweepDir, num: int, done: int) -> None:
+    """Print how many trials a sweep has, and how many of them were done before."""
+    trials = "1 trial" if num == 1 else f"{num} trials"
+    print(f"sweep: {sweep.dir}: {trials}, {done} of them done before")
 
 
 def print_trial(study: Study, claim: Claim, result: Result) -> None:
