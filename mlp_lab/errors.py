@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+import shlex
+from collections.abc import Collection, Iterable, Iterator
 from typing import ClassVar
 
 _MOST_NAMES_LISTED = 12
@@ -106,8 +107,13 @@ class MLPLabWarning(UserWarning):
     """Something the user should know and can act on; the console shows its text alone."""
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], used: Collection[str] = ()) -> str:
     """Suggest the known word that is meant, or list the known ones where none is near.
+
+    Args:
+        word: What came.
+        known: What is allowed.
+        used: Of the known ones those that are meant by something else, and are not suggested.
 
     Example:
         >>> did_you_mean("hors", ["cat", "horse"])
@@ -116,11 +122,22 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         'There is: cat, horse.'
     """
     names = list(known)
-    folded = {name.casefold(): name for name in names}
+    folded = {name.casefold(): name for name in names if name not in used}
     if near := difflib.get_close_matches(word.casefold(), folded, n=1):
         return f"Did you mean {folded[near[0]]!r}?"
     dots = ", ..." if len(names) > _MOST_NAMES_LISTED else "."
     return f"There is: {', '.join(names[:_MOST_NAMES_LISTED])}{dots}"
+
+
+def quote_flag(flag: str, value: str) -> str:
+    """Return a flag with its value as it is typed; a list of plain words needs no quotes.
+
+    Example:
+        >>> print(quote_flag("--drop", "[age,fare]"), quote_flag("--drop", "[listed on]"))
+        --drop=[age,fare] '--drop=[listed on]'
+    """
+    typed, plain = f"{flag}={value}", value.removeprefix("[").removesuffix("]")
+    return typed if shlex.quote(plain) == plain else shlex.quote(typed)
 
 
 def check_choice(key: str, value: object, known: Iterable[object]) -> None:

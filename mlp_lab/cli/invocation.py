@@ -7,11 +7,12 @@ The later wins: the defaults; the run's own configuration, when a run or checkpo
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from mlp_lab.cli.parser_errors import name_table
 from mlp_lab.errors import ChecksumError, ConfigError, RunNotFoundError
 from mlp_lab.processes.launcher import agree, find_jobs, has_store
 from mlp_lab.runs.config import read_config
@@ -124,7 +125,9 @@ def read_invocation(command: ConfiguredCommand, words: Sequence[str]) -> Invocat
     contents = [read_config(path) for path in paths]
     directories = _directories(path.parent for path in paths)
     own_modules: dict[str, str] = {}
-    for content in (*contents, typed_settings(flags)):
+    settings = typed_settings(flags)
+    _refuse_file_as_source(settings)
+    for content in (*contents, settings):
         own_modules |= import_own_classes(content, directories)
     origin = Origin(own_modules=own_modules)
     if _starts_from_run(command, typed, flags):
@@ -132,6 +135,15 @@ def read_invocation(command: ConfiguredCommand, words: Sequence[str]) -> Invocat
         if run or checkpoint:
             origin = _read_origin(command, typed, run, checkpoint, own_modules)
     return Invocation([str(path) for path in paths], flags, origin, ["mlp-lab", command, *words])
+
+
+def _refuse_file_as_source(settings: Mapping[str, Any]) -> None:
+    """Refuse a table where its class belongs: the parser would read it as a configuration."""
+    if isinstance(source := settings.get("data.source"), str):
+        from mlp_lab.tables import is_table  # imports numpy
+
+        if is_table(Path(source)):
+            raise ConfigError(f"data.source is {source!r}, a file; {name_table(settings)}")
 
 
 def _starts_from_run(

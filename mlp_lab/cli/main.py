@@ -49,7 +49,7 @@ COMMANDS = {
     "stats": Command("count, measure and draw a data set", "data"),
     "prepare": Command("write a data set with its split as one file", "data"),
     "export": Command("write a run's best net as one file: onnx, pth", "export"),
-    "infer": Command("use a model file on images and arrays", "infer"),
+    "infer": Command("use a model file on images, arrays and tables", "infer"),
     "serve": Command("answer requests with a model over HTTP", "serve"),
     "report": Command("report one run, or compare many", "report"),
     "sweep": Command("fit a grid of settings, seeds and folds", "sweep"),

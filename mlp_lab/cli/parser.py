@@ -31,6 +31,7 @@ from mlp_lab.errors import ConfigError, MLPLabError, causes, explain_out_of_memo
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.nets import Net
 from mlp_lab.processes.ranks import is_first_process
+from mlp_lab.runs.own_classes import typed_settings
 from mlp_lab.tasks import Schedule, Task
 from mlp_lab.training.job import Job
 from mlp_lab.training.weights import known_table
@@ -166,7 +167,8 @@ class LabCLI(LightningCLI):
             self.config = parser.parse_args(args)
         except argparse.ArgumentError as error:
             options = [action.dest for action in parser._actions]
-            message = explain_parser_error(str(error), options, _BASES)
+            typed = typed_settings(self.invocation.flags)
+            message = explain_parser_error(str(error), options, _BASES, typed)
             raise ConfigError(message) from error
         for key in ("trainer", "data", "model", "runs_dir"):
             if self.config.get(key) is None:

@@ -3,9 +3,13 @@
 import difflib
 import inspect
 import re
+import shlex
 from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from mlp_lab.errors import did_you_mean
+from mlp_lab.errors import did_you_mean, quote_flag
 
 # A message is read line by line: values have spaces, such as those of a list.
 _WRONG_TYPE = re.compile(
@@ -27,6 +31,7 @@ _NO_CLASS = re.compile(
     r"(?:subclass spec, but got|Not a valid subclass of \w+\. Got value:) (.*?)(?=\. Got value|$)",
     re.MULTILINE,
 )
+_CUT_LIST = re.compile(r"(?:Given|Got) value: (\[[^\]\n]*?)(?=\. Got value|$)", re.MULTILINE)
 _TYPE = re.compile(
     r"[^\s,\[][^,\[]*(?:\[(?:[^\[\]]|\[[^\]]*\])*\])?"
 )  # of several, with commas in brackets
@@ -36,7 +41,10 @@ _KNOWN_FROM_ELSEWHERE = {"input_shape", "num_outputs", "num_classes", "num_targe
 
 
 def explain_parser_error(
-    message: str, options: Iterable[str], positions: Mapping[str, type]
+    message: str,
+    options: Iterable[str],
+    positions: Mapping[str, type],
+    typed: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
     """Explain which setting is wrong, what came and what is allowed.
 
@@ -44,6 +52,7 @@ def explain_parser_error(
         message: The parser's message.
         options: All settings of the parser, such as ``data.batch_size``.
         positions: The settings that name a class, and the base class of what they may name.
+        typed: The flags that were typed, by dotted key.
     """
     lines = (" ".join(line.split()) for line in message.splitlines())
     text = _NO_PATH.sub("", "\n".join(filter(None, lines)))
@@ -52,6 +61,8 @@ def explain_parser_error(
         word = found[1]
         if word.endswith((".yaml", ".yml")):
             return f"{word!r} stands alone; a configuration is typed as --config {word}."
+        if named := name_table(typed, word):
+            return f"{word!r} stands alone; {named}"
         if not word.startswith("--"):
             return (
                 f"{word!r} stands alone; settings are typed as --key value, lists as --key=[1,2], "
@@ -72,9 +83,10 @@ def explain_parser_error(
             return _unknown_setting(name, options, positions)
         known = _arguments_at(positions, key)
         if name in known:
+            named = name_table(typed) if key == "data.source" else None
             return (
                 f"{key} has {name!r} in {_classes_with(positions, key, name)}, and another class "
-                "is chosen."
+                f"is chosen{f'; {named}' if named else '.'}"
             )
         return f"{key} has no {name!r}.{f' {did_you_mean(name, known)}' if known else ''}"
     if found := re.search(r"following arguments are required: ([\w.]+)", text):
@@ -83,6 +95,11 @@ def explain_parser_error(
     if key in positions and (found := re.search(r"Expected a dot import path string: (\S+)", text)):
         known = [cls.__name__ for cls in _subclasses(positions[key])]
         return f"There is no {found[1]!r} for {key}. {did_you_mean(found[1], known)}"
+    if found := _CUT_LIST.search(text):
+        return (
+            f"{key} is {found[1]!r}, since a shell splits at spaces. Quote the whole flag, as in "
+            f"'--{key}={found[1]} ...]'."
+        )
     if found := _LIST_IN_WORDS.search(text):
         return _explain_list(key, found[1])
     if found := re.search(r"Unable to load config '?\"?null", text):
@@ -104,8 +121,27 @@ def explain_parser_error(
     return text if text.endswith(".") else f"{text}."
 
 
+def name_table(typed: Mapping[str, Any], word: str = "") -> str | None:
+    """Explain how the table is named that is meant; None where none is.
+
+    Args:
+        typed: The flags that were typed, by dotted key.
+        word: What was typed in no flag.
+    """
+    from mlp_lab.tables import is_table  # imports numpy
+
+    places = (word, *(str(typed.get(key, "")) for key in ("data.source", "data.source.path")))
+    path = next((place for place in places if is_table(Path(place))), None)
+    target = typed.get("data.source.target")
+    if path is None and (word or target is None):
+        return None
+    flags = {"source": "Table", "source.path": path or "FILE", "source.target": target or "COLUMN"}
+    pairs = ((f"--data.{key}", str(value)) for key, value in flags.items())
+    return f"a table is named by {' '.join(map(shlex.join, pairs))}."
+
+
 def _explain_list(key: str, value: str) -> str:
-    return f"{key} is {value!r}; a list is typed as --{key}=[{value}]."
+    return f"{key} is {value!r}; a list is typed as {quote_flag(f'--{key}', f'[{value}]')}."
 
 
 def _no_class(key: str, value: str, positions: Mapping[str, type]) -> str:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Resample = Literal["over", "under"]
 
+# More classes than these, and as a share of the samples, are names of the samples.
+_MANY, _NEARLY_ALL = 20, 0.9
+
 
 def split_parts(
     data: "LabDataModule", parts: Mapping[Part, Samples]
@@ -88,6 +91,7 @@ def _check_fold_sizes(whole: SampleSubset, data: "LabDataModule") -> None:
         raise ConfigError(
             f"data.folds is {data.folds}, but there are {samples} to deal out. Choose fewer folds."
         )
+    _refuse_names(counts, data)
     raise EmptyClassError(
         f"data.folds is {data.folds}, but class {data.class_names[rarest]!r} has {samples}, and "
         "each fold needs one of every class. Choose fewer folds."
@@ -112,6 +116,7 @@ def _hold_out(
     for side, positions in (("training", stay), (part, picked)):
         left = torch.bincount(labels[positions], minlength=len(counts))
         if (empty := (counts > 0) & (left == 0)).any():
+            _refuse_names(counts, data)
             label = int(empty.nonzero()[0])
             count = int(counts[label])
             samples = "one sample" if count == 1 else f"{count} samples"
@@ -121,6 +126,16 @@ def _hold_out(
                 f"{samples}, without a {side} sample. {hint or 'Choose another fraction.'}"
             )
     return {"train": whole.at(stay), part: whole.at(picked)}
+
+
+def _refuse_names(counts: Tensor, data: "LabDataModule") -> None:
+    """Refuse classes of which nearly every sample has its own."""
+    num_samples, num_classes = int(counts.sum()), int((counts > 0).sum())
+    if data.source.if_no_classes and num_classes > max(_MANY, _NEARLY_ALL * num_samples):
+        raise EmptyClassError(
+            f"{data.source.name}: nearly every sample has a class of its own, so it is no target "
+            f"for classes. {data.source.if_no_classes}"
+        )
 
 
 def stratified_split(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """A table of columns in a file: what each is, and what is learned of its training rows."""
 
+import json
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -10,12 +11,20 @@ from typing import ClassVar, Literal, NoReturn, get_args
 
 import numpy as np
 import torch
+import yaml
 from numpy.typing import NDArray
 
 from mlp_lab.data.files import LARGEST_TARGET
 from mlp_lab.data.known_table import KnownTable, find_known
 from mlp_lab.data.source import Part, Samples, Source
-from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning, check_choice, did_you_mean
+from mlp_lab.errors import (
+    ChecksumError,
+    ConfigError,
+    MLPLabWarning,
+    check_choice,
+    did_you_mean,
+    quote_flag,
+)
 from mlp_lab.nets.memory import require_memory
 from mlp_lab.tables import MISSING, Cells, Column, encode, estimate_size, read_table
 from mlp_lab.tables.columns import (
@@ -174,11 +183,12 @@ class Table(Source):
         """Return the columns that a net knows; one that is missing is refused."""
         self.columns = known.columns
         found = {cells.name: cells for cells in table}
+        taken = {column.name for column in known.columns}
         for column in known.columns:
             if column.name not in found:
                 raise ConfigError(
                     f"'{self.path}' has no column {column.name!r}, which {known.place} takes. "
-                    f"{did_you_mean(column.name, found)}"
+                    f"{did_you_mean(column.name, found, taken)}"
                 )
             unknown = set(found[column.name].texts) - {*column.categories}
             if column.kind == "categorical" and unknown and not column.has_other:
@@ -206,12 +216,13 @@ class Table(Source):
     def _check_settings(self, names: Sequence[str]) -> None:
         """Refuse settings that name a column which is not there, or name one twice."""
         listed = {key: getattr(self, key) or [] for key in ("drop", "categorical", "numeric")}
+        used = {self.target, *chain(*listed.values())}
         for key, chosen in {"target": [self.target], **listed}.items():
             for name in chosen:
                 if name not in names:
                     raise ConfigError(
                         f"data.source.{key} names {name!r}, which is no column of '{self.path}'. "
-                        f"{did_you_mean(name, names)}"
+                        f"{did_you_mean(name, names, used)}"
                     )
         for name, num in Counter([self.target, *chain(*listed.values())]).items():
             if num > 1:
@@ -224,7 +235,8 @@ class Table(Source):
         """Return the columns without the target, and the target, which all rows must have."""
         found = {cells.name: cells for cells in table}
         if (target := found.pop(self.target, None)) is None:
-            raise ConfigError(f"'{path}' has no column {self.target!r}, which is the target.")
+            hint = " Rows without it are predicted by mlp-lab infer." if self._known else ""
+            raise ConfigError(f"'{path}' has no column {self.target!r}, which is the target.{hint}")
         if target.kind in ("date", "other"):
             raise ConfigError(
                 f"The target {self.target!r} of '{path}' holds {_what(target)}; it must hold "
@@ -340,7 +352,7 @@ class Table(Source):
     def _refuse_kind(self, cells: Cells, what: str) -> NoReturn:
         raise ConfigError(
             f"Column {cells.name!r} of '{self.path}' holds {what}, which no net takes. Turn it "
-            f"into numbers, or leave it out by --data.source.drop=[{cells.name}]."
+            f"into numbers, or leave it out by {_drop_flag(cells.name)}."
         )
 
     def _refuse_mixed(self, cells: Cells) -> None:
@@ -382,7 +394,7 @@ class Table(Source):
                 self._warn(
                     f"Column {column.name!r} of '{self.path}' determines the target "
                     f"{self.target!r}: where it only repeats it, leave it out by "
-                    f"--data.source.drop=[{column.name}]."
+                    f"{_drop_flag(column.name)}."
                 )
 
     def _warn(self, note: str) -> None:
@@ -392,6 +404,20 @@ class Table(Source):
 
 def _what(cells: Cells) -> str:
     return "dates" if cells.kind == "date" else cells.type_name
+
+
+def _drop_flag(name: str) -> str:
+    """Return the flag that leaves a column out, as it is typed."""
+    return quote_flag("--data.source.drop", f"[{_as_item(name)}]")
+
+
+def _as_item(name: str) -> str:
+    """Return a name as an item of a list, in quotes where YAML takes it for something else."""
+    try:
+        is_plain = yaml.safe_load(f"[{name}]") == [name]
+    except yaml.YAMLError:
+        is_plain = False
+    return name if is_plain else json.dumps(name, ensure_ascii=False)
 
 
 def _list_columns(names: Sequence[str]) -> str:

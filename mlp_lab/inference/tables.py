@@ -17,6 +17,7 @@ from mlp_lab.tables import Cells, Column, encode, read_frame, read_table
 from mlp_lab.tables.columns import format_category
 
 _MOST_NAMED = 10
+_MOST_COMPARED = 1000
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,9 @@ def read_inputs(path: Path, info: ModelInfo, options: TableOptions) -> TableInpu
     texts = [column.name for column in info.columns if column.kind == "categorical"]
     if options.id_column is not None:
         texts.append(options.id_column)
-    table = read_table(path, texts=texts, **dialect)
-    inputs = encode(table, info.columns, place)
+    table = read_table(path, texts=texts, flags="--", **dialect)
+    features = [cells for cells in table if cells.name != info.target]
+    inputs = encode(features, info.columns, place, is_trained=True)
     _count_unknown(inputs, info.columns, place)
     known = {info.target, options.id_column, *(column.name for column in info.columns)}
     if ignored := [cells.name for cells in table if cells.name not in known]:
@@ -112,12 +114,14 @@ def _labels_of(table: Sequence[Cells], info: ModelInfo, place: str) -> NDArray[A
     if target is None or target.is_missing.all():
         return None
     if not info.class_names:
+        column = Column(info.target, "numeric")
         try:
-            return Column(info.target, "numeric").encode(target, place)[:, None]
+            return column.encode(target, place, is_trained=True)[:, None]
         except ConfigError as error:
             print(f"predicted without targets: {error}")
             return None
-    codes = Column(info.target, "categorical", info.class_names).encode(target, place)
+    column = Column(info.target, "categorical", info.class_names)
+    codes = column.encode(target, place, is_trained=True)
     codes[np.isnan(codes) | (codes == len(info.class_names))] = -1
     return codes.astype(np.int64) if (codes >= 0).any() else None
 
@@ -134,7 +138,7 @@ def encode_frame(frame: Any, info: ModelInfo) -> NDArray[np.float32]:
     """
     _check_takes_tables(info, "The frame")
     table = read_frame(frame, "the frame", missing=info.dialect.get("missing", ()))
-    return encode(table, info.columns, "the frame")
+    return encode(table, info.columns, "the frame", is_trained=True)
 
 
 def encode_rows(rows: object, info: ModelInfo) -> NDArray[np.float32]:
@@ -174,7 +178,8 @@ def encode_rows(rows: object, info: ModelInfo) -> NDArray[np.float32]:
         if any(isinstance(value, str) for value in plain):
             plain = [None if value is None else str(value) for value in plain]
         series.append(pl.Series(column.name, plain, strict=False))
-    return encode(read_frame(pl.DataFrame(series), "the rows"), info.columns, "the rows")
+    table = read_frame(pl.DataFrame(series), "the rows")
+    return encode(table, info.columns, "the rows", is_trained=True)
 
 
 def decode_row(inputs: NDArray[np.float32], info: ModelInfo) -> dict[str, object]:
@@ -207,9 +212,11 @@ def encode_csv(text: str, info: ModelInfo) -> NDArray[np.float32]:
         info: Of the model.
 
     Raises:
-        ConfigError: A row that does not fit the first line, or as ``encode_rows``.
+        ConfigError: A column that is missing, a row that does not fit the first line, or as
+            ``encode_rows``.
     """
-    lines = csv.reader(io.StringIO(text), delimiter=info.dialect.get("separator") or ",")
+    separator = info.dialect.get("separator") or ","
+    lines = csv.reader(io.StringIO(text), delimiter=separator)
     try:
         names = [name.strip() for name in next(lines, [])]
         rows = [cells for cells in lines if cells]
@@ -220,6 +227,14 @@ def encode_csv(text: str, info: ModelInfo) -> NDArray[np.float32]:
             raise ConfigError(
                 f"Row {number} of the CSV has {len(cells)} cells, and its first line {len(names)}."
             )
+    found = {*names}
+    taken = [column.name for column in info.columns]
+    if rows and (absent := [name for name in taken if name not in found]):
+        shown = [f"{name:.60}" for name in names[:_MOST_COMPARED]]  # of millions it takes minutes
+        raise ConfigError(
+            f"The CSV has no column {absent[0]!r}, read with {separator!r} between its cells. "
+            f"{did_you_mean(absent[0], shown, taken)}"
+        )
     return encode_rows([dict(zip(names, cells, strict=True)) for cells in rows], info)
 
 

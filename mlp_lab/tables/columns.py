@@ -71,8 +71,13 @@ class Column:
             raise ChecksumError(f"a column is {content!r:.80}")
         return cls(**values | {"categories": tuple(values["categories"])})
 
-    def encode(self, cells: Cells, place: str) -> NDArray[np.float32]:
+    def encode(self, cells: Cells, place: str, *, is_trained: bool = False) -> NDArray[np.float32]:
         """Return numbers, 0 and 1, or codes of categories, ``(N,)``; NaN for a missing cell.
+
+        Args:
+            cells: A column as it was read.
+            place: What errors call the table.
+            is_trained: Whether a model takes them that has learned what stands for a missing value.
 
         Raises:
             ConfigError: Cells of another kind, or a number that is infinite or too large.
@@ -87,7 +92,7 @@ class Column:
         if self.kind == "boolean" and cells.kind == "text":
             cells = _as_booleans(cells)
         if cells.kind == "text":
-            refuse_texts_among_numbers(cells, place)
+            refuse_texts_among_numbers(cells, place, is_trained=is_trained)
         if np.isinf(cells.values).any():
             row = int(np.isinf(cells.values).argmax()) + 1
             raise ConfigError(
@@ -127,8 +132,8 @@ _CHECKS: dict[str, Any] = {
 }
 
 
-def refuse_texts_among_numbers(cells: Cells, place: str) -> None:
-    """Name the first text of a column that is no number.
+def refuse_texts_among_numbers(cells: Cells, place: str, *, is_trained: bool = False) -> None:
+    """Name the first text of a column that is no number; arguments as of ``Column.encode``.
 
     Raises:
         ConfigError: It has one.
@@ -140,11 +145,11 @@ def refuse_texts_among_numbers(cells: Cells, place: str) -> None:
     codes = np.nan_to_num(cells.values).astype(np.int64)
     row = int((is_present & are_none[codes]).argmax())
     text = cells.texts[codes[row]]
-    advice = (
-        "Write it with a decimal point, and without units and thousands separators"
-        if is_formatted_number(text)
-        else "Correct it; if it stands for a missing value, add it to data.source.missing"
-    )
+    advice = "Correct it"
+    if is_formatted_number(text):
+        advice = "Write it with a decimal point, and without units and thousands separators"
+    elif not is_trained:
+        advice += "; if it stands for a missing value, add it to data.source.missing"
     raise ConfigError(
         f"Column {cells.name!r} of {place} holds numbers, and {text!r:.60} in row {row + 1}. "
         f"{advice}."
@@ -195,8 +200,12 @@ def categories_of(cells: Cells) -> tuple[str, ...]:
     return cells.texts or tuple(format_category(cells, value) for value in present)
 
 
-def encode(table: Sequence[Cells], columns: Sequence[Column], place: str) -> NDArray[np.float32]:
+def encode(
+    table: Sequence[Cells], columns: Sequence[Column], place: str, *, is_trained: bool = False
+) -> NDArray[np.float32]:
     """Return what a net takes, from the columns of a table in any order.
+
+    The arguments are those of ``Column.encode``.
 
     Shape:
         result ``(N, D)`` float32.
@@ -205,12 +214,12 @@ def encode(table: Sequence[Cells], columns: Sequence[Column], place: str) -> NDA
         ConfigError: A column is missing, or holds what cannot be encoded.
     """
     found = {cells.name: cells for cells in table}
+    taken = {column.name for column in columns}
     for column in columns:
         if column.name not in found:
-            raise ConfigError(
-                f"{place} has no column {column.name!r}. {did_you_mean(column.name, found)}"
-            )
+            hint = did_you_mean(column.name, found, taken)
+            raise ConfigError(f"{place} has no column {column.name!r}. {hint}")
     encoded = np.empty((len(table[0].values), len(columns)), np.float32)
     for index, column in enumerate(columns):
-        encoded[:, index] = column.encode(found[column.name], place)
+        encoded[:, index] = column.encode(found[column.name], place, is_trained=is_trained)
     return encoded

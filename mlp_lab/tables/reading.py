@@ -67,6 +67,7 @@ def read_table(
     texts: Collection[str] = (),
     separator: str | None = None,
     encoding: str = "utf-8",
+    flags: str = "--data.source.",
 ) -> list[Cells]:
     """Read all columns of a file.
 
@@ -78,6 +79,7 @@ def read_table(
         texts: Names of columns of a text file that hold texts, whatever they look like.
         separator: What separates cells; by default a comma, in ``.tsv`` a tab.
         encoding: Encoding of a text file.
+        flags: How the flags begin that errors advise, before ``separator`` and ``encoding``.
 
     Raises:
         DatasetNotFoundError: There is no such file.
@@ -89,7 +91,7 @@ def read_table(
     if _is_parquet(path):
         columns = _read_parquet(path).get_columns()
     else:
-        columns = read_text(path, separator, encoding, all_missing, texts).get_columns()
+        columns = read_text(path, separator, encoding, all_missing, texts, flags).get_columns()
     return _read_columns(columns, f"'{path}'", all_missing, texts)
 
 

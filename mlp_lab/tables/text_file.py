@@ -15,7 +15,7 @@ from mlp_lab.errors import ChecksumError, ConfigError, first_line
 if TYPE_CHECKING:  # half a second, and for tables alone
     import polars as pl
 
-_SEPARATORS = {";": "';'", "\t": "a tab, $'\\t'", "|": "'|'"}
+_SEPARATORS = ";\t|,"  # the comma last, since names and numbers have it too
 _INFERRED_ROWS = 10_000
 _BEGINNING = 2**20
 _EXACT = 2**24  # up to here float32 has every integer
@@ -27,6 +27,7 @@ def read_text(
     encoding: str,
     missing: Sequence[str],
     texts: Collection[str],
+    flags: str,
 ) -> "pl.DataFrame":
     """Read a file of cells in lines; lines without a character are no rows.
 
@@ -36,6 +37,7 @@ def read_text(
         encoding: Its encoding.
         missing: Texts that stand for a missing value.
         texts: Names of columns that are read as text, whatever they look like.
+        flags: How the flags begin by which separator and encoding are typed.
 
     Raises:
         ChecksumError: It is torn, or has a row that does not fit the header.
@@ -43,8 +45,8 @@ def read_text(
     """
     import polars as pl
 
-    separator = separator_of(path, separator)
-    rows = _Rows(path, separator, encoding)
+    separator = separator_of(path, separator, flags)
+    rows = _Rows(path, separator, encoding, flags)
     rows.check_header()
     arguments: dict[str, Any] = {
         "separator": separator,
@@ -110,7 +112,7 @@ def estimate_text_size(path: Path, separator: str | None) -> tuple[int, int]:
     return int(size * beginning.count(b"\n") / max(1, len(beginning))), columns
 
 
-def separator_of(path: Path, separator: str | None) -> str:
+def separator_of(path: Path, separator: str | None, flags: str = "--data.source.") -> str:
     """Return what separates cells: by default a comma, in ``.tsv`` a tab.
 
     Raises:
@@ -119,37 +121,46 @@ def separator_of(path: Path, separator: str | None) -> str:
     if separator is None:
         return "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else ","
     if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
-        raise ConfigError(f"data.source.separator is {separator!r}; it must be one character.")
+        key = f"{flags}separator".removeprefix("--")
+        raise ConfigError(f"{key} is {separator!r}; it must be one character.")
     return separator
 
 
 class _Rows:
     """The rows of a file as Python's reader has them, which is slow, and names what is wrong."""
 
-    def __init__(self, path: Path, separator: str, encoding: str) -> None:
+    def __init__(self, path: Path, separator: str, encoding: str, flags: str) -> None:
         self.path = path
         self.separator = separator
         self.encoding = encoding
+        self.flags = flags
         self.header: list[str] = []
 
     def __iter__(self) -> Iterator[list[str]]:
         """Yield the cells of each row with at least one, the header first."""
         row = 0
         try:
-            with _opened(self.path, "rt", encoding=self._codec, newline="") as file:
+            with self._decoded() as file:
                 for cells in csv.reader(file, delimiter=self.separator, strict=True):
                     if cells or not row:
                         yield cells
                         row += 1
-        except UnicodeDecodeError as error:
-            raise self._explain_encoding() from error
-        except UnicodeError as error:  # such as UTF-16 without its mark
-            raise ConfigError(f"'{self.path}' is not in {self.encoding}: {error}.") from error
         except csv.Error as error:
             where = f"Row {row} of" if row else "The header of"
             raise ChecksumError(
                 f"{where} '{self.path}' cannot be read: {error}. Is a quote not closed?"
             ) from error
+
+    @contextlib.contextmanager
+    def _decoded(self) -> Iterator[Any]:
+        """Open the file as text; what is not in its encoding is one sentence."""
+        try:
+            with _opened(self.path, "rt", encoding=self._codec, newline="") as file:
+                yield file
+        except UnicodeDecodeError as error:
+            raise self._explain_encoding() from error
+        except UnicodeError as error:  # such as UTF-16 without its mark
+            raise ConfigError(f"'{self.path}' is not in {self.encoding}: {error}.") from error
 
     @property
     def _codec(self) -> str:
@@ -157,26 +168,20 @@ class _Rows:
             name = codecs.lookup(self.encoding).name
         except LookupError as error:
             raise ConfigError(
-                f"data.source.encoding is {self.encoding!r}, which is no encoding. Try latin-1."
+                f"{self.flags.removeprefix('--')}encoding is {self.encoding!r}, which is no "
+                "encoding. Try latin-1."
             ) from error
         return "utf-8-sig" if name == "utf-8" else name
 
     def check_header(self) -> None:
         """Read the header, and refuse one that does not name the columns."""
         self._check_line_ends()
+        self._check_separator()
         self.header = next(iter(self), [])
         if not self.header:
             raise ChecksumError(
                 f"The first line of '{self.path}' is empty; it must name the columns."
             )
-        if len(self.header) == 1:
-            for other, text in _SEPARATORS.items():
-                if other in self.header[0]:
-                    raise ConfigError(
-                        f"'{self.path}' has one column with {self.separator!r} between its cells; "
-                        f"they seem to be separated by {text}: add --data.source.separator, or "
-                        "--separator of infer."
-                    )
         check_names(self.header, f"'{self.path}'")
 
     def _check_line_ends(self) -> None:
@@ -186,6 +191,23 @@ class _Rows:
             raise ChecksumError(
                 f"The lines of '{self.path}' end in CR alone. Save it with lines that end in LF."
             )
+
+    def _check_separator(self) -> None:
+        """Refuse a file whose first lines have another separator, and not this one.
+
+        Lines are looked at as they stand: with another separator their quotes are no quotes.
+        """
+        with self._decoded() as file:
+            header, row = file.readline(), file.readline().strip("\r\n")
+        if self.separator in header:
+            return
+        for other in _SEPARATORS:
+            if other in header and (other in row or not row):
+                name, typed = ("a tab", "$'\\t'") if other == "\t" else (repr(other), f"'{other}'")
+                raise ConfigError(
+                    f"'{self.path}' has one column with {self.separator!r} between its cells; they "
+                    f"seem to be separated by {name}: add {self.flags}separator={typed}."
+                )
 
     def check_widths(self) -> None:
         """Refuse a row that has not as many cells as the header."""
@@ -200,11 +222,8 @@ class _Rows:
         """Return the content in UTF-8, with or without blank lines."""
         text = io.StringIO(newline="")
         if keep_blank:
-            with _opened(self.path, "rt", encoding=self._codec, newline="") as file:
-                try:
-                    text.write(file.read())
-                except UnicodeDecodeError as error:
-                    raise self._explain_encoding() from error
+            with self._decoded() as file:
+                text.write(file.read())
         else:
             csv.writer(text, delimiter=self.separator).writerows(self)
         return text.getvalue().encode()
@@ -245,7 +264,7 @@ class _Rows:
                     row += bool(cells)
         return ConfigError(
             f"'{self.path}' is not in {self.encoding}{where}: name the encoding, as with "
-            f"--data.source.encoding {other}, or --encoding of infer."
+            f"{self.flags}encoding {other}."
         )
 
 

@@ -103,6 +103,7 @@ def test_one_help_lists_every_command(
     assert stop.value.code == 0
     text = capsys.readouterr().out
     assert all(f"\n  {name} " in text for name in COMMANDS)
+    assert "use a model file on images, arrays and tables" in text
 
 
 def test_version_is_the_packages(mlp_lab: CommandLine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,6 +135,26 @@ def test_nothing_typed_shows_the_help(mlp_lab: CommandLine) -> None:
         (
             ["fit", "--model.schedule=MultiStepDecay"],
             "model.schedule.milestones is missing; add --",
+        ),
+        (
+            ["fit", "t.csv"],
+            "'t.csv' stands alone; a table is named by --data.source Table --data.source.path "
+            "t.csv --data.source.target COLUMN.",
+        ),
+        (
+            ["fit", "--data.source", "my/t.parquet", "--data.source.target", "living area"],
+            "data.source is 'my/t.parquet', a file; a table is named by --data.source Table "
+            "--data.source.path my/t.parquet --data.source.target 'living area'.",
+        ),
+        (["stats", "--data.source=t.csv"], "data.source is 't.csv', a file; a table is named by"),
+        (
+            ["fit", "--data.source.path", "t.csv", "--data.source.target=y"],
+            "another class is chosen; a table is named by --data.source Table --data.source.path "
+            "t.csv --data.source.target y.",
+        ),
+        (
+            ["fit", "--data.source=Table", "--data.source.drop=[listed", "on]"],
+            "Quote the whole flag, as in '--data.source.drop=[listed ...]'.",
         ),
         (["fit", "--data.batch_size=many"], "data.batch_size"),
         (["fit", "--data.source=Digits", "--model.net.activation=Relu"], "Did you mean 'ReLU'?"),

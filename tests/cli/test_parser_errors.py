@@ -4,6 +4,7 @@ import pytest
 from torch.optim import Optimizer
 
 from mlp_lab.cli.parser_errors import explain_parser_error
+from mlp_lab.data import Source
 from mlp_lab.nets import Net
 
 OPTIONS = ["data.batch_size", "data.source", "trainer.max_epochs", "model", "experiment"]
@@ -138,6 +139,18 @@ def in_model(subtypes: str, value: str) -> str:
             'Parser key "trainer": Unable to load config "null"',
             "trainer is null; leave it out for its defaults.",
         ),
+        (
+            "Parser key \"data.augment\":\n  Given value type: <class 'str'>\n  "
+            "Given value: [listed",
+            "data.augment is '[listed', since a shell splits at spaces. Quote the whole flag, as "
+            "in '--data.augment=[listed ...]'.",
+        ),
+        (
+            'Parser key "model": Parser key "net": Parser key "hidden_dims": Expected a <class '
+            "'collections.abc.Sequence'>. Got value: [200,. Got value: Namespace(x='[200,')",
+            "model.net.hidden_dims is '[200,', since a shell splits at spaces. Quote the whole "
+            "flag, as in '--model.net.hidden_dims=[200, ...]'.",
+        ),
         ("something\n  new", "something new."),
         (in_model(LR, "[0.1]"), "model.optimizer.lr is '[0.1]'; it must be of type float."),
         (in_model(LR, "[1, 2]"), "model.optimizer.lr is '[1, 2]'; it must be of type float."),
@@ -162,6 +175,54 @@ def in_model(subtypes: str, value: str) -> str:
 )
 def test_each_is_one_sentence(message: str, expected: str) -> None:
     assert explain_parser_error(message, OPTIONS, CLASSES) == expected
+
+
+@pytest.mark.parametrize(
+    ("message", "typed", "expected"),
+    [
+        (
+            "unrecognized arguments: my.tsv.gz",
+            {},
+            "'my.tsv.gz' stands alone; a table is named by --data.source Table --data.source.path "
+            "my.tsv.gz --data.source.target COLUMN.",
+        ),
+        (
+            "Parser key \"data.source\": Option 'path' is not accepted",
+            {"data.source.path": "my flats.csv", "data.source.target": "living area"},
+            "data.source has 'path' in ImageFolder, Table, TensorFile, and another class is "
+            "chosen; a table is named by --data.source Table --data.source.path 'my flats.csv' "
+            "--data.source.target 'living area'.",
+        ),
+        (
+            "Parser key \"data.source\": Option 'target' is not accepted",
+            {"data.source.target": "y"},
+            "data.source has 'target' in Table, and another class is chosen; a table is named by "
+            "--data.source Table --data.source.path FILE --data.source.target y.",
+        ),
+        (
+            "Parser key \"data.source\": Option 'path' is not accepted",
+            {"data.source.path": "my.npz"},
+            "data.source has 'path' in ImageFolder, Table, TensorFile, and another class is "
+            "chosen.",
+        ),
+    ],
+)
+def test_a_table_without_its_flags_leads_to_them(
+    message: str, typed: dict[str, str], expected: str
+) -> None:
+    positions: dict[str, type] = {"data.source": Source}
+    assert explain_parser_error(message, OPTIONS, positions, typed) == expected
+
+
+def test_a_suggested_list_is_quoted_where_a_shell_needs_it() -> None:
+    message = (
+        "Parser key \"data.augment\":\n  Subtypes: [list[str], <class 'NoneType'>]\n  Errors:\n"
+        "    - Expected a <class 'list'>\n  Given value type: <class 'str'>\n"
+        "  Given value: listed on"
+    )
+    assert explain_parser_error(message, OPTIONS, CLASSES) == (
+        "data.augment is 'listed on'; a list is typed as '--data.augment=[listed on]'."
+    )
 
 
 def test_an_argument_of_another_class_is_said_to_be_one() -> None:

@@ -64,6 +64,23 @@ def test_a_missing_column_is_named(path: Path) -> None:
         read(other)
 
 
+def test_a_column_that_the_net_takes_is_not_suggested_for_another(path: Path) -> None:
+    columns = (*COLUMNS, Column("towns", "numeric"))
+    with pytest.raises(ConfigError, match=r"no column 'towns', which 'model' takes\. There is: "):
+        read(path, KnownTable(columns, ("yes", "no"), "'model'"))
+
+
+def test_rows_without_the_target_are_led_to_infer(path: Path) -> None:
+    names = ["sold" if name == "bought" else name for name in NAMES]
+    write_table(path, make_rows(), names)
+    expected = (
+        r"has no column 'bought', which is the target\. Rows without it are predicted by mlp-lab "
+        r"infer\.$"
+    )
+    with pytest.raises(ConfigError, match=expected):
+        read(path)
+
+
 def test_a_column_of_another_kind_is_named(path: Path) -> None:
     rows = [[*row[:1], "old", *row[2:]] for row in make_rows()]
     with pytest.raises(ConfigError, match=r"Column 'age' of .* holds numbers, and 'old' in row 1"):

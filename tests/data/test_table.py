@@ -1,5 +1,6 @@
 """A table as a source: what each column is, what is refused, and what training rows decide."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+import yaml
 
 from mlp_lab.data import LabDataModule, Table
 from mlp_lab.errors import ChecksumError, ConfigError, EmptyClassError, MLPLabError, MLPLabWarning
@@ -261,6 +263,29 @@ def test_a_column_that_determines_the_target_is_named(tmp_path: Path) -> None:
     assert len(Table(path, "y", drop=["alive"]).columns) == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("day", "--data.source.drop=[day]"),
+        ("listed on", "'--data.source.drop=[listed on]'"),
+        ("day, local", """'--data.source.drop=["day, local"]'"""),
+        ("2020", """'--data.source.drop=["2020"]'"""),
+    ],
+)
+def test_a_suggested_flag_can_be_pasted(tmp_path: Path, name: str, typed: str) -> None:
+    rows = first(lambda i: f"2020-01-{i % 28 + 1:02}")
+    path = write(tmp_path / "t.csv", rows, header=f'"{name}",b,y')
+    with pytest.raises(ConfigError) as error:
+        Table(path, "y")
+    assert str(error.value).endswith(f", or leave it out by {typed}.")
+    (word,) = shlex.split(typed)
+    assert yaml.safe_load(word.partition("=")[2]) == [name]
+    no_rows = first(lambda i: "no" if sound(i)[-1] == "p" else "yes")
+    with pytest.warns(MLPLabWarning) as notes:
+        Table(write(path, no_rows, header=f'"{name}",b,y'), "y")
+    assert str(notes[0].message).endswith(f"only repeats it, leave it out by {typed}.")
+
+
 def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", lambda i: sound(i) if i % 10 else "99,z,")
     with pytest.warns(MLPLabWarning, match=r"6 rows of 60 in '.*t.csv' have no 'y': left out"):
@@ -283,6 +308,11 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path: Path) -> None:
         (
             {"drop": ["B"]},
             r"data.source.drop names 'B', which is no column of .* Did you mean 'b'\?",
+        ),
+        # b is there, and meant already.
+        (
+            {"drop": ["B"], "numeric": ["b"]},
+            r"data.source.drop names 'B', which is no column of .*\. There is: a, b, y\.",
         ),
         ({"drop": ["y"]}, r"Column 'y' is named by more than one of data.source.target, drop"),
         ({"numeric": ["a"], "categorical": ["a"]}, r"Column 'a' is named by more than one of"),
@@ -388,8 +418,15 @@ def test_settings_of_the_data_module(tmp_path: Path, settings: Any, counts: list
 def test_a_class_that_cannot_be_split_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", lambda i: f"{i * 7 % 11},{'uv'[i % 2]},t{i}")
     with pytest.raises(
-        EmptyClassError, match=r"If they are numbers, set --data.source.task regression"
+        EmptyClassError,
+        match=r"^Table 't.csv', 60 classes in 'y': nearly every sample has a class of its own, so "
+        r"it is no target for classes\. If they are numbers, set --data.source.task regression\.$",
     ):
+        LabDataModule(Table(path, "y"))
+    with pytest.raises(EmptyClassError, match="nearly every sample has a class of its own"):
+        LabDataModule(Table(path, "y"), folds=5, fold=0)
+    write(path, lambda i: f"{i * 7 % 11},{'uv'[i % 2]},t{i // 2 if i > 9 else i}")
+    with pytest.raises(EmptyClassError, match=r"leaves class 't\d+', which has one sample"):
         LabDataModule(Table(path, "y"))
 
 

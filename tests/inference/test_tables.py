@@ -115,9 +115,9 @@ def test_separator_and_encoding_are_those_of_training_unless_given(tmp_path: Pat
     trained = replace(known, dialect={"separator": ";", "encoding": "latin-1"})
     for info, options in ((known, given), (trained, AS_TRAINED)):
         np.testing.assert_array_equal(read_inputs(path, info, options).inputs, [[1, 0]])
-    with pytest.raises(ConfigError, match=r"separated by ';'.*--separator of infer"):
+    with pytest.raises(ConfigError, match=r"separated by ';': add --separator=';'\.$"):
         read_inputs(path, INFO, TableOptions(encoding="latin-1"))
-    with pytest.raises(ConfigError, match=r"not in utf-8.*--encoding of infer"):
+    with pytest.raises(ConfigError, match=r"not in utf-8.*, as with --encoding latin-1\.$"):
         read_inputs(path, INFO, TableOptions(";"))
 
 
@@ -125,7 +125,10 @@ def test_separator_and_encoding_are_those_of_training_unless_given(tmp_path: Pat
     ("text", "message"),
     [
         ("age,town,members\n1,Bonn,true\n", "has no column 'member'. Did you mean 'members'?"),
-        ("age,town,member\n1,Bonn,true\nold,Bonn,true\n", "holds numbers, and 'old' in row 2"),
+        (
+            "age,town,member\n1,Bonn,true\nold,Bonn,true\n",
+            "holds numbers, and 'old' in row 2. Correct it.",
+        ),
         ("age,town,member\n1,Bonn,maybe\n", "holds numbers, and 'maybe' in row 1"),
         ("age,town,member\n1e99,Bonn,true\n", "row 1 that is infinite, or too large"),
     ],
@@ -134,6 +137,17 @@ def test_what_does_not_fit_is_named(tmp_path: Path, text: str, message: str) -> 
     with pytest.raises(ConfigError) as error:
         read_inputs(write(tmp_path, text), INFO, AS_TRAINED)
     assert message in str(error.value)
+
+
+def test_no_column_is_suggested_that_the_model_takes_as_another(tmp_path: Path) -> None:
+    columns = (Column("alone", "numeric"), Column("alive", "numeric"))
+    info = replace(INFO, columns=columns, input_shape=(2,), target="olive")
+    expected = "has no column 'alive'. There is: alone, fare."
+    with pytest.raises(ConfigError) as error:
+        read_inputs(write(tmp_path, "alone,fare,olive\n1,2,3\n"), info, AS_TRAINED)
+    assert str(error.value).endswith(expected)
+    with pytest.raises(ConfigError, match=r"There is: alone, fare\.$"):
+        encode_csv("alone,fare\n1,2\n", info)
 
 
 def test_an_id_column_must_be_there(tmp_path: Path) -> None:
@@ -200,7 +214,14 @@ def test_rows_of_json_and_csv_give_what_a_file_gives() -> None:
         ([{"age": 1, "town": "Bonn"}], "Row 1 has no 'member'. A value that is missing is null."),
         ([{"age": [1], "town": "Bonn", "member": True}], r"Row 1 has [1] as 'age'; a value is"),
         ([{"age": 10**400, "town": "Bonn", "member": True}], "row 1 that is infinite"),
-        ([{"age": "x", "town": "Bonn", "member": True}], "holds numbers, and 'x' in row 1"),
+        (
+            [{"age": "x", "town": "Bonn", "member": True}],
+            "Column 'age' of the rows holds numbers, and 'x' in row 1. Correct it.",
+        ),
+        (
+            [{"age": "3 %", "town": "Bonn", "member": True}],
+            "'3 %' in row 1. Write it with a decimal point, and without units and",
+        ),
     ],
 )
 def test_rows_that_are_none_are_refused(rows: Any, message: str) -> None:
@@ -215,7 +236,14 @@ def test_rows_that_are_none_are_refused(rows: Any, message: str) -> None:
         ("age,town,member\n1,Bonn\n", "Row 1 of the CSV has 2 cells, and its first line 3."),
         ("age,town,member\n", "The rows must be a list"),
         ("", "The rows must be a list"),
-        ("age,town\n1,Bonn\n", "Row 1 has no 'member'"),
+        (
+            "age,town\n1,Bonn\n",
+            "The CSV has no column 'member', read with ',' between its cells. There is: age, town.",
+        ),
+        (
+            "age;town;member\n1;Bonn;true\n",
+            "The CSV has no column 'age', read with ',' between its cells. There is: age;town;memb",
+        ),
     ],
 )
 def test_a_csv_that_is_none_is_refused(text: str, message: str) -> None:

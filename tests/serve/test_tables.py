@@ -68,6 +68,18 @@ def test_card_and_samples_say_the_columns(client: Client) -> None:
         (b'{"rows": 3}', JSON, 422, "The rows must be a list of objects"),
         (b"{}", JSON, 422, 'The object lacks "rows", a list of objects.'),
         (b"size,noise\n1\n", "text/csv", 422, "Row 1 of the CSV has 1 cells"),
+        (
+            b"size;noise;wet;colour\n1;2;true;red\n",
+            "text/csv",
+            422,
+            "The CSV has no column 'size', read with ',' between its cells.",
+        ),
+        (
+            b"size,noise,wet,colour\nx,2,true,red\n",
+            "text/csv",
+            422,
+            "and 'x' in row 1. Correct it.",
+        ),
         (b"\xff", "text/csv", 400, "The CSV is not in UTF-8"),
         (b"size\n" + b"1\n" * 5000, "text/csv", 413, "inputs are too many"),
     ],

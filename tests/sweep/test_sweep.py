@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from mlp_lab.cli.commands.sweep_lines import print_beginning
 from mlp_lab.errors import ConfigError, MLPLabWarning
 from mlp_lab.files.lock import hold
 from mlp_lab.nets import MLP
 from mlp_lab.processes.signals import Interrupted
 from mlp_lab.sweep.grid import Grid, Trial, parse_seeds, parse_setting, read_grid, split_values
+from mlp_lab.sweep.trials import SweepDir
 from tests.conftest import CommandLine
 from tests.helpers.processes import children_of, is_running, wait_for
 from tests.helpers.runs import read_manifests
@@ -115,6 +117,16 @@ def test_a_grid_file_that_holds_something_else_is_refused(
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
         read_grid(path)
+
+
+def test_one_trial_is_no_trials(capsys: pytest.CaptureFixture[str]) -> None:
+    sweep = SweepDir(Path("runs/lab"), Grid([], [], {}, [0]))
+    print_beginning(sweep, 1, 0)
+    print_beginning(sweep, 2, 1)
+    assert capsys.readouterr().out == (
+        "sweep: runs/lab: 1 trial, 0 of them done before\n"
+        "sweep: runs/lab: 2 trials, 1 of them done before\n"
+    )
 
 
 def test_each_trial_is_as_if_alone(mlp_lab: CommandLine, tmp_path: Path) -> None:

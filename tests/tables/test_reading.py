@@ -234,18 +234,20 @@ BAD_TEXT: dict[str, tuple[str | bytes, str]] = {
     "semicolons": (
         "a;b\n1;2\n",
         r"'.*t.csv' has one column with ',' between its cells; they seem to "
-        r"be separated by ';': add --data.source.separator, or",
+        r"be separated by ';': add --data.source.separator=';'\.$",
     ),
-    "tabs": ("a\tb\n1\t2\n", r"they seem to be separated by a tab, \$'\\t': add"),
-    "bars": ("a|b\n1|2\n", r"they seem to be separated by '\|': add"),
+    "tabs": ("a\tb\n1\t2\n", r"separated by a tab: add --data.source.separator=\$'\\t'\.$"),
+    "bars": ("a|b\n1|2\n", r"separated by '\|': add --data.source.separator='\|'\.$"),
+    "quotes": ('"a";"b"\n1;2\n', r"separated by ';': add --data.source.separator=';'\.$"),
+    "header alone": ("a;b\n", r"separated by ';': add --data.source.separator=';'\.$"),
     "latin-1": (
         "a,b\n1,x\n2,ü\n".encode("latin-1"),
         r"'.*t.csv' is not in utf-8, by its row 2: name the "
-        r"encoding, as with --data.source.encoding latin-1, or",
+        r"encoding, as with --data.source.encoding latin-1\.$",
     ),
     "windows": (
         "a,b\n1,x\n2,€\n".encode("cp1252"),
-        r"by its row 2: .* --data.source.encoding cp1252, or",
+        r"by its row 2: .* --data.source.encoding cp1252\.$",
     ),
     "header": (
         "ä,b\n1,x\n".encode("latin-1"),
@@ -253,7 +255,7 @@ BAD_TEXT: dict[str, tuple[str | bytes, str]] = {
     ),
     "utf-16": (
         "a,b\n1,x\n".encode("utf-16"),
-        r"is not in utf-8: .* --data.source.encoding utf-16, or",
+        r"is not in utf-8: .* --data.source.encoding utf-16\.$",
     ),
     "open": (
         'a,b\n1,x\n2,"y\n3,z\n',
@@ -277,6 +279,18 @@ def test_a_bad_text_file_is_one_sentence(tmp_path: Path, case: str) -> None:
     content, message = BAD_TEXT[case]
     with pytest.raises(MLPLabError, match=message):
         read(tmp_path, content)
+
+
+def test_another_separator_than_the_one_given_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        read(tmp_path, "a,b\n1,2\n", separator="|", flags="--")
+    assert str(error.value) == (
+        f"'{tmp_path / 't.csv'}' has one column with '|' between its cells; they seem to be "
+        "separated by ',': add --separator=','."
+    )
+    # A comma in a name alone separates nothing.
+    (height,) = read(tmp_path, "height, cm\n180\n", "t.tsv")
+    assert (height.name, cells_of(height)) == ("height, cm", [180])
 
 
 def test_torn_and_foreign_files(tmp_path: Path) -> None:
@@ -309,10 +323,14 @@ def test_settings_that_cannot_work(tmp_path: Path) -> None:
         ConfigError, match=r"data.source.encoding is 'klingon', which is no encoding"
     ):
         read(tmp_path, "a\n1\n", encoding="klingon")
+    with pytest.raises(ConfigError, match=r"^encoding is 'klingon', which is no encoding"):
+        read(tmp_path, "a\n1\n", encoding="klingon", flags="--")
     with pytest.raises(
         ConfigError, match=r"data.source.separator is '::'; it must be one character"
     ):
         read(tmp_path, "a\n1\n", separator="::")
+    with pytest.raises(ConfigError, match=r"^separator is '::'; it must be one character"):
+        read(tmp_path, "a\n1\n", separator="::", flags="--")
     with pytest.raises(ConfigError, match="is not in ascii, by its row 1"):
         read(tmp_path, "a,b\nä,2\n", encoding="ascii")
     with pytest.raises(ConfigError, match="is not in utf-16"):

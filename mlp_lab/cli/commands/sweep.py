@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlp_lab.cli.commands.report import write_report
-from mlp_lab.cli.commands.sweep_lines import format_scores, print_notes
+from mlp_lab.cli.commands.sweep_lines import format_scores, print_beginning, print_notes
 from mlp_lab.cli.commands.sweep_study import run_study
 from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, read_invocation
 from mlp_lab.errors import ConfigError, MLPLabWarning
@@ -167,7 +167,7 @@ def run_sweep(sweep: SweepDir, jobs: int) -> int:
 
     todo = [trial for trial in sweep.grid.trials() if not sweep.is_finished(trial)]
     num = sweep.grid.num_trials
-    print(f"sweep: {sweep.dir}: {num} trials, {num - len(todo)} of them done before")
+    print_beginning(sweep, num, num - len(todo))
     summaries = [read_summary(run.dir) for t in sweep.grid.trials() if (run := sweep.run_of(t))]
     done, failed = num - len(todo), []
     printed: set[str] = set()

@@ -1,4 +1,4 @@
-"""What a sweep prints of a trial's runs: their scores, and the notes on their data."""
+"""What a sweep prints: its beginning, and of a trial's runs scores and notes on their data."""
 
 import sys
 from collections.abc import Sequence
@@ -7,6 +7,13 @@ from statistics import fmean
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.report.formatting import format_key, format_number
 from mlp_lab.report.run_summary import RunSummary
+from mlp_lab.sweep.trials import SweepDir
+
+
+def print_beginning(sweep: SweepDir, num: int, done: int) -> None:
+    """Print how many trials a sweep has, and how many of them were done before."""
+    trials = "1 trial" if num == 1 else f"{num} trials"
+    print(f"sweep: {sweep.dir}: {trials}, {done} of them done before")
 
 
 def format_scores(summaries: Sequence[RunSummary]) -> str:

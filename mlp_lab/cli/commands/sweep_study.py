@@ -4,7 +4,7 @@ import sys
 from functools import partial
 
 from mlp_lab.cli.commands.report import write_report
-from mlp_lab.cli.commands.sweep_lines import format_scores, print_notes
+from mlp_lab.cli.commands.sweep_lines import format_scores, print_beginning, print_notes
 from mlp_lab.files.atomic import write_json
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.report.formatting import format_number
@@ -24,7 +24,7 @@ def run_study(sweep: SweepDir, storage: Storage, score: Score, jobs: int) -> int
     with work.joined(is_first=jobs == 1 and storage.url is None) as study:
         trials = study.trials()
         done = sum(trial.state.is_finished() for trial in trials)
-        print(f"sweep: {sweep.dir}: {len(trials)} trials, {done} of them done before")
+        print_beginning(sweep, len(trials), done)
         print(f"study: {study.name} in {storage.name}", flush=True)
         if jobs == 1:
             work_on(study, work)
