@@ -246,6 +246,7 @@ def test_a_damaged_file_of_scores_stops_neither_report_nor_export(
     assert (place / "x.json").read_text() == "[1, 2]"
 
 
+@pytest.mark.filterwarnings("ignore:.*was written by mlp_lab 0.1.0")
 def test_scores_are_not_taken_for_those_of_another_model(
     mlp_lab: CommandLine, runs: list[Path]
 ) -> None:
