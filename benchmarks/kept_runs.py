@@ -58,8 +58,11 @@ def keep(directory: Path, archive: Path, data_root: Path) -> None:
     sweep = _with_data_in(read_json(directory / "sweep.json"), data_root, DATA_ROOT)
     files[Path("sweep.json")] = json.dumps(sweep, indent=2).encode()
     archive.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(archive) as part, tarfile.open(part, "w:xz") as tar:
-        for path, content in sorted(files.items()):
+    # Files of one name side by side, and a dictionary of 64 MiB: half the size.
+    by_name = sorted(files, key=lambda path: (path.name, path))
+    with replacing(archive) as part, tarfile.open(part, "w:xz", preset=9) as tar:
+        for path in by_name:
+            content = files[path]
             entry = tarfile.TarInfo(path.as_posix())
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
