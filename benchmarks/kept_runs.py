@@ -8,6 +8,7 @@ import csv
 import io
 import itertools
 import json
+import lzma
 import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -58,9 +59,13 @@ def keep(directory: Path, archive: Path, data_root: Path) -> None:
     sweep = _with_data_in(read_json(directory / "sweep.json"), data_root, DATA_ROOT)
     files[Path("sweep.json")] = json.dumps(sweep, indent=2).encode()
     archive.parent.mkdir(parents=True, exist_ok=True)
-    # Files of one name side by side, and a dictionary of 64 MiB: half the size.
+    # Files of one name side by side, and a search that finds what runs have in common.
     by_name = sorted(files, key=lambda path: (path.name, path))
-    with replacing(archive) as part, tarfile.open(part, "w:xz", preset=9) as tar:
+    with (
+        replacing(archive) as part,
+        lzma.open(part, "wb", preset=9 | lzma.PRESET_EXTREME) as file,
+        tarfile.open(fileobj=file, mode="w") as tar,
+    ):
         for path in by_name:
             content = files[path]
             entry = tarfile.TarInfo(path.as_posix())
