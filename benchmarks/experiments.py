@@ -266,8 +266,10 @@ def run_ensemble(group: Group, arguments: argparse.Namespace) -> dict[str, Any]:
     runs = [summary.run for directory in directories for summary in read_summaries(directory)]
     if len(runs) < len(SEEDS) + len(MORE_SEEDS):
         return {}
-    if all(run.best_checkpoint.is_file() for run in runs):
-        model = arguments.runs_dir / "ensembles" / f"{group.ensemble}.onnx"
+    model = arguments.runs_dir / "ensembles" / f"{group.ensemble}.onnx"
+    checkpoints = [run.best_checkpoint for run in runs]
+    made = model.stat().st_mtime if model.is_file() else 0.0
+    if all(path.is_file() and path.stat().st_mtime > made for path in checkpoints):
         words = [*(str(run.dir) for run in runs), f"--out={model}"]
         subprocess.run([sys.executable, "-m", "mlp_lab", "export", *words], check=True)
         scores.parent.mkdir(parents=True, exist_ok=True)

@@ -46,11 +46,11 @@ def keep(directory: Path, archive: Path, data_root: Path) -> None:
     """Pack the finished runs of a sweep; the same runs make the same bytes.
 
     Args:
-        directory: The directory of the sweep; nothing is done where there is none.
+        directory: The directory of the sweep; nothing is done where it holds none.
         archive: The file, a .tar.xz.
         data_root: Where the data lie here.
     """
-    if not directory.is_dir():
+    if not (directory / "sweep.json").is_file():
         return
     here = {str(data_root.absolute()): str(DATA_ROOT), f"{Path.cwd()}/": ""}
     files = {path.relative_to(directory): content for path, content in _run_files(directory, here)}
@@ -121,7 +121,8 @@ def _run_files(directory: Path, here: Mapping[str, str]) -> Iterator[tuple[Path,
                     text = text.replace(place, name)
                 yield path, text.encode()
             yield run.step_metrics_path, _epochs_of(run.step_metrics_path)
-            yield run.test_outputs_path, _classes_of(run.test_outputs_path)
+            if run.test_outputs_path.is_file():  # version 0.1 wrote none
+                yield run.test_outputs_path, _classes_of(run.test_outputs_path)
 
 
 def _epochs_of(path: Path) -> bytes:

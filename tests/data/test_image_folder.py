@@ -297,7 +297,8 @@ def test_unlabelled_images_are_predicted(mlp_lab: CommandLine, tmp_path: Path) -
     all_rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
     labelled = next(row for row in all_rows if row["file"] == "c/7.png")
     assert labelled["label"] == "c"
-    assert labelled["Ä b"] == rows[1]["Ä b"]
+    # In a batch of another size the last bits of a float32 are others.
+    assert float(labelled["Ä b"]) == pytest.approx(float(rows[1]["Ä b"]), abs=5e-7)
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,7 @@ def test_documents_hold_what_was_measured_and_nothing_is_run_twice(
     assert experiments.main() == 0
     out = capfd.readouterr().out
     assert "This takes about 0 minutes with a core for each training." in out
+    assert "written: " not in out  # nor is an ensemble made twice
     before = [("4", "4"), ("1", "1"), ("2", "2")]
     assert re.findall(r"(\d+) trials?, (\d+) of them done before", out) == before
     assert (tmp_path / "docs" / "experiments.md").read_text() == document

@@ -32,7 +32,7 @@ def stats(words: Sequence[str]) -> int:
     data, out = _load("stats", words)
     _print_stats(data)
     path = getattr(data.source, "path", None)  # of one's own data: each file has figures of its own
-    name = path.resolve().name.partition(".")[0] if path else type(data.source).__name__
+    name = Path(path).resolve().stem if path else type(data.source).__name__
     directory = out or Path("stats") / name
     for name, figure in _figures(data).items():
         path = directory / f"{name}.png"
