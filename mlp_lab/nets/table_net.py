@@ -74,6 +74,7 @@ class TableEncoder(nn.Module):
 
     Attributes:
         width: Number W of what comes out.
+        learns: Whether it has weights, for vectors of categories or for sines.
 
     Shape:
         ``(N, D)`` float32: numbers, 0 and 1, or codes of categories, NaN where missing; to
@@ -129,6 +130,7 @@ class TableEncoder(nn.Module):
             )
         embedded = sum(int(table.embedding_dim) for table in self._tables)
         from_numbers = len(numbers) * (encoding.periodic or 1)
+        self.learns = bool(wide) or self.periodic is not None
         self.width = from_numbers + len(flagged) + len(one_hot) + embedded
 
     @property

@@ -1,7 +1,7 @@
 """What every task does: normalise, forward, loss, optimiser and schedule, and describe itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from mlp_lab.evaluation.evaluation import TrainingTime
 from mlp_lab.files.plain_types import describe
 from mlp_lab.nets import (
     Head,
+    Net,
     NetFactory,
     TableEncoding,
     TableNet,
@@ -274,7 +275,7 @@ class Task(ScoringModule, ABC):
         if self.temperature is not None:
             self.temperature.fill_(1)
         if self.compile_mode is not None:
-            self.net.compile(mode=self.compile_mode)
+            self._learning.compile(mode=self.compile_mode)
 
     def on_train_epoch_start(self) -> None:
         """Let the data know."""
@@ -282,10 +283,26 @@ class Task(ScoringModule, ABC):
         if isinstance(datamodule, LabDataModule):
             datamodule.begin_epoch()
 
+    def prepare(self, batches: list[Batch]) -> Iterable[Batch]:
+        """Normalise the inputs; columns that are encoded without weights of all batches at once."""
+        if self._learning is self.net:
+            return ((self.normalise(inputs), labels) for inputs, labels in batches)
+        assert isinstance(self.net, TableNet)
+        inputs, labels = zip(*batches, strict=True)
+        encoded = self.net.encoder(self.normalise(torch.cat(inputs)))
+        return zip(encoded.split([len(part) for part in inputs]), labels, strict=True)
+
+    @property
+    def _learning(self) -> Net:
+        """The part of the net that learns."""
+        if isinstance(self.net, TableNet) and not self.net.encoder.learns:
+            return self.net.net
+        return self.net
+
     def compute_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the loss of a training batch, and the outputs of the net."""
+        """Return the loss of a training batch that is prepared, and the outputs of the net."""
         inputs, labels = batch
-        outputs = self.run_net(inputs)
+        outputs = self._learning(inputs)
         return self.training_loss(outputs, labels), outputs
 
     def measure_steps(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:

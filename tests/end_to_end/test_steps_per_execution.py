@@ -18,6 +18,7 @@ from mlp_lab.training.checks import STEPS_AT_ONCE
 from tests.conftest import CommandLine
 from tests.helpers.runs import read_metrics
 from tests.helpers.slow import some_slow
+from tests.helpers.town_table import FLAGS, make_rows, write_table
 from tests.helpers.training import (
     assert_same_training,
     callbacks,
@@ -67,6 +68,16 @@ def test_numbers_are_the_same_bit_by_bit(mlp_lab: CommandLine, setting: str) -> 
         outcome = mlp_lab(*FIT, *SETTINGS[setting], f"--data.steps_per_execution={steps}")
         assert outcome.code == 0, outcome.err
         runs.append(outcome.run_dir)
+    assert_same_but_for_executions(*runs)
+
+
+@pytest.mark.parametrize("dropped", ["row,price", "row,price,street"], ids=["learned", "fixed"])
+def test_tables_too(mlp_lab: CommandLine, tmp_path: Path, dropped: str) -> None:
+    """A list's columns are encoded in one go where none is a learned vector, as streets are."""
+    path = write_table(tmp_path / "town.csv", make_rows())
+    words = [*FLAGS, f"--data.source.path={path}", f"--data.source.drop=[{dropped}]"]
+    steps = [f"--data.steps_per_execution={num}" for num in (1, 4)]
+    runs = [mlp_lab("fit", *words, "--trainer.max_epochs=2", num).run_dir for num in steps]
     assert_same_but_for_executions(*runs)
 
 

@@ -61,6 +61,12 @@ def make_job(*words: str) -> Job:
     return LabCLI("fit", read_invocation("fit", words)).job
 
 
+def loss_and_outputs(task: Task, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what a training step begins with."""
+    (prepared,) = task.prepare([batch])
+    return task.compute_loss(prepared)
+
+
 class KilledError(BaseException):
     """As sudden as a kill: nothing catches it."""
 

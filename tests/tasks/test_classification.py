@@ -16,6 +16,7 @@ from mlp_lab.errors import ConfigError
 from mlp_lab.nets import MLP
 from mlp_lab.tasks import ClassificationTask, Task
 from mlp_lab.tasks.optimizer import describe_optimizer, make_optimizer
+from tests.helpers.training import loss_and_outputs
 
 
 def make_task(**arguments: Any) -> ClassificationTask:
@@ -79,7 +80,7 @@ def test_loss_weighs_and_smooths_in_training_alone() -> None:
     weighted.loss.weight = torch.arange(1.0, 11.0)
     logits = weighted(images)
     expected = F.cross_entropy(logits, labels, weight=torch.arange(1.0, 11.0), label_smoothing=0.1)
-    loss, _ = weighted.compute_loss((images, labels))
+    loss, _ = loss_and_outputs(weighted, (images, labels))
     assert loss.item() == pytest.approx(expected.item())
     totals = weighted.batch_totals(logits, labels)
     plain = F.cross_entropy(logits, labels)

@@ -13,6 +13,7 @@ from mlp_lab.errors import ConfigError
 from mlp_lab.tasks import BinaryTask, ClassificationTask, LossFactory, RegressionTask
 from mlp_lab.tasks.loss import describe_loss, make_loss, make_scoring_loss
 from tests.conftest import CommandLine
+from tests.helpers.training import loss_and_outputs
 
 FITTING: dict[Any, list[LossFactory]] = {
     ClassificationTask: [nn.CrossEntropyLoss, nn.MultiMarginLoss],
@@ -53,12 +54,12 @@ def test_fitting_losses_are_descended(task: Any, loss: LossFactory, reduction: s
         loss=partial(loss, reduction=reduction),  # type: ignore[call-arg]  # all of these take it
     )
     labels = torch.tensor([[0.5, 1.0]]) if task is RegressionTask else torch.tensor([1])
-    before, _ = made.compute_loss((torch.ones(1, 2), labels))
+    before, _ = loss_and_outputs(made, (torch.ones(1, 2), labels))
     before.backward()
     with torch.no_grad():
         for weight in made.parameters():
             weight -= 0.001 * weight.grad
-    after, _ = made.compute_loss((torch.ones(1, 2), labels))
+    after, _ = loss_and_outputs(made, (torch.ones(1, 2), labels))
     assert after < before
 
 

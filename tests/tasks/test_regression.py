@@ -16,7 +16,7 @@ from mlp_lab.errors import ConfigError
 from mlp_lab.inference import Predictor
 from mlp_lab.tasks import RegressionTask
 from tests.conftest import CommandLine
-from tests.helpers.training import assert_same_training, killed_at_step
+from tests.helpers.training import assert_same_training, killed_at_step, loss_and_outputs
 
 
 def metrics_in_batches(outputs: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
@@ -51,7 +51,7 @@ def test_r2_of_a_constant_target_is_one_or_zero(off: float, expected: float) -> 
 def test_steps_are_measured_like_epochs() -> None:
     task = RegressionTask((3,), 1, loss=nn.L1Loss)
     inputs, targets = torch.randn(9, 3), torch.randn(9, 1)
-    loss, outputs = task.compute_loss((inputs, targets))
+    loss, outputs = loss_and_outputs(task, (inputs, targets))
     metrics = task.measure_steps(outputs.detach()[None], targets[None])
     found = metrics_in_batches(task(inputs).detach(), targets)
     assert loss.item() == pytest.approx(found["mae"])
@@ -117,7 +117,7 @@ def test_the_loss_is_that_of_scaled_targets_and_all_else_is_in_their_units() -> 
     outputs = task(inputs)
     assert torch.equal(task.predict_step((inputs, targets), 0), outputs)
     assert (outputs - task.target_mean).abs().mean(0).tolist() < [20.0, 1.0]
-    loss, net_outputs = task.compute_loss((inputs, targets))
+    loss, net_outputs = loss_and_outputs(task, (inputs, targets))
     metrics = task.measure_steps(net_outputs.detach()[None], targets[None])
     assert torch.equal(task.finish(net_outputs), outputs)
     totals = task.batch_totals(outputs, targets)
@@ -133,7 +133,7 @@ def test_targets_are_left_as_they_are_where_that_is_wished() -> None:
     inputs, targets = data.subsets["train"][torch.arange(90)]
     assert task.describe()["scale_targets"] is False
     assert torch.equal(task(inputs), task.net(task.normalise(inputs)))
-    loss, _ = task.compute_loss((inputs, targets))
+    loss, _ = loss_and_outputs(task, (inputs, targets))
     assert torch.equal(loss, nn.MSELoss()(task(inputs), targets))
 
 
