@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mlp_lab.data.files import LARGEST_TARGET
 from mlp_lab.data.known_table import KnownTable, find_known
 from mlp_lab.data.source import Part, Samples, Source
+from mlp_lab.data.table_cache import TableCache, TableContent
 from mlp_lab.errors import (
     ChecksumError,
     ConfigError,
@@ -58,6 +59,8 @@ class Table(Source):
     values: numbers, 0 and 1, and codes of categories; what is missing is NaN. All else, such as
     scaling, is its own: see ``model.encoding``. Left out with a warning are a column without two
     different values, and one that names its rows: texts of which most differ, or row numbers.
+    Of a file of a megabyte and more all this is kept in ``.NAME.mlp_lab`` beside it, and the file
+    is parsed anew only where it, or a setting, has changed.
 
     Args:
         path: A ``.csv``, ``.tsv``, the same with ``.gz``, or a ``.parquet``.
@@ -125,8 +128,13 @@ class Table(Source):
         self.are_columns_learned = self._known is not None
         self._found: list[str] = []
         self.parts = frozenset({"train"} if test_path is None else {"train", "test"})
+        chosen = (target, task, drop, categorical, numeric, missing, no_target)
+        self._cache = TableCache(
+            [path] if self.test_path is None else [path, self.test_path],
+            (*chosen, separator, encoding, self._known),
+        )
         # Kept for the first load, so that the file is read once.
-        self._content: dict[Part, Samples] | None = self._read_parts()
+        self._content: dict[Part, Samples] | None = self._recall() or self._read_parts()
         if self.num_targets and classes is not None:
             raise ConfigError(
                 f"data.source.classes is for classes, and {target!r} holds numbers. Leave it out."
@@ -142,8 +150,25 @@ class Table(Source):
 
     def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
         """Return the rows of the file, and of the test set's own."""
-        content, self._content = self._content or self._read_parts(), None
+        content = self._content or self._recall() or self._read_parts()
+        self._content = None
+        if self.may_write:
+            found = TableContent(self.columns, self.all_class_names, self._found, content)
+            self._cache.write(found)
         return content
+
+    def _recall(self) -> dict[Part, Samples] | None:
+        """Take over what was found before in the same files, and warn of the same."""
+        found = self._cache.read()
+        if found is None:
+            return None
+        self.columns, self.class_names = found.columns, found.class_names
+        self.input_shape = (len(found.columns),)
+        self.num_targets = int(not found.class_names)
+        self.target_names = (self.target,) * self.num_targets
+        for note in found.notes:
+            self._warn(note)
+        return found.parts
 
     def _read_parts(self) -> dict[Part, Samples]:
         """Read the files, and find out columns, kinds and classes."""
