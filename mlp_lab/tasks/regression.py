@@ -1,12 +1,12 @@
 """Regression."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from mlp_lab.data import LabDataModule
+from mlp_lab.data import Batch, LabDataModule
 from mlp_lab.data.statistics import channel_mean_std
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets import MLP, NetFactory, TableEncoding
@@ -14,7 +14,7 @@ from mlp_lab.tables import PlainColumn
 from mlp_lab.tasks.loss import LossFactory, check_loss
 from mlp_lab.tasks.optimizer import Decayed, OptimizerFactory
 from mlp_lab.tasks.schedule import Schedule
-from mlp_lab.tasks.task import CompileMode, Goal, Mode, Task
+from mlp_lab.tasks.task import CompileMode, Goal, Mode, Task, in_one_go
 
 RegressionScore = Literal["val/loss", "val/rmse", "val/mae", "val/r2"]
 """What may pick the best epoch."""
@@ -121,9 +121,10 @@ class RegressionTask(Task):
         """Scale targets, or predictions of them, to mean 0 and variance 1, ``(N, T)``."""
         return (targets - self.target_mean) / self.target_std
 
-    def training_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of the scaled targets, a scalar, from the outputs of the net."""
-        return super().training_loss(outputs, self.scaled(labels))
+    def prepare(self, batches: list[Batch]) -> Iterable[Batch]:
+        """Scale the targets, beside what every task does to the inputs."""
+        targets = in_one_go(self.scaled, [labels for _, labels in batches])
+        return zip((inputs for inputs, _ in super().prepare(batches)), targets, strict=True)
 
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return root mean squared and mean absolute error, and R², of S batches, ``(S,)`` each."""

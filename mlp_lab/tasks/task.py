@@ -1,7 +1,7 @@
 """What every task does: normalise, forward, loss, optimiser and schedule, and describe itself."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -184,7 +184,7 @@ class Task(ScoringModule, ABC):
         self._optimizer_description["init_args"]["lr"] = rate
 
     def training_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss to descend, a scalar, from the outputs of the net."""
+        """Return the loss to descend, a scalar, from the outputs of the net and prepared labels."""
         loss: Tensor = self.loss(outputs, labels)
         return loss
 
@@ -288,9 +288,9 @@ class Task(ScoringModule, ABC):
         if self._learning is self.net:
             return ((self.normalise(inputs), labels) for inputs, labels in batches)
         assert isinstance(self.net, TableNet)
+        encoder = self.net.encoder
         inputs, labels = zip(*batches, strict=True)
-        encoded = self.net.encoder(self.normalise(torch.cat(inputs)))
-        return zip(encoded.split([len(part) for part in inputs]), labels, strict=True)
+        return zip(in_one_go(lambda i: encoder(self.normalise(i)), inputs), labels, strict=True)
 
     @property
     def _learning(self) -> Net:
@@ -391,3 +391,14 @@ class Task(ScoringModule, ABC):
         self.loaded = LoadedWeights(checkpoint["epoch"] + 1, dict(metrics))
         if self.schedule is not None and "schedule" in checkpoint:
             self.schedule.load_state_dict(checkpoint["schedule"])
+
+
+def in_one_go(function: Callable[[Tensor], Tensor], batches: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return what a function of single samples makes of each batch; one call is faster than many.
+
+    Example:
+        >>> in_one_go(torch.neg, [torch.tensor([1, 2]), torch.tensor([3])])
+        (tensor([-1, -2]), tensor([-3]))
+    """
+    made = function(torch.cat([*batches]))
+    return torch.split(made, [len(batch) for batch in batches])
