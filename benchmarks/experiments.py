@@ -326,8 +326,8 @@ def write_documents(
 ) -> None:
     """Write tables, figures and the headers of recipes and grids."""
     written = {f"lab_{name}": f"    {line}\n" for name, line in lab_lines.items()}
-    if all(ensembles.values()):
-        written["ensembles"] = tables.ensembles_table(ensembles)
+    if made := {recipe: scores for recipe, scores in ensembles.items() if scores}:
+        written["ensembles"] = tables.ensembles_table(made)
     everything = {s.label: s for group in GROUPS for s in settings[group.name]}
     for group in GROUPS:
         rows = [everything[name] for name in group.recipes if name in everything]
