@@ -1,5 +1,6 @@
 """stats describes a data set, and prepare writes it with its split as one file."""
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -118,6 +119,14 @@ def test_a_table_is_described_column_by_column(
     ):
         assert re.search(pattern, outcome.out), pattern
     assert "normalised" not in outcome.out
+
+
+@pytest.mark.parametrize("name", ["a.small.csv", "a.small.csv.gz"])
+def test_figures_lie_under_the_name_of_the_file(mlp_lab: CommandLine, name: str) -> None:
+    plain = write_small_table(Path("small.csv")).read_bytes()
+    Path(name).write_bytes(gzip.compress(plain) if name.endswith(".gz") else plain)
+    assert mlp_lab("stats", *words_of(Path(name), "kind")).code == 0
+    assert [path.name for path in Path("stats").iterdir()] == ["a.small"]
 
 
 def test_many_features_are_described_by_their_range(mlp_lab: CommandLine) -> None:

@@ -166,6 +166,7 @@ class LabDataModule(pl.LightningDataModule):
         """Download what is missing. What was read on the way is kept, so that it is read once."""
         if self._needs_samples:
             self._loaded = self.source.load(self.root, download=self.download)
+        self.source.keep()
 
     def setup(self, stage: str) -> None:
         """Load and split; for training also compute the statistics of the training split.

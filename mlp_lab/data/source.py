@@ -190,6 +190,9 @@ class Source(ABC):
             for part, samples in parts.items()
         }
 
+    def keep(self) -> None:  # noqa: B027  # most sources have nothing to keep
+        """Keep what reading has found for the next time, if ``may_write``."""
+
     @abstractmethod
     def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
         """Read every part, all classes, with the arguments and errors of ``load``."""

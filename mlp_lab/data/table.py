@@ -59,8 +59,8 @@ class Table(Source):
     values: numbers, 0 and 1, and codes of categories; what is missing is NaN. All else, such as
     scaling, is its own: see ``model.encoding``. Left out with a warning are a column without two
     different values, and one that names its rows: texts of which most differ, or row numbers.
-    Of a file of a megabyte and more all this is kept in ``.NAME.mlp_lab`` beside it, and the file
-    is parsed anew only where it, or a setting, has changed.
+    What is found in a text file of a megabyte and more is kept in ``.NAME.mlp_lab`` beside it; it
+    is parsed anew where it or a setting has changed, and for a net that knows its own columns.
 
     Args:
         path: A ``.csv``, ``.tsv``, the same with ``.gz``, or a ``.parquet``.
@@ -126,15 +126,14 @@ class Table(Source):
         if self._known and classes is not None:
             self._known = replace(self._known, class_names=None)
         self.are_columns_learned = self._known is not None
-        self._found: list[str] = []
+        self._found: list[str]
         self.parts = frozenset({"train"} if test_path is None else {"train", "test"})
-        chosen = (target, task, drop, categorical, numeric, missing, no_target)
-        self._cache = TableCache(
-            [path] if self.test_path is None else [path, self.test_path],
-            (*chosen, separator, encoding, self._known),
-        )
+        files = [path] if self.test_path is None else [path, self.test_path]
+        chosen = (target, task, drop, categorical, numeric, missing, no_target, separator, encoding)
+        self._cache = TableCache(files, chosen) if self._known is None else None
+        self._unkept: TableContent | None = None
         # Kept for the first load, so that the file is read once.
-        self._content: dict[Part, Samples] | None = self._recall() or self._read_parts()
+        self._content: dict[Part, Samples] | None = self._find_parts()
         if self.num_targets and classes is not None:
             raise ConfigError(
                 f"data.source.classes is for classes, and {target!r} holds numbers. Leave it out."
@@ -150,18 +149,28 @@ class Table(Source):
 
     def read(self, root: Path, *, download: bool) -> dict[Part, Samples]:
         """Return the rows of the file, and of the test set's own."""
-        content = self._content or self._recall() or self._read_parts()
-        self._content = None
-        if self.may_write:
-            found = TableContent(self.columns, self.all_class_names, self._found, content)
-            self._cache.write(found)
+        content, self._content = self._content, None
+        if content is None:
+            chosen = self.class_names
+            content = self._find_parts()
+            self.class_names = chosen
         return content
 
-    def _recall(self) -> dict[Part, Samples] | None:
-        """Take over what was found before in the same files, and warn of the same."""
-        found = self._cache.read()
-        if found is None:
-            return None
+    def keep(self) -> None:
+        """Keep what was found in a large file, so that it need not be parsed the next time."""
+        if self.may_write and self._cache and self._unkept:
+            self._cache.write(self._unkept)
+        self._unkept = None
+
+    def _find_parts(self) -> dict[Part, Samples]:
+        """Take over what was found before in the same files, and warn of the same; or read them."""
+        self._found = []
+        found = self._cache.read() if self._cache else None
+        if found is None or found.parts.keys() != self.parts:
+            parts = self._read_parts()
+            if self._cache:
+                self._unkept = TableContent(self.columns, self.class_names, self._found, parts)
+            return parts
         self.columns, self.class_names = found.columns, found.class_names
         self.input_shape = (len(found.columns),)
         self.num_targets = int(not found.class_names)

@@ -1,16 +1,16 @@
-"""What a large table holds, kept beside its file: text is parsed once."""
+"""What a large text file of a table holds, kept beside it: text is parsed once."""
 
 import contextlib
 import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mlp_lab import __version__
 from mlp_lab.data.source import Part, Samples
 from mlp_lab.errors import ChecksumError, WriteError
 from mlp_lab.files.atomic import replacing
@@ -19,6 +19,8 @@ from mlp_lab.tables import Column
 
 _LARGE = 10**6  # bytes; less is parsed in a tenth of a second
 _SUFFIX = ".mlp_lab"
+_CODE = [Path(__file__), Path(__file__).with_name("table.py")]
+_CODE += sorted((Path(__file__).parent.parent / "tables").glob("*.py"))
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class TableContent:
     """What was found in the files of a table.
 
     Attributes:
-        columns: What each input is.
-        class_names: Classes of the target; empty where it holds numbers.
+        columns: What each of the D inputs is.
+        class_names: The K classes of the target; empty where it holds a number.
         notes: What was warned of.
         parts: The samples of each part.
     """
@@ -37,12 +39,30 @@ class TableContent:
     notes: Sequence[str]
     parts: dict[Part, Samples]
 
+    def check(self) -> None:
+        """Refuse samples that do not fit the columns and classes.
+
+        Raises:
+            ValueError: They do not.
+        """
+        for samples in self.parts.values():
+            inputs, labels = samples.inputs, samples.labels
+            num, num_classes = len(inputs), len(self.class_names)
+            fit = inputs.dtype == torch.float32 and inputs.shape == (num, len(self.columns))
+            if num_classes:
+                fit &= labels.dtype == torch.int64 and labels.shape == (num,)
+                fit &= not num or (int(labels.min()) >= 0 and int(labels.max()) < num_classes)
+            else:
+                fit &= labels.dtype == torch.float32 and labels.shape == (num, 1)
+            if not fit:
+                raise ValueError("samples that do not fit the columns and classes")
+
 
 class TableCache:
-    """The content of a table as it was found before, for as long as its files are the same.
+    """The content of a table as it was found before, for as long as all is the same.
 
     It is kept in ``.NAME.mlp_lab`` beside the file, with the hash of all that it follows from: the
-    bytes of the files, the settings and the version of this package.
+    bytes of the files, the settings, and the code that reads them.
 
     Args:
         paths: The file, and that of the test set where it has its own.
@@ -53,55 +73,62 @@ class TableCache:
         self._paths = paths
         self._settings = settings
         self._key = ""
-        self._is_due = False
-
-    def read(self) -> TableContent | None:
-        """Return what was found before; None where nothing was, or something has changed since."""
-        if not all(path.is_file() for path in self._paths):
-            return None
-        if sum(path.stat().st_size for path in self._paths) < _LARGE:
-            return None
-        self._key = self._hash()
-        self._is_due = True
-        try:
-            kept = load_plain(self._file, mmap=True)
-        except (OSError, ChecksumError):
-            return None
-        if kept.get("key") != self._key:
-            return None
-        self._is_due = False
-        return TableContent(
-            tuple(map(Column.from_plain, kept["columns"])),
-            tuple(kept["class_names"]),
-            kept["notes"],
-            {part: Samples(*tensors) for part, tensors in kept["parts"].items()},
-        )
-
-    def write(self, content: TableContent) -> None:
-        """Keep what was found, where nothing is kept yet and something can be written."""
-        if not self._is_due or not os.access(self._file.parent, os.W_OK):
-            return
-        kept: dict[str, Any] = {
-            "key": self._key,
-            "columns": [column.plain() for column in content.columns],
-            "class_names": list(content.class_names),
-            "notes": list(content.notes),
-            "parts": {part: (s.inputs, s.labels) for part, s in content.parts.items()},
-        }
-        with contextlib.suppress(OSError, WriteError), replacing(self._file) as unfinished:
-            torch.save(kept, unfinished)
-            self._is_due = False
 
     @property
     def _file(self) -> Path:
         path = self._paths[0].resolve()
         return path.with_name(f".{path.name}{_SUFFIX}")
 
+    def read(self) -> TableContent | None:
+        """Return what was found before; None where nothing was, or something has changed since."""
+        if not all(path.is_file() for path in self._paths):
+            return None
+        is_text = self._paths[0].suffix != ".parquet"
+        if not is_text or sum(path.stat().st_size for path in self._paths) < _LARGE:
+            return None
+        self._key = self._hash()
+        try:
+            kept = load_plain(self._file, mmap=True)
+            if kept["key"] != self._key:
+                return None
+            content = TableContent(
+                tuple(map(Column.from_plain, kept["columns"])),
+                tuple(map(str, kept["class_names"])),
+                [*map(str, kept["notes"])],
+                {part: Samples(*tensors) for part, tensors in kept["parts"].items()},
+            )
+            content.check()
+        # Torn, or somebody else's, in any way.
+        except (OSError, ChecksumError, LookupError, TypeError, AttributeError, ValueError):
+            return None
+        return content
+
+    def write(self, content: TableContent) -> None:
+        """Keep what was found in a large file, if nothing has changed meanwhile and it can be."""
+        if not self._key or not os.access(self._file.parent, os.W_OK) or self._hash() != self._key:
+            return
+        kept: dict[str, Any] = {
+            "key": self._key,
+            "columns": [column.plain() for column in content.columns],
+            "class_names": [*content.class_names],
+            "notes": [*content.notes],
+            "parts": {part: (s.inputs, s.labels) for part, s in content.parts.items()},
+        }
+        # torch.save says RuntimeError where the disk is full.
+        with (
+            contextlib.suppress(OSError, WriteError, RuntimeError),
+            replacing(self._file) as unfinished,
+        ):
+            unfinished.touch(0o600)
+            torch.save(kept, unfinished)
+            modes = [path.stat().st_mode & 0o666 for path in self._paths]
+            unfinished.chmod(modes[0] & modes[-1])  # who may not read the table may not read this
+
     def _hash(self) -> str:
         # The paths as they were typed, which notes name.
-        decisive = (__version__, *map(str, self._paths), *self._settings)
+        decisive = (version("polars"), *map(str, self._paths), *self._settings)
         digest = hashlib.sha256(repr(decisive).encode())
-        for path in self._paths:
+        for path in (*_CODE, *self._paths):
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()

@@ -74,7 +74,8 @@ class TableEncoder(nn.Module):
 
     Attributes:
         width: Number W of what comes out.
-        learns: Whether it has weights, for vectors of categories or for sines.
+        is_fixed: Whether it has no weights and needs little memory, so that several batches are
+            encoded faster as one.
 
     Shape:
         ``(N, D)`` float32: numbers, 0 and 1, or codes of categories, NaN where missing; to
@@ -130,7 +131,8 @@ class TableEncoder(nn.Module):
             )
         embedded = sum(int(table.embedding_dim) for table in self._tables)
         from_numbers = len(numbers) * (encoding.periodic or 1)
-        self.learns = bool(wide) or self.periodic is not None
+        # The quantiles of many rows at once outgrow the processor's cache.
+        self.is_fixed = not any(True for _ in self.parameters()) and self.knots is None
         self.width = from_numbers + len(flagged) + len(one_hot) + embedded
 
     @property

@@ -1,12 +1,12 @@
 """Regression."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from mlp_lab.data import Batch, LabDataModule
+from mlp_lab.data import LabDataModule
 from mlp_lab.data.statistics import channel_mean_std
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets import MLP, NetFactory, TableEncoding
@@ -121,10 +121,9 @@ class RegressionTask(Task):
         """Scale targets, or predictions of them, to mean 0 and variance 1, ``(N, T)``."""
         return (targets - self.target_mean) / self.target_std
 
-    def prepare(self, batches: list[Batch]) -> Iterable[Batch]:
-        """Scale the targets, beside what every task does to the inputs."""
-        targets = in_one_go(self.scaled, [labels for _, labels in batches])
-        return zip((inputs for inputs, _ in super().prepare(batches)), targets, strict=True)
+    def prepare_labels(self, batches: Sequence[Tensor]) -> Iterable[Tensor]:
+        """Return the scaled targets of each batch."""
+        return in_one_go(self.scaled, batches)
 
     def step_metrics(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return root mean squared and mean absolute error, and R², of S batches, ``(S,)`` each."""

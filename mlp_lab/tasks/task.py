@@ -284,18 +284,24 @@ class Task(ScoringModule, ABC):
             datamodule.begin_epoch()
 
     def prepare(self, batches: list[Batch]) -> Iterable[Batch]:
-        """Normalise the inputs; columns that are encoded without weights of all batches at once."""
-        if self._learning is self.net:
-            return ((self.normalise(inputs), labels) for inputs, labels in batches)
-        assert isinstance(self.net, TableNet)
-        encoder = self.net.encoder
+        """Normalise the inputs, encode columns without weights, and prepare the labels."""
         inputs, labels = zip(*batches, strict=True)
-        return zip(in_one_go(lambda i: encoder(self.normalise(i)), inputs), labels, strict=True)
+        return zip(self._prepare_inputs(inputs), self.prepare_labels(labels), strict=True)
+
+    def prepare_labels(self, batches: Sequence[Tensor]) -> Iterable[Tensor]:
+        """Return the labels of each batch as ``training_loss`` takes them."""
+        return batches
+
+    def _prepare_inputs(self, batches: Sequence[Tensor]) -> Iterable[Tensor]:
+        if not isinstance(self.net, TableNet) or self._learning is self.net:
+            return map(self.normalise, batches)
+        encoder = self.net.encoder
+        return in_one_go(lambda inputs: encoder(self.normalise(inputs)), batches)
 
     @property
     def _learning(self) -> Net:
-        """The part of the net that learns."""
-        if isinstance(self.net, TableNet) and not self.net.encoder.learns:
+        """The part of the net that learns; the columns before it may be encoded beforehand."""
+        if isinstance(self.net, TableNet) and self.net.encoder.is_fixed:
             return self.net.net
         return self.net
 
@@ -393,12 +399,13 @@ class Task(ScoringModule, ABC):
             self.schedule.load_state_dict(checkpoint["schedule"])
 
 
-def in_one_go(function: Callable[[Tensor], Tensor], batches: Sequence[Tensor]) -> Sequence[Tensor]:
+def in_one_go(function: Callable[[Tensor], Tensor], batches: Sequence[Tensor]) -> list[Tensor]:
     """Return what a function of single samples makes of each batch; one call is faster than many.
 
     Example:
         >>> in_one_go(torch.neg, [torch.tensor([1, 2]), torch.tensor([3])])
-        (tensor([-1, -2]), tensor([-3]))
+        [tensor([-1, -2]), tensor([-3])]
     """
-    made = function(torch.cat([*batches]))
-    return torch.split(made, [len(batch) for batch in batches])
+    made = torch.split(function(torch.cat([*batches])), [len(batch) for batch in batches])
+    # Last bits of what is computed from them would depend on where in memory they begin.
+    return [part.clone() for part in made]

@@ -1,6 +1,7 @@
 """A large table is parsed once, and anew where anything that decides what it holds has changed."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from mlp_lab import tables
-from mlp_lab.data import Table
+from mlp_lab.data import LabDataModule, Table
 from mlp_lab.data.known_table import KnownTable, reading_tables_for
 from mlp_lab.errors import MLPLabWarning
 from tests.helpers.town_table import make_rows, write_table
@@ -45,6 +46,7 @@ def make(path: Path, **settings: Any) -> Table:
 def load(source: Table) -> dict[str, Any]:
     """Return all that a source knows, and its samples."""
     parts = source.load(ROOT, download=False)
+    source.keep()
     tensors = {part: (s.inputs.tolist(), s.labels.tolist()) for part, s in parts.items()}
     facts = (source.columns, source.class_names, source.num_targets, source.input_shape)
     return {"facts": facts, "notes": source.notes, "tensors": repr(tensors)}
@@ -125,14 +127,18 @@ def test_a_test_set_counts_too(path: Path, parsed: list[str]) -> None:
     assert len(make(path, test_path=test_path).load(ROOT, download=False)["test"]) == 30
 
 
-def test_what_a_net_knows_counts_too(path: Path, parsed: list[str]) -> None:
+def test_a_net_that_knows_its_columns_has_nothing_kept(path: Path, parsed: list[str]) -> None:
     source = make(path)
     load(source)
+    content = kept(path).read_bytes()
     known = KnownTable(source.columns[:1], source.class_names, "the net")
     with reading_tables_for(lambda: known):
         other = Table(path, "bought", missing=["?"])
+    other.load(ROOT, download=False)
+    other.keep()
     assert parsed == ["town.csv", "town.csv"]
     assert other.columns == source.columns[:1]
+    assert kept(path).read_bytes() == content
 
 
 def test_what_is_torn_is_made_anew(path: Path, parsed: list[str]) -> None:
@@ -140,6 +146,31 @@ def test_what_is_torn_is_made_anew(path: Path, parsed: list[str]) -> None:
     whole = kept(path).read_bytes()
     kept(path).write_bytes(whole[: len(whole) // 2])
     assert load(make(path)) == before
+    assert load(make(path)) == before
+    assert parsed == ["town.csv", "town.csv"]
+
+
+SPOILT: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no columns": lambda content: content.pop("columns"),
+    "columns of numbers": lambda content: content.update(columns=[1, 2]),
+    "a column of another kind": lambda content: content["columns"][0].update(kind="x"),
+    "notes of nothing": lambda content: content.update(notes=None),
+    "a column too few": lambda content: content["columns"].pop(),
+    "a class too few": lambda content: content["class_names"].pop(),
+    "numbers for classes": lambda content: content.update(class_names=[]),
+    "one tensor": lambda content: content["parts"].update(train=(torch.zeros(2),)),
+    "no part": lambda content: content.update(parts={}),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_what_does_not_fit_is_made_anew(
+    path: Path, parsed: list[str], spoil: Callable[[dict[str, Any]], object]
+) -> None:
+    before = load(make(path))
+    content = torch.load(kept(path), weights_only=True)
+    spoil(content)
+    torch.save(content, kept(path))
     assert load(make(path)) == before
     assert parsed == ["town.csv", "town.csv"]
 
@@ -155,11 +186,38 @@ def test_nothing_in_it_is_run(path: Path, parsed: list[str], tmp_path: Path) -> 
     assert parsed == ["town.csv"]
 
 
-def test_nothing_is_kept_where_nothing_may_be_written(path: Path) -> None:
+def test_a_full_disk_is_no_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(content: object, file: Path) -> None:
+        file.write_bytes(b"half of it")
+        raise RuntimeError("unexpected pos 64 vs 0")  # torch's way of saying it
+
+    monkeypatch.setattr(torch, "save", fail)
+    load(make(path))
+    assert [*path.parent.iterdir()] == [path]
+
+
+def test_who_may_not_read_the_table_may_not_read_what_is_kept(path: Path) -> None:
+    path.chmod(0o640)
+    load(make(path))
+    assert kept(path).stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_that_changed_while_it_was_read_is_not_kept(path: Path) -> None:
     source = make(path)
-    source.may_write = False  # as for a path in a file that somebody else may have written
+    with path.open("a") as file:
+        file.write("\n")
     load(source)
     assert not kept(path).exists()
+
+
+@pytest.mark.parametrize("may_write", [True, False])
+def test_a_path_that_nobody_typed_has_nothing_kept(path: Path, may_write: bool) -> None:
+    """The command line says so once the data are made, which reads a table."""
+    with pytest.warns(MLPLabWarning, match="left out"):
+        data = LabDataModule(Table(path, "bought", missing=["?"]))
+    data.source.may_write = may_write
+    data.prepare_data()
+    assert kept(path).exists() is may_write
 
 
 def test_a_small_table_is_not_worth_it(tmp_path: Path) -> None:

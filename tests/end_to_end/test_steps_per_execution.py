@@ -71,13 +71,21 @@ def test_numbers_are_the_same_bit_by_bit(mlp_lab: CommandLine, setting: str) -> 
     assert_same_but_for_executions(*runs)
 
 
-@pytest.mark.parametrize("dropped", ["row,price", "row,price,street"], ids=["learned", "fixed"])
-def test_tables_too(mlp_lab: CommandLine, tmp_path: Path, dropped: str) -> None:
-    """A list's columns are encoded in one go where none is a learned vector, as streets are."""
-    path = write_table(tmp_path / "town.csv", make_rows())
-    words = [*FLAGS, f"--data.source.path={path}", f"--data.source.drop=[{dropped}]"]
+@pytest.mark.parametrize("one_hot", [2, 16], ids=["learned", "fixed"])
+@pytest.mark.parametrize("target", ["bought", "age"])
+def test_tables_too(mlp_lab: CommandLine, tmp_path: Path, one_hot: int, target: str) -> None:
+    """A list's columns are encoded in one go where none is a learned vector.
+
+    Sums in a narrow net hang on where in memory a batch begins, so its size is an odd one.
+    """
+    rows = [row for row in make_rows() if "?" not in row]
+    path = write_table(tmp_path / "town.csv", rows)
+    words = [*FLAGS, f"--data.source.path={path}", f"--data.source.target={target}"]
+    words += [f"--model.encoding.one_hot_up_to={one_hot}", "--model.net.hidden_dims=[8]"]
+    words += ["--data.batch_size=25", "--trainer.max_epochs=2"]
+    words += ["--model=RegressionTask"] if target == "age" else []
     steps = [f"--data.steps_per_execution={num}" for num in (1, 4)]
-    runs = [mlp_lab("fit", *words, "--trainer.max_epochs=2", num).run_dir for num in steps]
+    runs = [mlp_lab("fit", *words, num).run_dir for num in steps]
     assert_same_but_for_executions(*runs)
 
 

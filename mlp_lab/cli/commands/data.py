@@ -32,13 +32,18 @@ def stats(words: Sequence[str]) -> int:
     data, out = _load("stats", words)
     _print_stats(data)
     path = getattr(data.source, "path", None)  # of one's own data: each file has figures of its own
-    name = Path(path).resolve().stem if path else type(data.source).__name__
-    directory = out or Path("stats") / name
+    directory = out or Path("stats") / (_short(path) if path else type(data.source).__name__)
     for name, figure in _figures(data).items():
         path = directory / f"{name}.png"
         write_figure(figure, path)
         print(f"figure: {path}")
     return 0
+
+
+def _short(path: str | Path) -> str:
+    """Return the name of a file without its endings, or of a directory."""
+    place = Path(path).resolve()
+    return place.name if place.is_dir() else Path(place.name.removesuffix(".gz")).stem
 
 
 def prepare(words: Sequence[str]) -> int:
