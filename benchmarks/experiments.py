@@ -269,8 +269,10 @@ def run_ensemble(group: Group, arguments: argparse.Namespace) -> dict[str, Any]:
         return {}
     model = arguments.runs_dir / "ensembles" / f"{group.ensemble}.onnx"
     checkpoints = [run.best_checkpoint for run in runs]
-    made = model.stat().st_mtime if model.is_file() else 0.0
-    if all(path.is_file() and path.stat().st_mtime > made for path in checkpoints):
+    written = (model, scores)
+    made = min(p.stat().st_mtime for p in written) if all(p.is_file() for p in written) else 0.0
+    have_weights = all(path.is_file() for path in checkpoints)
+    if have_weights and max(path.stat().st_mtime for path in checkpoints) > made:
         words = [*(str(run.dir) for run in runs), f"--out={model}"]
         subprocess.run([sys.executable, "-m", "mlp_lab", "export", *words], check=True)
         scores.parent.mkdir(parents=True, exist_ok=True)

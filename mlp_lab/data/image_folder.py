@@ -21,6 +21,7 @@ from mlp_lab.errors import (
     check_choice,
 )
 from mlp_lab.files.atomic import remove_leftovers, replacing
+from mlp_lab.files.beside import beside
 from mlp_lab.files.lock import locked
 from mlp_lab.images import (
     SUFFIXES,
@@ -35,8 +36,6 @@ from mlp_lab.images import (
 
 Colour = Literal["auto", "grey", "rgb"]
 Broken = Literal["refuse", "skip"]
-
-_CACHE_SUFFIX = ".mlp_lab"
 
 
 class ImageFolder(Source):
@@ -160,7 +159,7 @@ class ImageFolder(Source):
         labels = torch.tensor([label for _, label in files])
         # Beside the folder: within it, others would take it for a class.
         folder = self.path.resolve()
-        cache_dir = folder.with_name(f".{folder.name}{_CACHE_SUFFIX}")
+        cache_dir = beside(folder)
         shape = "x".join(map(str, self._shape))
         cache = cache_dir / f"{part}-{shape}-{self.broken}-{self._key(files)}.npy"
         if self.may_write and (cache.is_file() or os.access(folder.parent, os.W_OK)):

@@ -14,11 +14,11 @@ import torch
 from mlp_lab.data.source import Part, Samples
 from mlp_lab.errors import ChecksumError, WriteError
 from mlp_lab.files.atomic import replacing
+from mlp_lab.files.beside import beside
 from mlp_lab.files.safe_load import load_plain
 from mlp_lab.tables import Column
 
 _LARGE = 10**6  # bytes; less is parsed in a tenth of a second
-_SUFFIX = ".mlp_lab"
 _CODE = [Path(__file__), Path(__file__).with_name("table.py")]
 _CODE += sorted((Path(__file__).parent.parent / "tables").glob("*.py"))
 
@@ -72,12 +72,8 @@ class TableCache:
     def __init__(self, paths: Sequence[Path], settings: Sequence[object]) -> None:
         self._paths = paths
         self._settings = settings
+        self._file = beside(paths[0])
         self._key = ""
-
-    @property
-    def _file(self) -> Path:
-        path = self._paths[0].resolve()
-        return path.with_name(f".{path.name}{_SUFFIX}")
 
     def read(self) -> TableContent | None:
         """Return what was found before; None where nothing was, or something has changed since."""
@@ -114,7 +110,7 @@ class TableCache:
             "notes": [*content.notes],
             "parts": {part: (s.inputs, s.labels) for part, s in content.parts.items()},
         }
-        # torch.save says RuntimeError where the disk is full.
+        # torch.save raises RuntimeError where the disk is full.
         with (
             contextlib.suppress(OSError, WriteError, RuntimeError),
             replacing(self._file) as unfinished,

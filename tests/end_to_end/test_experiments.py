@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import sys
@@ -169,6 +170,11 @@ def test_documents_hold_what_was_measured_and_nothing_is_run_twice(
     before = [("4", "4"), ("1", "1"), ("2", "2")]
     assert re.findall(r"(\d+) trials?, (\d+) of them done before", out) == before
     assert (tmp_path / "docs" / "experiments.md").read_text() == document
+    newer = (tmp_path / "benchmarks/kept_runs/digits_best_ensemble.json").stat().st_mtime + 1
+    member = "runs/experiments/digits/digits_best/version_0/checkpoints/best.ckpt"
+    os.utime(tmp_path / member, (newer, newer))
+    assert experiments.main() == 0
+    assert "written: " in capfd.readouterr().out  # but anew once a member is
 
     # A fresh clone has the runs without their weights, and the data may lie elsewhere.
     kept = {path.name: path.read_bytes() for path in (tmp_path / "benchmarks/kept_runs").iterdir()}

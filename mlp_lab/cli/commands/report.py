@@ -31,7 +31,7 @@ def report(args: Sequence[str]) -> int:
     """Run the command and return its exit code.
 
     Raises:
-        ConfigError: Of several directories it is not said where their report goes.
+        ConfigError: Several directories, and no --out for their report.
     """
     arguments = make_parser().parse_args(args)
     if len(arguments.directories) == 1:
