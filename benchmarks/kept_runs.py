@@ -82,12 +82,13 @@ def forget(directory: Path, recipe: str) -> None:
         directory: The directory of a sweep over recipes.
         recipe: Name of the recipe.
     """
-    if not (directory / recipe).is_dir():
-        return
-    (directory / recipe).rename(_free_path(directory.with_name(f"{recipe}_before")))
-    sweep = read_json(directory / "sweep.json")
-    sweep["content"] = {k: v for k, v in sweep["content"].items() if Path(k).stem != recipe}
-    write_json(directory / "sweep.json", sweep)
+    if (directory / recipe).is_dir():
+        (directory / recipe).rename(_free_path(directory.with_name(f"{recipe}_before")))
+    path = directory / "sweep.json"
+    if path.is_file():
+        sweep = read_json(path)
+        sweep["content"] = {k: v for k, v in sweep["content"].items() if Path(k).stem != recipe}
+        write_json(path, sweep)
 
 
 def _free_path(path: Path) -> Path:

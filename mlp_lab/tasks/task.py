@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
@@ -298,7 +298,7 @@ class Task(ScoringModule, ABC):
         encoder = self.net.encoder
         return in_one_go(lambda inputs: encoder(self.normalise(inputs)), batches)
 
-    @property
+    @cached_property
     def _learning(self) -> Net:
         """The part of the net that learns; the columns before it may be encoded beforehand."""
         if isinstance(self.net, TableNet) and self.net.encoder.is_fixed:

@@ -20,12 +20,15 @@ from mlp_lab.settings import SETTINGS, is_typed
 from mlp_lab.tasks import Task
 from mlp_lab.tasks.multi_step import MultiStepModule
 from mlp_lab.training.calibration import check_calibration
+from mlp_lab.training.hardware import CONNECTIONS_PER_THREAD, count_connections
 from mlp_lab.training.job import Job
 from mlp_lab.training.processes import check_processes
 
-# What Lightning does for each batch it is handed is then shared by sixteen steps, see
-# docs/performance.md; the bar still moves for a net whose step takes a tenth of a second.
+# What Lightning does for each batch it is handed is then shared by so many steps, see
+# docs/performance.md. With 16 the bar still moves for a net whose step takes a tenth of a second; a
+# net that is not worth two threads takes less than a millisecond, and its batches little memory.
 STEPS_AT_ONCE = 16
+STEPS_OF_SMALL_NETS = 64
 
 # Callbacks that want each batch, or Lightning's own way of optimising, without it being seen below.
 _NEED_SINGLE_STEPS = (BatchSizeFinder, GradientAccumulationScheduler, LearningRateFinder)
@@ -56,13 +59,19 @@ def find_steps_per_execution(job: Job) -> int:
         return 1
     obstacle = next(_need_single_steps(job), None)
     if configured is None:
-        return 1 if obstacle else STEPS_AT_ONCE
+        return 1 if obstacle else _useful_steps(job)
     if obstacle:
         raise ConfigError(
             f"data.steps_per_execution is {configured}, which {obstacle} does not allow: "
             "it needs every single step. Leave one of the two out."
         )
     return configured
+
+
+def _useful_steps(job: Job) -> int:
+    connections = count_connections(job)
+    is_small = connections is not None and connections < CONNECTIONS_PER_THREAD
+    return STEPS_OF_SMALL_NETS if is_small else STEPS_AT_ONCE
 
 
 def _need_single_steps(job: Job) -> Iterator[str]:

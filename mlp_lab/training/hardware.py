@@ -94,15 +94,22 @@ def _threads_of_run(run: Run | None) -> int | None:
 def _worthwhile_threads(job: Job, most: int) -> int:
     """Return how many threads a step's arithmetic is worth; on a GPU they only prepare data.
 
-    All of them, where most weights are in layers whose connections cannot be counted.
+    All of them, where nobody can say.
     """
-    if device_type(job.trainer) != "cpu":
+    connections = count_connections(job)
+    if device_type(job.trainer) != "cpu" or connections is None:
         return most
+    return min(max(1, connections // CONNECTIONS_PER_THREAD), most)
+
+
+def count_connections(job: Job) -> int | None:
+    """Return the net's connections times the samples of a batch, which a step's arithmetic follows.
+
+    None, where most weights are in layers whose connections cannot be counted.
+    """
     size = measure_net(job.task.net)
     counted = sum(layer.weight.numel() for layer in trace_layers(job.task.net))
-    if 2 * counted < size.parameters:
-        return most
-    return min(max(1, size.connections * job.data.batch_size // CONNECTIONS_PER_THREAD), most)
+    return size.connections * job.data.batch_size if 2 * counted >= size.parameters else None
 
 
 def _share_of_threads(job: Job) -> int:

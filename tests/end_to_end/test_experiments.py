@@ -117,6 +117,17 @@ def test_every_table_has_its_place_and_every_file_is_there(program: ModuleType) 
     assert {*program.SEARCHES.values()} <= {*names}
 
 
+def test_a_recipe_can_change_before_it_was_ever_trained(
+    program: ModuleType, tmp_path: Path
+) -> None:
+    content = {"configs/recipe/base.yaml": "a", "configs/recipe/best.yaml": "b"}
+    (tmp_path / "sweep.json").write_text(json.dumps({"content": content, "flags": []}))
+    program.kept_runs.forget(tmp_path, "best")
+    left = json.loads((tmp_path / "sweep.json").read_text())
+    assert left == {"content": {"configs/recipe/base.yaml": "a"}, "flags": []}
+    program.kept_runs.forget(tmp_path / "none", "best")  # nor any trained, nor kept
+
+
 @pytest.mark.slow
 def test_documents_hold_what_was_measured_and_nothing_is_run_twice(
     experiments: ModuleType,

@@ -14,7 +14,7 @@ import yaml
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mlp_lab.runs.metrics_csv import read_rows
-from mlp_lab.training.checks import STEPS_AT_ONCE
+from mlp_lab.training.checks import STEPS_OF_SMALL_NETS
 from tests.conftest import CommandLine
 from tests.helpers.runs import read_metrics
 from tests.helpers.slow import some_slow
@@ -260,7 +260,7 @@ def used_steps(run_dir: Path) -> Any:
 
 def test_by_default_as_many_as_are_useful(mlp_lab: CommandLine) -> None:
     for words in ([], [f"--trainer.callbacks={__name__}.EachEpoch"]):
-        assert used_steps(mlp_lab(*FIT, *words).run_dir) == STEPS_AT_ONCE
+        assert used_steps(mlp_lab(*FIT, *words).run_dir) == STEPS_OF_SMALL_NETS
 
 
 @pytest.mark.parametrize("flag", SINGLE_STEPS)

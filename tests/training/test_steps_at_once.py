@@ -1,5 +1,6 @@
 """How many steps run as one, and what stands against more than one."""
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,14 +8,22 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch.callbacks import GradientAccumulationScheduler, Timer
+from torch import Tensor, nn
 
 from mlp_lab.callbacks import LearningRateSearch, SWAWeightAveraging
 from mlp_lab.errors import ConfigError
+from mlp_lab.nets import MLP, Net
 from mlp_lab.settings import SETTINGS
 from mlp_lab.tasks import ClassificationTask
-from mlp_lab.training.checks import STEPS_AT_ONCE, find_steps_per_execution
+from mlp_lab.training.checks import (
+    STEPS_AT_ONCE,
+    STEPS_OF_SMALL_NETS,
+    find_steps_per_execution,
+)
+from mlp_lab.training.hardware import CONNECTIONS_PER_THREAD
 
-TASK = ClassificationTask((2,), 2)
+TASK = ClassificationTask((2,), 2, net=partial(MLP, hidden_dims=[5]))
+CONNECTIONS = 2 * 5 + 5 * 2
 NEUTRAL = {
     key.removeprefix("trainer."): setting.neutral
     for key, setting in SETTINGS.items()
@@ -26,10 +35,11 @@ def find_steps(
     wanted: int | None,
     *callbacks: pl.Callback,
     task: ClassificationTask = TASK,
+    batch_size: int = 128,
     **trainer: Any,
 ) -> int:
     job: Any = SimpleNamespace(
-        data=SimpleNamespace(steps_per_execution=wanted),
+        data=SimpleNamespace(steps_per_execution=wanted, batch_size=batch_size),
         trainer={
             "gradient_clip_val": None,
             **{key: values[0] for key, values in NEUTRAL.items()},
@@ -41,14 +51,35 @@ def find_steps(
     return find_steps_per_execution(job)
 
 
-def test_as_many_as_are_useful_or_as_are_wanted() -> None:
-    assert find_steps(None) == STEPS_AT_ONCE == 16
+def test_as_many_as_are_wanted() -> None:
     assert [find_steps(wanted) for wanted in (1, 4)] == [1, 4]
+
+
+def test_or_as_many_as_are_useful() -> None:
+    """A net that a second thread would help takes fewer, for a bar that moves."""
+    large = -(-CONNECTIONS_PER_THREAD // CONNECTIONS)
+    assert find_steps(None, batch_size=large) == STEPS_AT_ONCE == 16
+    assert find_steps(None, batch_size=large - 1) == STEPS_OF_SMALL_NETS == 64
+
+
+class Uncounted(Net):
+    """Has its weights in a layer of its own kind."""
+
+    def __init__(self, input_shape: tuple[int, ...], num_outputs: int) -> None:
+        super().__init__(input_shape, num_outputs)
+        self.weight = nn.Parameter(torch.zeros(num_outputs, *input_shape))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return nn.functional.linear(inputs, self.weight)
+
+
+def test_where_nobody_can_say_how_large_a_net_is_it_is_not_small() -> None:
+    assert find_steps(None, task=ClassificationTask((2,), 2, net=Uncounted)) == STEPS_AT_ONCE
 
 
 @pytest.mark.parametrize(("key", "value"), [(k, v) for k, vs in NEUTRAL.items() for v in vs])
 def test_neutral_values_allow_several(key: str, value: Any) -> None:
-    assert find_steps(None, **{key: value}) == STEPS_AT_ONCE
+    assert find_steps(None, **{key: value}) == STEPS_OF_SMALL_NETS
 
 
 @pytest.mark.parametrize(
@@ -96,7 +127,7 @@ class OwnHook(ClassificationTask):
 
 def test_a_task_that_may_leave_out_clipping_takes_single_steps() -> None:
     task = OwnHook((2,), 2)
-    assert find_steps(None, task=task) == STEPS_AT_ONCE
+    assert find_steps(None, task=task) == STEPS_OF_SMALL_NETS
     assert find_steps(None, task=task, gradient_clip_val=1.0) == 1
     with pytest.raises(ConfigError, match=r"clip_val with OwnHook.on_before_optimizer_step does"):
         find_steps(4, task=task, gradient_clip_val=1.0)
