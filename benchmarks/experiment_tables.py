@@ -79,7 +79,7 @@ def ensembles_table(ensembles: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the table of ensembles, by recipe, from the scores beside their models."""
     lines = [
         "| ensemble of | seeds | validation | test | over test images | its mean member "
-        "| gain over that |",
+        "| gain over that, points |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for recipe, scores in ensembles.items():
@@ -90,8 +90,9 @@ def ensembles_table(ensembles: Mapping[str, Mapping[str, Any]]) -> str:
             *(format_number(scores[part], "acc") for part in ("validation", "test")),
             format_interval(scores["interval"], "acc"),
             format_number(scores["mean"], "acc"),
-            f"{format_number(gain['mean'], 'acc', signed=True)} "
-            f"({format_interval(gain['interval'], 'acc', signed=True)})",
+            "{:+.2f} ({:+.2f} to {:+.2f})".format(
+                *(100 * value for value in (gain["mean"], *gain["interval"]))
+            ),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

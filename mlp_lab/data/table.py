@@ -1,53 +1,29 @@
 """A table of columns in a file: what each is, and what is learned of its training rows."""
 
-import json
 import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import ClassVar, Literal, NoReturn, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 import torch
-import yaml
-from numpy.typing import NDArray
 
 from mlp_lab.data.files import LARGEST_TARGET
 from mlp_lab.data.known_table import KnownTable, find_known
 from mlp_lab.data.source import Part, Samples, Source
 from mlp_lab.data.table_cache import TableCache, TableContent
-from mlp_lab.errors import (
-    ChecksumError,
-    ConfigError,
-    MLPLabWarning,
-    check_choice,
-    did_you_mean,
-    quote_flag,
-)
+from mlp_lab.data.table_choice import EXACT, MOST_CLASSES, ColumnChoice, name_kind
+from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning, check_choice, did_you_mean
 from mlp_lab.nets.memory import require_memory
 from mlp_lab.tables import MISSING, Cells, Column, encode, estimate_size, read_table
-from mlp_lab.tables.columns import (
-    categories_of,
-    format_category,
-    is_date,
-    is_formatted_number,
-    refuse_texts_among_numbers,
-)
+from mlp_lab.tables.columns import format_category
 
 Learned = Literal["classification", "regression"]
 NoTarget = Literal["refuse", "drop"]
 
-_MOST_CLASSES = 20  # of integers; more are numbers to be predicted
-_MOST_VALUES = 50  # of a column that may repeat the target
-_ID_SHARE = 0.5  # of a column's cells that differ, above which its texts are no categories
-_DIFFERS = "of texts most of which differ"
-_NUMBERS_ROWS = "that numbers its rows"
-_KEPT_BY = {_DIFFERS: "categorical", _NUMBERS_ROWS: "numeric"}
-_MOST_NAMED = 5
-_BEGINNING = 1000
-_EXACT = 2**24  # below it float32 has every integer
 _COPIES = 3  # of the float32 matrix that reading takes at most, by measurement
 _LARGE = 5e8
 
@@ -192,8 +168,15 @@ class Table(Source):
         if known:
             features = self._take_columns(table, known)
         else:
-            features = self._choose(table)
-            self.columns = tuple(self._describe(cells) for cells in features)
+            choice = ColumnChoice(self.path, self.target, self.categorical, self.numeric)
+            features, notes = choice.choose(table)
+            for note in notes:
+                self._warn(note)
+            if not features:
+                raise ChecksumError(
+                    f"'{self.path}' has no column to learn from beside {self.target!r}."
+                )
+            self.columns = tuple(choice.describe(cells) for cells in features)
         self.input_shape = (len(features),)
         if known and known.class_names is not None:
             self.class_names = known.class_names
@@ -203,7 +186,8 @@ class Table(Source):
         self.target_names = (self.target,) * self.num_targets
         parts: dict[Part, Samples] = {"train": self._samples(features, target, self.path)}
         if not known:
-            self._warn_of_repeated_target(parts["train"])
+            for note in choice.find_repeated_target(self.columns, parts["train"]):
+                self._warn(note)
         if self.test_path is not None:
             texts = _texts_of(self.columns)
             of_target = [self.target] if target.kind == "text" else []
@@ -273,7 +257,7 @@ class Table(Source):
             raise ConfigError(f"'{path}' has no column {self.target!r}, which is the target.{hint}")
         if target.kind in ("date", "other"):
             raise ConfigError(
-                f"The target {self.target!r} of '{path}' holds {_what(target)}; it must hold "
+                f"The target {self.target!r} of '{path}' holds {name_kind(target)}; it must hold "
                 "numbers, booleans or texts."
             )
         missing = target.is_missing
@@ -297,7 +281,7 @@ class Table(Source):
         different = np.unique(target.values[~target.is_missing])
         task = self.task
         if task is None:
-            few = target.is_whole and len(different) <= _MOST_CLASSES
+            few = target.is_whole and len(different) <= MOST_CLASSES
             task = "classification" if target.kind != "number" or few else "regression"
         if task == "regression":
             Column(self.target, "numeric").encode(target, place)
@@ -307,10 +291,10 @@ class Table(Source):
                     f"loss in float32; {LARGEST_TARGET:.0e} is the most. Give it in another unit."
                 )
             self.class_names, self.num_targets = (), 1
-        elif target.kind == "number" and np.abs(different).max() >= _EXACT:
+        elif target.kind == "number" and np.abs(different).max() >= EXACT:
             raise ConfigError(
                 f"Column {self.target!r} of {place} holds classes that are numbers of "
-                f"{_EXACT:,} and more, which float32 cannot tell apart. Number them from 0, write "
+                f"{EXACT:,} and more, which float32 cannot tell apart. Number them from 0, write "
                 "them as texts, or set --data.source.task regression."
             )
         else:
@@ -344,125 +328,9 @@ class Table(Source):
             torch.from_numpy(inputs), as_labels if self.num_targets else as_labels.long()
         )
 
-    def _choose(self, table: Sequence[Cells]) -> list[Cells]:
-        """Return the columns that may teach something; the others are named in a warning."""
-        left_out: dict[str, list[str]] = {}
-        features = []
-        for cells in table:
-            if (why := self._why_left_out(cells)) is None:
-                features.append(cells)
-            else:
-                left_out.setdefault(why, []).append(cells.name)
-        for why, names in left_out.items():
-            keeps = f" data.source.{_KEPT_BY[why]} keeps it." if why in _KEPT_BY else ""
-            self._warn(f"'{self.path}' has {_list_columns(names)} {why}: left out.{keeps}")
-        if not features:
-            raise ChecksumError(
-                f"'{self.path}' has no column to learn from beside {self.target!r}."
-            )
-        return features
-
-    def _why_left_out(self, cells: Cells) -> str | None:
-        """Return why a column teaches nothing, if so; one of dates or lists is refused."""
-        if cells.kind in ("date", "other"):
-            self._refuse_kind(cells, _what(cells))
-        present = cells.values[~cells.is_missing]
-        if not len(present):
-            return "without a value in any row"
-        if len(present) == len(cells.values) and present.min() == present.max():
-            exact = "" if abs(present[0]) < _EXACT else ", as float32 has it,"
-            return f"with the same value{exact} in every row"
-        if cells.name in (*(self.categorical or ()), *(self.numeric or ())):
-            return None
-        if cells.kind == "text":
-            self._refuse_mixed(cells)
-            num = len(np.unique(present))
-            if num > max(_MOST_CLASSES, _ID_SHARE * len(present)):
-                return _DIFFERS
-        elif cells.is_whole and _counts_rows(present):
-            return _NUMBERS_ROWS
-        return None
-
-    def _refuse_kind(self, cells: Cells, what: str) -> NoReturn:
-        raise ConfigError(
-            f"Column {cells.name!r} of '{self.path}' holds {what}, which no net takes. Turn it "
-            f"into numbers, or leave it out by {_drop_flag(cells.name)}."
-        )
-
-    def _refuse_mixed(self, cells: Cells) -> None:
-        """Refuse dates and numbers that were read as texts, and texts among numbers."""
-        counts = np.bincount(
-            cells.values[~cells.is_missing].astype(np.int64), minlength=len(cells.texts)
-        )
-        most = _ID_SHARE * counts.sum()
-        if counts[[is_date(text) for text in cells.texts]].sum() > most:
-            self._refuse_kind(cells, "dates")
-        are_numbers = ~np.isnan(cells.numbers)
-        are_formatted = np.array([is_formatted_number(text) for text in cells.texts])
-        if counts[are_numbers | are_formatted].sum() > most:
-            refuse_texts_among_numbers(cells, f"'{self.path}'")
-
-    def _describe(self, cells: Cells) -> Column:
-        """Return a column with all categories that the file has."""
-        if cells.name in (self.numeric or ()):
-            return Column(cells.name, "numeric")
-        if cells.kind == "text" or cells.name in (self.categorical or ()):
-            return Column(cells.name, "categorical", categories_of(cells))
-        return Column(cells.name, "boolean" if cells.kind == "boolean" else "numeric")
-
-    def _warn_of_repeated_target(self, samples: Samples) -> None:
-        """Warn of a column each of whose values stands beside a single value of the target."""
-        targets = samples.labels.numpy().reshape(-1)
-        most = min(_MOST_VALUES, len(targets) // 2)
-        for column, values in zip(self.columns, samples.inputs.numpy().T, strict=True):
-            if len(np.unique(values[:_BEGINNING])) > most:
-                continue
-            different, groups = np.unique(values, return_inverse=True)
-            if not 1 < len(different) <= most:
-                continue
-            lowest = np.full(len(different), targets.max())
-            highest = np.full(len(different), targets.min())
-            np.minimum.at(lowest, groups, targets)
-            np.maximum.at(highest, groups, targets)
-            if (lowest == highest).all():
-                self._warn(
-                    f"Column {column.name!r} of '{self.path}' determines the target "
-                    f"{self.target!r}: where it only repeats it, leave it out by "
-                    f"{_drop_flag(column.name)}."
-                )
-
     def _warn(self, note: str) -> None:
         self._found.append(note)
         warnings.warn(note, MLPLabWarning, stacklevel=3)
-
-
-def _what(cells: Cells) -> str:
-    return "dates" if cells.kind == "date" else cells.type_name
-
-
-def _drop_flag(name: str) -> str:
-    """Return the flag that leaves a column out, as it is typed."""
-    return quote_flag("--data.source.drop", f"[{_as_item(name)}]")
-
-
-def _as_item(name: str) -> str:
-    """Return a name as an item of a list, in quotes where YAML takes it for something else."""
-    try:
-        is_plain = yaml.safe_load(f"[{name}]") == [name]
-    except yaml.YAMLError:
-        is_plain = False
-    return name if is_plain else json.dumps(name, ensure_ascii=False)
-
-
-def _list_columns(names: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, names[:_MOST_NAMED]))
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return f"{'a column' if len(names) == 1 else f'{len(names):,} columns'}, {shown}{more},"
-
-
-def _counts_rows(numbers: NDArray[np.float32]) -> bool:
-    """Whether numbers are 0, 1, 2 and so on from some start, each once."""
-    return bool(len(numbers) > 2 and (np.diff(numbers) == 1).all())
 
 
 def _texts_of(columns: Sequence[Column]) -> list[str]:

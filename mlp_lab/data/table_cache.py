@@ -19,7 +19,7 @@ from mlp_lab.files.safe_load import load_plain
 from mlp_lab.tables import Column
 
 _LARGE = 10**6  # bytes; less is parsed in a tenth of a second
-_CODE = [Path(__file__), Path(__file__).with_name("table.py")]
+_CODE = sorted(Path(__file__).parent.glob("table*.py"))
 _CODE += sorted((Path(__file__).parent.parent / "tables").glob("*.py"))
 
 

@@ -111,6 +111,7 @@ def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path
     outcome = mlp_lab("report", "runs", "--out", "out")
     assert (outcome.code, outcome.err) == (0, "")
     assert "  validation 20.50 ± 0.71 %  test 85.00 ± 7.07 %  quick|er" in outcome.out
+    assert outcome.out.count("  one seed: mlp-lab sweep --seeds 0,1,2 shows how far") == 1
     page = Page((tmp_path / "out" / "report.html").read_text())
     assert all(address.startswith("data:") for address in page.addresses)
     assert page.tags.count("img") == 2  # none of a single run

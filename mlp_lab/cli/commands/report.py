@@ -102,6 +102,8 @@ def _write_comparison(directories: Sequence[Path], out: Path) -> int:
                 f"  {apart} of {len(comparison.pairs)} other settings told apart from the best, "
                 f"over {comparison.pairs_over} and test samples"
             )
+        if comparison.has_single_seeds:
+            print("  one seed: mlp-lab sweep --seeds 0,1,2 shows how far apart others are")
         for sentence in comparison.describe_edges(search.tried if search else ()):
             print(as_shown(f"  {sentence}"))
         _print_cross_validation(comparison)

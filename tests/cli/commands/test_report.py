@@ -50,13 +50,14 @@ def test_the_best_settings_come_first_and_what_is_left_out_has_its_reason(
     write_run(tmp_path / "runs" / "b" / "version_0", lr=0.2, val_acc=0.6)
     (write_run(tmp_path / "runs" / "c" / "version_0") / "metrics.json").unlink()
     lines = mlp_lab("report", "runs").out.splitlines()
-    assert lines[:4] == [
+    assert lines[:5] == [
         "Digits, by val/acc, the best first:",
         "  validation 60.00 %  test 80.00 %  b",
         "  validation 50.00 %  test not measured  a",
+        "  one seed: mlp-lab sweep --seeds 0,1,2 shows how far apart others are",
         "left out: c/version_0 (nothing was scored on validation)",
     ]
-    assert lines[4:] == [f"report: runs/report.{kind}" for kind in ("html", "md", "csv")]
+    assert lines[5:] == [f"report: runs/report.{kind}" for kind in ("html", "md", "csv")]
 
 
 def test_several_directories_are_compared_where_it_is_said(
