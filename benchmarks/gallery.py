@@ -44,14 +44,17 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=Path("data/housing.csv"))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        runs = Path(directory) / "runs"
-        data = [f"--data.root={arguments.data_root.absolute()}"]
+        runs, table = Path(directory) / "runs", arguments.table.absolute()
+        # Notes on the data show this path.
+        (Path(directory) / "data").symlink_to(arguments.data_root.absolute())
+        os.chdir(directory)
+        data = ["--data.root=data"]
         fit(runs, "moons_binary")
         for name in ("kmnist_base", "kmnist_wide", "kmnist_augmented"):
             words = ["--seeds=0,1,2", f"--experiment={name}", f"--runs_dir={runs}"]
             call("sweep", f"--config=configs/recipe/{name}.yaml", *words, *data)
         fit(runs, "kmnist_base", *data)
-        fit(runs, "housing_best", f"--data.source.path={arguments.table.absolute()}")
+        fit(runs, "housing_best", f"--data.source.path={table}")
         call("report", str(runs))
         moons, kmnist = runs / "moons_binary" / "version_0", runs / "kmnist_base" / "version_3"
         in_light_and_dark(moons / "plots" / "surface.png", "surface")
@@ -70,7 +73,7 @@ def fit(runs: Path, recipe: str, *words: str) -> None:
 
 def call(*words: str) -> None:
     """Run mlp-lab."""
-    subprocess.run([sys.executable, "-m", "mlp_lab", *words], check=True, cwd=ROOT)
+    subprocess.run([sys.executable, "-m", "mlp_lab", *words], check=True)
 
 
 def in_light_and_dark(figure: Path, name: str) -> None:

@@ -176,7 +176,7 @@ class TestConsole:
 
         monkeypatch.setattr("sys.stdout.isatty", lambda: True)
         monkeypatch.setattr(RichProgressBar, "on_train_batch_end", note)
-        outcome = mlp_lab("fit", *DIGITS)
+        outcome = mlp_lab("fit", *DIGITS, "--data.steps_per_execution=16")
         assert outcome.code == 0, outcome.err
         assert shown == [(min(n, 79), 79) for n in range(16, 81, 16)] * 3
 
