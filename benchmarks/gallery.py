@@ -54,8 +54,8 @@ def main() -> None:
         fit(runs, "housing_best", f"--data.source.path={arguments.table.absolute()}")
         moons, kmnist = runs / "moons_binary" / "version_0", runs / "kmnist_base" / "version_3"
         hide_place(runs, arguments.data_root.absolute())
-        for told in (kmnist, runs):
-            call("report", str(told))
+        for shown in (kmnist, runs):
+            call("report", str(shown))
         in_light_and_dark(moons / "plots" / "surface.png", "surface")
         in_light_and_dark(kmnist / "plots" / "confusion.png", "confusion")
         take_pictures(kmnist / "report.html", "report")
