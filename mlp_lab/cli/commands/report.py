@@ -103,7 +103,7 @@ def _write_comparison(directories: Sequence[Path], out: Path) -> int:
                 f"over {comparison.pairs_over} and test samples"
             )
         if comparison.has_single_seeds:
-            print("  one seed: mlp-lab sweep --seeds 0,1,2 shows how far apart others are")
+            print("  one seed: mlp-lab sweep --seeds 0,1,2 shows how far apart seeds are")
         for sentence in comparison.describe_edges(search.tried if search else ()):
             print(as_shown(f"  {sentence}"))
         _print_cross_validation(comparison)

@@ -54,7 +54,7 @@ def test_the_best_settings_come_first_and_what_is_left_out_has_its_reason(
         "Digits, by val/acc, the best first:",
         "  validation 60.00 %  test 80.00 %  b",
         "  validation 50.00 %  test not measured  a",
-        "  one seed: mlp-lab sweep --seeds 0,1,2 shows how far apart others are",
+        "  one seed: mlp-lab sweep --seeds 0,1,2 shows how far apart seeds are",
         "left out: c/version_0 (nothing was scored on validation)",
     ]
     assert lines[5:] == [f"report: runs/report.{kind}" for kind in ("html", "md", "csv")]
