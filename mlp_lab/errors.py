@@ -3,6 +3,7 @@
 import difflib
 import re
 import shlex
+import warnings
 from collections.abc import Collection, Iterable, Iterator
 from typing import ClassVar
 
@@ -105,6 +106,12 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 class MLPLabWarning(UserWarning):
     """Something the user should know and can act on; the console shows its text alone."""
+
+
+def warn_deprecated(old: str, new: str) -> None:
+    """Warn, at the caller's caller, of what version 0.1 had and version 0.3 will not have."""
+    text = f"{old} is deprecated since 0.2 and will be removed in 0.3; use {new}."
+    warnings.warn(text, MLPLabWarning, stacklevel=3)
 
 
 def did_you_mean(word: str, known: Iterable[str], used: Collection[str] = ()) -> str:

@@ -14,7 +14,7 @@ FLOORS = [
     ["errors", "settings", "seeding"],
     ["files", "processes", "tables"],
     ["runs", "images", "evaluation", "nets"],
-    ["plots", "data", "inference"],
+    ["plots", "data", "inference", "run"],
     ["loggers", "report", "scratch", "tasks"],
     ["export", "sweep", "serve"],
     ["callbacks"],

@@ -1,6 +1,7 @@
 """One file for each thing that training produces."""
 
 from mlp_lab.callbacks.best_weights import BestWeights, EpochHistory
+from mlp_lab.callbacks.checkpoint_check import check_fits
 from mlp_lab.callbacks.checkpoints import (
     BestCheckpoint,
     CheckpointStates,
@@ -24,6 +25,7 @@ from mlp_lab.callbacks.overfit_check import OverfitCheck
 from mlp_lab.callbacks.predictions_file import PredictionsFile
 from mlp_lab.callbacks.pruning import Pruning
 from mlp_lab.callbacks.result import PlotCallback, ResultCallback
+from mlp_lab.callbacks.result_callbacks import result_callbacks
 from mlp_lab.callbacks.run_record import RunRecord
 from mlp_lab.callbacks.sample_plots import DecisionSurfacePlot, MistakesPlot, TargetPlots
 from mlp_lab.callbacks.samples_file import SamplesFile
@@ -31,6 +33,8 @@ from mlp_lab.callbacks.step_metrics import StepMetrics
 from mlp_lab.callbacks.stopwatch import Stopwatch
 from mlp_lab.callbacks.training_plots import ClassBalancePlot, TrainingPlots
 from mlp_lab.callbacks.validation_outputs import ValidationOutputs
+from mlp_lab.callbacks.version_0_1 import Figures as Figures
+from mlp_lab.callbacks.version_0_1 import OnnxFile as OnnxFile
 from mlp_lab.callbacks.weight_averaging import SWAWeightAveraging
 
 __all__ = [
@@ -72,5 +76,7 @@ __all__ = [
     "UntrainedScores",
     "ValidationOutputs",
     "WholeFileCheckpointIO",
+    "check_fits",
     "progress_bars",
+    "result_callbacks",
 ]

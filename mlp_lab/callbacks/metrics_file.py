@@ -6,8 +6,11 @@ from typing import Any
 import lightning.pytorch as pl
 
 from mlp_lab.callbacks.checkpoints import find_checkpoint_to_test
+from mlp_lab.callbacks.extra_scores import TrainingSetScores, UntrainedScores
 from mlp_lab.callbacks.learning_rate_search import LearningRateSearch
 from mlp_lab.callbacks.result import ResultCallback, find_data
+from mlp_lab.callbacks.stopwatch import Stopwatch
+from mlp_lab.errors import warn_deprecated
 from mlp_lab.files.atomic import write_json
 from mlp_lab.loggers.run_logger import COUNTERS
 from mlp_lab.runs.checkpoint import read_checkpoint
@@ -22,12 +25,38 @@ class MetricsFile(ResultCallback):
 
     Args:
         directory: Where metrics.json goes.
+        stopwatch: Of version 0.1, as are a file or None in place of the directory.
+        path: The file, of version 0.1.
     """
 
-    def __init__(self, directory: str | Path) -> None:
-        super().__init__(directory)
-        self.path = self.results.directory / "metrics.json"
-        self.metrics: dict[str, Any] = read_json(self.path)
+    def __init__(
+        self,
+        directory: str | Path | None = None,
+        stopwatch: Stopwatch | None = None,
+        *,
+        path: str | Path | None = None,
+    ) -> None:
+        file = Path(directory or path or "metrics.json")
+        is_of_0_1 = directory is None or file.suffix == ".json"
+        self._not_added: list[pl.Callback] = []
+        if is_of_0_1:
+            warn_deprecated("MetricsFile(path, stopwatch)", "MetricsFile(directory)")
+            self._not_added = [UntrainedScores(file.parent)]
+            self._not_added += [TrainingSetScores()] if stopwatch else []
+        else:
+            file /= "metrics.json"
+        super().__init__(file.parent)
+        self.path = file if directory or path else None
+        self.metrics: dict[str, Any] = read_json(self.path) if self.path else {}
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Give the trainer what scored the net in version 0.1."""
+        trainer.callbacks.extend(self._not_added)  # type: ignore[attr-defined]  # set by a connector
+        self._not_added = []
+
+    def add_training(self, *_: object) -> None:
+        """Do nothing: what version 0.1 had to be told is found where it is."""
+        warn_deprecated("MetricsFile.add_training", "nothing, it is no longer needed")
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the scores of the untrained net, where they were just measured."""
@@ -64,7 +93,7 @@ class MetricsFile(ResultCallback):
 
     def _add(self, trainer: pl.Trainer, metrics: dict[str, Any]) -> None:
         self.metrics |= metrics
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and self.path:
             with self.results.making(self.path):
                 write_json(self.path, self.metrics)
 

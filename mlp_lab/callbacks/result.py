@@ -37,6 +37,7 @@ class PlotCallback(ResultCallback):
 
     def __init__(self, directory: str | Path) -> None:
         super().__init__(directory)
+        self.plots_dir = self.results.directory / "plots"
         self._begun: dict[str, Beside] = {}
 
     def plot(self, trainer: pl.Trainer, name: str, draw: Callable[[], Figure]) -> None:
@@ -66,7 +67,7 @@ class PlotCallback(ResultCallback):
 
     def _write_begun(self, trainer: pl.Trainer) -> None:
         for name, png in self._begun.items():
-            path = self.results.directory / "plots" / f"{name}.png"
+            path = self.plots_dir / f"{name}.png"
             with self.results.making(path):
                 write_bytes(path, png.result())
                 for logger in run_loggers(trainer.loggers):

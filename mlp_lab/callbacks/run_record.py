@@ -11,7 +11,7 @@ import torch
 import mlp_lab
 from mlp_lab.callbacks.result import find_data
 from mlp_lab.data import PARTS, LabDataModule
-from mlp_lab.errors import ConfigError
+from mlp_lab.errors import ConfigError, warn_deprecated
 from mlp_lab.export.model_info import describe_model
 from mlp_lab.files.plain_text import as_shown
 from mlp_lab.loggers import run_loggers
@@ -31,6 +31,7 @@ class RunRecord(pl.Callback):
         run: Where to write, on the first process; None on the others.
         config: The full configuration in plain types.
         own_modules: Files of the modules that classes of the user's own were taken from, by name.
+            In version 0.1 the command line stood here, as a list.
         resumes: Whether the run goes on from its own checkpoint.
 
     Attributes:
@@ -41,10 +42,14 @@ class RunRecord(pl.Callback):
         self,
         run: Run | None,
         config: Mapping[str, Any],
-        own_modules: Mapping[str, str],
+        own_modules: Mapping[str, str] | list[str],
         *,
-        resumes: bool,
+        resumes: bool = False,
     ) -> None:
+        self.command: dict[str, list[str]] = {}
+        if isinstance(own_modules, list):
+            warn_deprecated("RunRecord(run, config, command)", "RunRecord(run, config, {})")
+            self.command, own_modules = {"command": own_modules}, {}
         self.run = run
         self.config = dict(config)
         self.own_modules = dict(own_modules)
@@ -77,6 +82,7 @@ class RunRecord(pl.Callback):
             **describe_threads(),
             seed=self.config["seed_everything"],
             own_modules=before.get("own_modules", {}) | self.own_modules,
+            **({} if "command" in before else self.command),
         )
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 import lightning.pytorch as pl
 from matplotlib.figure import Figure
@@ -20,9 +21,13 @@ class TrainingPlots(PlotCallback):
     of the lowest validation loss, after which a net overfits.
     """
 
+    def __init__(self, directory: str | Path) -> None:
+        super().__init__(directory)
+        self.metrics_csv = self.results.directory / "metrics.csv"
+
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Plot them, where there was a training."""
-        rows = read_rows(self.results.directory / "metrics.csv")
+        rows = read_rows(self.metrics_csv)
         if not rows or not isinstance(pl_module, Task):
             return
         data = find_data(trainer)

@@ -1,7 +1,8 @@
 """A trained model in use: from .onnx, .pth or .ckpt. Imports torch only where needed."""
 
+from mlp_lab.errors import warn_deprecated
 from mlp_lab.inference.info import ModelInfo
-from mlp_lab.inference.predictor import Predictions, Predictor, warn_deprecated
+from mlp_lab.inference.predictor import Predictions, Predictor
 from mlp_lab.inference.tables import TableOptions, encode_csv, encode_frame, encode_rows
 
 __all__ = [

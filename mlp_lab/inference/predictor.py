@@ -1,6 +1,5 @@
 """Predictions with a model, whatever the kind of its file."""
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlp_lab.errors import ChecksumError, ConfigError, MLPLabWarning
+from mlp_lab.errors import ChecksumError, ConfigError, warn_deprecated
 from mlp_lab.inference.backends import FloatArray, open_model
 from mlp_lab.inference.inputs import Broken, read_batches
 from mlp_lab.inference.tables import AS_TRAINED, TableOptions, encode_frame
@@ -171,9 +170,3 @@ class Predictor:
                 are_files=batch.are_files,
                 ids=batch.ids,
             )
-
-
-def warn_deprecated(old: str, new: str) -> None:
-    """Warn, at the caller's caller, that a name will be removed."""
-    text = f"{old} is deprecated since 0.2 and will be removed in 0.3; use {new}."
-    warnings.warn(text, MLPLabWarning, stacklevel=3)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from mlp_lab.callbacks import check_fits
 from mlp_lab.data.checks import check_training_classes
 from mlp_lab.errors import ConfigError, WriteError
 from mlp_lab.files.atomic import find_kept, keep_to, let_go, remove_leftovers, write_text
@@ -18,7 +19,7 @@ from mlp_lab.runs.run import Run, now
 from mlp_lab.training.hardware import choose_precision, choose_threads
 from mlp_lab.training.job import Job
 from mlp_lab.training.processes import count_processes
-from mlp_lab.training.weights import begin_with, check_fits
+from mlp_lab.training.weights import begin_with
 
 
 @contextlib.contextmanager

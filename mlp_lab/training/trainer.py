@@ -100,31 +100,6 @@ def build_evaluator(job: Job, **settings: Any) -> pl.Trainer:
     return _build(job, job.origin.run, callbacks, writes=False, logger=False, **settings)
 
 
-def result_callbacks(
-    directory: Path, *, figures: bool, after_training: bool = False, onnx: bool = False
-) -> list[pl.Callback]:
-    """Return what writes the results of a test; the order does not matter.
-
-    Args:
-        directory: Where to.
-        figures: Whether figures are drawn.
-        after_training: Whether the test ends a training, whose results are written too.
-        onnx: Whether the net is exported.
-    """
-    kinds: list[type[lab.ResultCallback]] = [lab.MetricsFile, lab.MistakesFile]
-    kinds += (lab.OutputsFile, lab.SamplesFile)
-    if figures:
-        kinds += (lab.ConfusionMatrixPlot, lab.CurvePlots, lab.CalibrationPlot)
-        kinds += (lab.ClassScoresPlot, lab.MistakesPlot, lab.DecisionSurfacePlot)
-        kinds += (lab.TargetPlots, lab.ImportancePlot, lab.NetPlots)
-    if figures and after_training:
-        kinds += (lab.TrainingPlots, lab.ClassBalancePlot)
-    if onnx:
-        kinds.append(lab.OnnxExport)
-    scores = [lab.UntrainedScores(directory), lab.TrainingSetScores()] if after_training else []
-    return [*scores, *(kind(directory) for kind in kinds)]
-
-
 def _build(
     job: Job, run: Run | None, callbacks: Sequence[pl.Callback], *, writes: bool, **settings: Any
 ) -> pl.Trainer:
@@ -211,7 +186,7 @@ def _training_callbacks(job: Job, run: Run | None) -> list[pl.Callback]:
         return [*always, lab.OverfitCheck(step_metrics), last]
     best = lab.BestCheckpoint(checkpoints_dir, task.score, task.score_mode)
     results = (
-        result_callbacks(
+        lab.result_callbacks(
             run.dir,
             figures=job.settings.figures,
             after_training=True,

@@ -2,7 +2,6 @@
 
 import random
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ from mlp_lab.tasks.task import LoadedWeights
 from tests.conftest import CommandLine
 from tests.helpers.runs import read_metrics
 from tests.helpers.small_table import COLUMNS, words_of, write_small_table
-from tests.helpers.training import fake_trainer
+from tests.helpers.training import fake_trainer, train_and_test
 
 ALWAYS = {"loss", "learning_rate", "net"}
 OF_CLASSES = {
@@ -227,25 +226,6 @@ ALL: list[type[ResultCallback]] = [
     ),
     *(OutputsFile, SamplesFile, TargetPlots, TrainingPlots),
 ]
-
-
-def train_and_test(callbacks: Sequence[pl.Callback], root: Path) -> ClassificationTask:
-    """Train and test as a user of the package does, with a Trainer of their own."""
-    data = LabDataModule(Digits(), root=root)
-    pl.seed_everything(0, verbose=False)
-    task = ClassificationTask((1, 8, 8), 10)
-    trainer = pl.Trainer(
-        max_epochs=1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[*callbacks],
-    )
-    trainer.fit(task, datamodule=data)
-    trainer.test(task, datamodule=data, verbose=False)
-    return task
 
 
 def written(directory: Path) -> dict[str, bytes]:

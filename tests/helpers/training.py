@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,9 +14,9 @@ import torch
 
 from mlp_lab.cli.invocation import read_invocation
 from mlp_lab.cli.parser import LabCLI
-from mlp_lab.data import Batch
+from mlp_lab.data import Batch, Digits, LabDataModule
 from mlp_lab.runs.checkpoint import read_checkpoint
-from mlp_lab.tasks import Task
+from mlp_lab.tasks import ClassificationTask, Task
 from mlp_lab.training.job import Job
 
 
@@ -122,6 +122,25 @@ def fake_trainer(**attributes: Any) -> Any:
         "datamodule": None,
     }
     return SimpleNamespace(**usual | attributes)
+
+
+def train_and_test(callbacks: Sequence[pl.Callback], root: Path) -> ClassificationTask:
+    """Train and test as a user of the package does, with a Trainer of their own."""
+    data = LabDataModule(Digits(), root=root)
+    pl.seed_everything(0, verbose=False)
+    task = ClassificationTask((1, 8, 8), 10)
+    trainer = pl.Trainer(
+        max_epochs=1,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[*callbacks],
+    )
+    trainer.fit(task, datamodule=data)
+    trainer.test(task, datamodule=data, verbose=False)
+    return task
 
 
 class CountEpochs(pl.Callback):

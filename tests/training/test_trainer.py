@@ -11,7 +11,7 @@ from mlp_lab import callbacks as lab
 from mlp_lab.errors import ConfigError
 from mlp_lab.loggers import CSVLogger
 from mlp_lab.runs.run import Run
-from mlp_lab.training.trainer import build_evaluator, build_trainer, result_callbacks
+from mlp_lab.training.trainer import build_evaluator, build_trainer
 from tests.helpers.training import callbacks, make_job
 
 MOONS = ["--data.source=Moons", "--trainer.accelerator=cpu"]
@@ -101,7 +101,7 @@ def test_a_test_keeps_no_checkpoints(run: Run) -> None:
 
 def test_results_are_those_of_the_flags(tmp_path: Path) -> None:
     def kinds(**flags: bool) -> set[type]:
-        return {*map(type, result_callbacks(tmp_path, **{"figures": False} | flags))}
+        return {*map(type, lab.result_callbacks(tmp_path, **{"figures": False} | flags))}
 
     extra = {lab.UntrainedScores, lab.TrainingSetScores}
     always = {lab.MetricsFile, lab.MistakesFile, lab.OutputsFile, lab.SamplesFile}

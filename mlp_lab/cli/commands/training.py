@@ -6,7 +6,7 @@ from pathlib import Path
 
 import lightning.pytorch as pl
 
-from mlp_lab.callbacks import OverfitCheck, PredictionsFile, Pruning
+from mlp_lab.callbacks import OverfitCheck, PredictionsFile, Pruning, result_callbacks
 from mlp_lab.callbacks.result import collect_results
 from mlp_lab.cli.console import print_table
 from mlp_lab.cli.parser import parse_job
@@ -24,7 +24,7 @@ from mlp_lab.training.job import Job
 from mlp_lab.training.processes import require_one_process
 from mlp_lab.training.start import open_run
 from mlp_lab.training.supervision import explain_failures, resume_command, supervise
-from mlp_lab.training.trainer import build_evaluator, build_trainer, result_callbacks
+from mlp_lab.training.trainer import build_evaluator, build_trainer
 from mlp_lab.training.weights import load_best, load_checkpoint
 
 
