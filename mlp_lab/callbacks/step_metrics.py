@@ -23,7 +23,7 @@ class StepMetrics(pl.Callback):
     """Collect what each step returns on the device, and hand it to the loggers in blocks.
 
     Reading a number off the device waits for the device; logging each step the usual way makes a
-    small net's step twice as long. Every key of the step's result that starts with ``train/`` is
+    small net's step twice as long. Every key of the steps' results that starts with ``train/`` is
     collected. metrics.csv and the trackers get every step, TensorBoard and other loggers of
     Lightning every ``log_every_n_steps``-th, and at least one in each epoch. Where a step gathers
     the gradients of several batches, its numbers are their means. With several processes the steps
@@ -67,17 +67,16 @@ class StepMetrics(pl.Callback):
     ) -> None:
         """Keep the tensors of the step, or of several, where they are."""
         steps = outputs["steps"]
-        done = trainer.global_step
+        rates, done = steps["lr"], trainer.global_step
         if done > self._steps_done:
-            self._steps += range(done - len(steps) + 1, done + 1)
+            self._steps += range(done - len(rates) + 1, done + 1)
         else:  # a part of the step to come
             self._steps.append(done + 1)
         self._steps_done = done
-        for step in steps:
-            self._learning_rates.append(step["lr"])
-            for key, value in step.items():
-                if key.startswith("train/"):
-                    self._values.setdefault(key, []).append(value)
+        self._learning_rates += rates
+        for key, values in steps.items():
+            if key.startswith("train/"):
+                self._values.setdefault(key, []).append(values)
         if time.monotonic() - self._last_flush > _SECONDS_BETWEEN_FLUSHES:
             self._flush(trainer)
 
@@ -97,10 +96,9 @@ class StepMetrics(pl.Callback):
             return
         steps, self._steps = self._steps[:whole], self._steps[whole:]
         rates, self._learning_rates = self._learning_rates[:whole], self._learning_rates[whole:]
-        columns = {
-            key: torch.stack(values[:whole]).tolist() for key, values in self._values.items()
-        }
-        self._values = {key: values[whole:] for key, values in self._values.items()}
+        collected = {key: torch.cat(blocks) for key, blocks in self._values.items()}
+        columns = {key: values[:whole].tolist() for key, values in collected.items()}
+        self._values = {key: [values[whole:]] for key, values in collected.items()}
         self._num_steps += whole
         for key, values in columns.items():
             self._sums[key] = self._sums.get(key, 0.0) + sum(values)

@@ -42,8 +42,8 @@ class LabDataModule(pl.LightningDataModule):
         steps_per_execution: Training steps that run as one: their batches are fetched together, and
             Lightning is gone through once for all of them; validation does so too. Whatever it is,
             the numbers are the same bit by bit; more is faster for small nets. By default, on the
-            command line, 64 for a small net and 16 for others where nothing in trainer needs it to
-            be 1; from Python 1.
+            command line, up to 128 for a small net and 16 for others where nothing in trainer needs
+            it to be 1; from Python 1.
         val_fraction: Share held out for validation, in (0, 1): of the training part where the
             source has a test part of its own, else of the whole. By default 0.1 where it has no
             validation part of its own.

@@ -92,8 +92,8 @@ def _read_header(path: Path) -> list[str]:
 
 def _to_csv(columns: list[str], rows: Iterable[Mapping[str, str]], *, header: bool) -> str:
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\n")
     if header:
-        writer.writeheader()
-    writer.writerows(rows)
+        writer.writerow(columns)
+    writer.writerows([row.get(column, "") for column in columns] for row in rows)
     return text.getvalue()

@@ -26,13 +26,21 @@ class TensorBoardEvents(TensorBoardLogger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Write a metric of a part of the data into that part's directory, any other beside."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
         others: dict[str, float] = {}
+        of_parts: dict[str, dict[str, float]] = {}
         for key, value in metrics.items():
             part, _, name = key.partition("/")
             if part in _PARTS and name:
-                self._open(part).add_scalar(name, value, step)
+                of_parts.setdefault(part, {})[name] = value
             elif key != "epoch":
                 others[key] = value
+        for part, named in of_parts.items():
+            values = [Summary.Value(tag=k, simple_value=float(v)) for k, v in named.items()]
+            # Each on its own would wait for the thread that writes.
+            writer = self._open(part)._get_file_writer()  # type: ignore[no-untyped-call]  # torch leaves it so
+            writer.add_summary(Summary(value=values), step)
         super().log_metrics(others, step)
 
     @rank_zero_only

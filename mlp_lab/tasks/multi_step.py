@@ -8,8 +8,7 @@ Lightning then counts lists where it would count batches, and calls its hooks on
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import lightning.pytorch as pl
 import torch
@@ -35,8 +34,7 @@ _PARTS_OF_A_STEP = {
 """What Lightning calls around ``loss.backward()`` and ``optimizer.step()``."""
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(NamedTuple):
     """What is left of a training step.
 
     Attributes:
@@ -83,7 +81,8 @@ class MultiStepModule(pl.LightningModule, ABC):
         """Take one step, or all steps of a list of batches.
 
         Returns:
-            ``steps``: for each step its metrics and learning rate; and of a single one its loss.
+            ``steps``: learning rate and metrics of S steps by their logged names, ``(S,)`` each;
+            and of a single one its loss.
         """
         if isinstance(batch, list):
             steps = self._measure(self._optimise(self.prepare(batch)), batch)
@@ -96,18 +95,22 @@ class MultiStepModule(pl.LightningModule, ABC):
         step = _Step.done(rate, loss, outputs)
         return {"loss": loss, "steps": self._measure([step], [batch])}
 
-    def _measure(self, steps: list[_Step], batches: list[Batch]) -> list[dict[str, Any]]:
-        """Return rate, loss and metrics of each step; these of many in one go, which is faster."""
-        rows = [{"lr": step.rate, "train/loss": step.loss} for step in steps]
-        by_size = itertools.groupby(range(len(steps)), lambda i: len(steps[i].outputs))
-        for _, group in by_size:  # the last batch of an epoch may be smaller
-            alike = list(group)
-            outputs = torch.stack([steps[i].outputs for i in alike])
-            labels = torch.stack([batches[i][1] for i in alike])
+    def _measure(self, steps: list[_Step], batches: list[Batch]) -> dict[str, Any]:
+        """Return rates, a list, and tensors of losses and metrics, in one go, which is faster."""
+        parts: dict[str, list[Tensor]] = {}
+        taken = zip(steps, batches, strict=True)
+        # The last batch of an epoch may be smaller.
+        for _, group in itertools.groupby(taken, lambda pair: len(pair[0].outputs)):
+            alike, sources = zip(*group, strict=True)
+            outputs = torch.stack([step.outputs for step in alike])
+            labels = torch.stack([labels for _, labels in sources])
             for key, values in self.measure_steps(outputs, labels).items():
-                for i, value in zip(alike, values.unbind(), strict=True):
-                    rows[i][key] = value
-        return rows
+                parts.setdefault(key, []).append(values)
+        return {
+            "lr": [step.rate for step in steps],
+            "train/loss": torch.stack([step.loss for step in steps]),
+            **{key: torch.cat(values) for key, values in parts.items()},
+        }
 
     def _learning_rate(self) -> float:
         rate: float = self.trainer.optimizers[0].param_groups[0]["lr"]
@@ -134,7 +137,7 @@ class MultiStepModule(pl.LightningModule, ABC):
         steps = []
         for batch in batches:
             rate = self._learning_rate()
-            optimizer.zero_grad()
+            optimizer.optimizer.zero_grad()
             loss, outputs = self.compute_loss(batch)
             descend(optimizer, loss)
             for scheduler in schedulers:

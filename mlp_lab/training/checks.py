@@ -1,5 +1,6 @@
 """What cannot go together in a training, found out before it begins."""
 
+import math
 from collections.abc import Iterator
 
 import lightning.pytorch as pl
@@ -28,7 +29,8 @@ from mlp_lab.training.processes import check_processes
 # docs/performance.md. With 16 the bar still moves for a net whose step takes a tenth of a second; a
 # net that is not worth two threads takes less than a millisecond, and its batches little memory.
 STEPS_AT_ONCE = 16
-STEPS_OF_SMALL_NETS = 64
+STEPS_OF_SMALL_NETS = 128
+_MAX_NUMBERS_AT_ONCE = 16_000_000  # of their inputs: 64 MB
 
 # Callbacks that want each batch, or Lightning's own way of optimising, without it being seen below.
 _NEED_SINGLE_STEPS = (BatchSizeFinder, GradientAccumulationScheduler, LearningRateFinder)
@@ -70,8 +72,10 @@ def find_steps_per_execution(job: Job) -> int:
 
 def _useful_steps(job: Job) -> int:
     connections = count_connections(job)
-    is_small = connections is not None and connections < CONNECTIONS_PER_THREAD
-    return STEPS_OF_SMALL_NETS if is_small else STEPS_AT_ONCE
+    if connections is None or connections >= CONNECTIONS_PER_THREAD:
+        return STEPS_AT_ONCE
+    fitting = _MAX_NUMBERS_AT_ONCE // (math.prod(job.task.input_shape) * job.data.batch_size)
+    return max(STEPS_AT_ONCE, min(fitting, STEPS_OF_SMALL_NETS))
 
 
 def _need_single_steps(job: Job) -> Iterator[str]:

@@ -37,8 +37,16 @@ class Recorder(CSVLogger):
 
 def output(loss: float, rate: float = 0.1) -> dict[str, Any]:
     loss_ = torch.tensor(loss)
-    step = {"lr": rate, "train/loss": loss_, "train/acc": torch.tensor(1.0)}
-    return {"loss": loss_, "steps": [step]}
+    return {"loss": loss_, "steps": steps((loss, rate))}
+
+
+def steps(*losses_and_rates: tuple[float, float]) -> dict[str, Any]:
+    losses, rates = zip(*losses_and_rates, strict=True)
+    return {
+        "lr": [*rates],
+        "train/loss": torch.tensor(losses),
+        "train/acc": torch.ones(len(losses)),
+    }
 
 
 @pytest.fixture
@@ -64,12 +72,7 @@ def test_rows_wait_for_the_epochs_end(trainer: Any) -> None:
     recorder = trainer.loggers[0]
     assert recorder.went_back_to == [4]
     take_step(metrics, trainer, output(1.0))
-    take_step(
-        metrics,
-        trainer,
-        {"steps": [*output(2.0, 0.2)["steps"], *output(6.0, 0.3)["steps"]]},
-        num_steps=2,
-    )
+    take_step(metrics, trainer, {"steps": steps((2.0, 0.2), (6.0, 0.3))}, num_steps=2)
     assert recorder.rows == []
     metrics.on_validation_start(trainer, TASK)
     assert recorder.rows == [

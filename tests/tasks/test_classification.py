@@ -92,9 +92,9 @@ def test_step_returns_detached_metrics_on_the_device() -> None:
     task._trainer = SimpleNamespace(optimizers=[SimpleNamespace(param_groups=[{"lr": 0.1}])])  # type: ignore[assignment]  # all that it looks at
     images, labels = random_batch()
     step = task.training_step((images, labels), 0)
-    (metrics,) = step["steps"]
+    metrics = step["steps"]
     assert step["loss"].requires_grad
-    assert metrics["lr"] == 0.1
+    assert metrics["lr"] == [0.1]
     assert not metrics["train/loss"].requires_grad
     assert metrics["train/loss"] == step["loss"]
     right = (task(images).argmax(1) == labels).float().mean()

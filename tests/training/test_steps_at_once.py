@@ -59,7 +59,14 @@ def test_or_as_many_as_are_useful() -> None:
     """A net that a second thread would help takes fewer, for a bar that moves."""
     large = -(-CONNECTIONS_PER_THREAD // CONNECTIONS)
     assert find_steps(None, batch_size=large) == STEPS_AT_ONCE == 16
-    assert find_steps(None, batch_size=large - 1) == STEPS_OF_SMALL_NETS == 64
+    assert find_steps(None, batch_size=large - 1) == 20
+    assert find_steps(None) == STEPS_OF_SMALL_NETS == 128
+
+
+@pytest.mark.parametrize(("batch_size", "steps"), [(62, 128), (125, 64), (100, 80), (1000, 16)])
+def test_their_inputs_fit_in_memory(batch_size: int, steps: int) -> None:
+    wide = ClassificationTask((2000,), 2, net=partial(MLP, hidden_dims=[2]))
+    assert find_steps(None, task=wide, batch_size=batch_size) == steps
 
 
 class Uncounted(Net):
