@@ -30,6 +30,13 @@ def git_state() -> dict[str, Any] | None:
         return None
 
 
+def describe_code() -> dict[str, str]:
+    """Return the commit of this package's checkout, where it is one, and all versions."""
+    git = git_state()
+    commit = {} if git is None else {"commit": git["commit"][:7] + " changed" * git["dirty"]}
+    return commit | versions()
+
+
 @functools.cache
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that compute."""

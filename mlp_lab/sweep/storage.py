@@ -25,6 +25,9 @@ PAUSES_AT_START = (1, 2, 4)
 PAUSES = (1, 2, 4, 8, 15, 30)
 """Seconds before each further try to reach a database."""
 
+_CHECK_IT = "Check that it is there, under this name; then the same command begins, or goes on."
+_GO_ON = "Nothing is lost; the same command goes on."
+
 # Else a machine that is gone, and so sends no refusal, would be waited for for many minutes.
 _LIBPQ = {
     "connect_timeout": 10,  # seconds
@@ -81,7 +84,7 @@ class Storage:
             from optuna.storages import JournalStorage
 
             return JournalStorage(_journal_backend(self.journal_path))
-        return self.retry(self._open_database, PAUSES_AT_START)
+        return self.retry(self._open_database, PAUSES_AT_START, _CHECK_IT)
 
     def _open_database(self) -> "BaseStorage":
         from optuna.storages import RDBStorage
@@ -118,8 +121,18 @@ class Storage:
         if self._engine is not None:
             self._engine.dispose()
 
-    def retry(self, operation: Callable[[], T], pauses: Sequence[float] | None = None) -> T:
+    def retry(
+        self,
+        operation: Callable[[], T],
+        pauses: Sequence[float] | None = None,
+        advice: str = _GO_ON,
+    ) -> T:
         """Do something with the storage, again where the database fails.
+
+        Args:
+            operation: What is done.
+            pauses: Seconds before each further try; by default those of a training.
+            advice: What to do where all fail.
 
         Raises:
             StorageError: It failed each time.
@@ -141,8 +154,7 @@ class Storage:
                 if pause is None:
                     raise StorageError(
                         f"storage {self.name!r} cannot be reached: "
-                        f"{self._hide(_cause(error)).rstrip('.')}. "
-                        "Nothing is lost; the same command goes on."
+                        f"{self._hide(_cause(error)).rstrip('.')}. {advice}"
                     ) from error
                 time.sleep(pause)
         raise AssertionError("the last try returns or raises")

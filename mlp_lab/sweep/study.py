@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from mlp_lab.errors import ConfigError
+from mlp_lab.errors import ConfigError, MLPLabWarning
 from mlp_lab.files.lock import locked
 from mlp_lab.report.formatting import format_setting
+from mlp_lab.runs.provenance import describe_code
 from mlp_lab.sweep.grid import Trial, format_typed
 from mlp_lab.sweep.leases import Leases
 from mlp_lab.sweep.parts import make_part
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SPEC, _PLACE, _SEED, _FOLD, _ERROR = "sweep", "directory", "seed", "fold", "error"
+_SPEC, _PLACE, _CODE = "sweep", "directory", "code"
+_SEED, _FOLD, _ERROR = "seed", "fold", "error"
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,21 @@ class Study:
             self._do(self.study.set_user_attr, _PLACE, place)
         self._check_place()
         self._do(self.study.set_user_attr, _SPEC, self.sweep.plain())
+        if _CODE not in self._attributes():
+            self._do(self.study.set_user_attr, _CODE, describe_code())
+
+    def warn_of_other_code(self) -> None:
+        """Warn where this worker computes with other versions than the study was begun with."""
+        begun, here = self._attributes()[_CODE], describe_code()
+        keys = [key for key in begun if begun[key] != here.get(key, begun[key])]
+        if keys:
+            both = [", ".join(f"{key} {code[key]}" for key in keys) for code in (begun, here)]
+            warnings.warn(
+                f"The study {self.name!r} was begun with {both[0]}; here is {both[1]}. Numbers may "
+                "differ between the two: trials are best compared that ran with the same.",
+                MLPLabWarning,
+                stacklevel=2,
+            )
 
     def _attributes(self) -> dict[str, Any]:
         return self.storage.retry(lambda: self.study.user_attrs)

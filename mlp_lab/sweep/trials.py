@@ -1,6 +1,7 @@
 """Trials and what became of them, kept in files so that a killed sweep goes on."""
 
 import contextlib
+import gc
 import secrets
 import time
 import traceback
@@ -253,7 +254,7 @@ def run_trial(
         runs.append(run.dir.absolute())
         sweep.note(trial, run=str(runs[0].relative_to(sweep.dir.absolute())))
 
-    with _into(sweep.log_path(trial)):
+    with _leaving_no_garbage(), _into(sweep.log_path(trial)):
         try:
             fit(sweep.words(trial), opened=note_run, should_prune=should_prune)
         except (InUseError, StorageError):
@@ -271,6 +272,23 @@ def run_trial(
     outcome = Outcome(runs[0] if runs else None, error, time.monotonic() - start, is_machines)
     sweep.note(trial, error=error, seconds=round(outcome.seconds, 1))
     return outcome
+
+
+@contextlib.contextmanager
+def _leaving_no_garbage() -> Iterator[None]:
+    """Free at once what a training leaves behind: its trainer and its net, which hold each other.
+
+    Python looks through a million objects for such, and so does it rarely by itself; meanwhile the
+    nets of many trials would fill the memory. What was there before is not looked through.
+    """
+    was_frozen = gc.get_freeze_count() > 0
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.collect()
+        if not was_frozen:
+            gc.unfreeze()
 
 
 @contextlib.contextmanager

@@ -115,7 +115,7 @@ def test_a_search_is_not_gone_on_with_as_a_grid(mlp_lab: CommandLine, lab: Path)
         (
             "postgresql+psycopg://user:hidden@127.0.0.1:1/db?sslpassword=hidden",
             1,
-            "storage 'postgresql\\+psycopg://127.0.0.1:1/db' cannot be reached: .*Nothing is lost",
+            "storage 'postgresql\\+psycopg://127.0.0.1:1/db' cannot be reached: .*Check that it is",
         ),
     ],
 )

@@ -1,5 +1,7 @@
 """One study as several workers see it, in one process."""
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,6 +19,7 @@ from mlp_lab.errors import (
     DatasetNotFoundError,
     InUseError,
     MissingExtraError,
+    MLPLabWarning,
     WorkerError,
     WriteError,
 )
@@ -25,7 +28,7 @@ from mlp_lab.sweep.grid import Grid
 from mlp_lab.sweep.storage import GRACE_SECONDS
 from mlp_lab.sweep.study import Claim, Result, Score, Study
 from mlp_lab.sweep.study_workers import Work, work_on
-from mlp_lab.sweep.trials import SweepDir
+from mlp_lab.sweep.trials import SweepDir, run_trial
 
 DONE = Result("complete", 0.5, "", 1.0)
 FAILED = Result("failed", None, "no good", 1.0)
@@ -86,6 +89,25 @@ def test_workers_without_a_common_directory_of_runs_are_refused(work: Work, tmp_
         study.study.set_user_attr("directory", elsewhere.sweep.read_identity())
         with pytest.raises(ConfigError, match=r"another directory than"):
             study.claim()
+
+
+def test_a_worker_with_other_code_is_told_what_differs(
+    join: Callable[[], Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = {"commit": "0123456", "mlp_lab": "0.2.0", "torch": "2.9.0"}
+    monkeypatch.setattr("mlp_lab.sweep.study.describe_code", lambda: begun)
+    join().warn_of_other_code()
+    monkeypatch.setattr(
+        "mlp_lab.sweep.study.describe_code",
+        lambda: begun | {"commit": "89abcde changed", "torch": "2.8.0"},
+    )
+    message = (
+        r"^The study 'lab' was begun with commit 0123456, torch 2\.9\.0; here is commit 89abcde "
+        r"changed, torch 2\.8\.0\. Numbers may differ between the two: trials are best compared "
+        r"that ran with the same\.$"
+    )
+    with pytest.warns(MLPLabWarning, match=message):
+        join().warn_of_other_code()
 
 
 def test_what_another_has_told_stays(join: Callable[[], Study]) -> None:
@@ -253,6 +275,35 @@ def test_importances_are_asked_for_again_where_the_storage_fails(
     monkeypatch.setattr(study.storage, "retry", retry)
     assert study.record()["importances"] == {"lr": 1.0}
     assert {"lr": 1.0} in asked
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_a_trial_leaves_is_freed_at_once(work: Work, *, is_frozen: bool, fails: bool) -> None:
+    """Else the nets of hundreds would fill the memory, each held by a trainer that it holds."""
+    left: list[weakref.ref[Any]] = []
+
+    class Part:
+        def __init__(self) -> None:
+            self.other = self
+
+    def leave_garbage(*_: object, **__: object) -> int:
+        left.append(weakref.ref(Part()))
+        if fails:
+            raise ArithmeticError
+        return 0
+
+    gc.collect()
+    gc.disable()
+    if is_frozen:
+        gc.freeze()
+    try:
+        run_trial(work.sweep, next(work.sweep.grid.trials()), leave_garbage)
+        assert left.pop()() is None
+        assert bool(gc.get_freeze_count()) is is_frozen
+    finally:
+        gc.unfreeze()
+        gc.enable()
 
 
 def test_what_is_printed_of_a_trial_cannot_control_the_terminal(

@@ -26,6 +26,7 @@ def run_study(sweep: SweepDir, storage: Storage, score: Score, jobs: int) -> int
         done = sum(trial.state.is_finished() for trial in trials)
         print_beginning(sweep, len(trials), done)
         print(f"study: {study.name} in {storage.name}", flush=True)
+        study.warn_of_other_code()
         if jobs == 1:
             work_on(study, work)
         else:
