@@ -1,7 +1,6 @@
 """Trials and what became of them, kept in files so that a killed sweep goes on."""
 
 import contextlib
-import gc
 import secrets
 import time
 import traceback
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 from mlp_lab.errors import ConfigError, InUseError, MLPLabError, StorageError, first_line
 from mlp_lab.files.atomic import write_json, write_text
 from mlp_lab.files.lock import hold, is_held, locked, try_hold
+from mlp_lab.processes.garbage import leaving_no_garbage
 from mlp_lab.runs.run import Run, read_json
 from mlp_lab.sweep.grid import Grid, Trial
 from mlp_lab.sweep.search_space import Search
@@ -254,7 +254,7 @@ def run_trial(
         runs.append(run.dir.absolute())
         sweep.note(trial, run=str(runs[0].relative_to(sweep.dir.absolute())))
 
-    with _leaving_no_garbage(), _into(sweep.log_path(trial)):
+    with leaving_no_garbage(), _into(sweep.log_path(trial)):
         try:
             fit(sweep.words(trial), opened=note_run, should_prune=should_prune)
         except (InUseError, StorageError):
@@ -272,23 +272,6 @@ def run_trial(
     outcome = Outcome(runs[0] if runs else None, error, time.monotonic() - start, is_machines)
     sweep.note(trial, error=error, seconds=round(outcome.seconds, 1))
     return outcome
-
-
-@contextlib.contextmanager
-def _leaving_no_garbage() -> Iterator[None]:
-    """Free at once what a training leaves behind: its trainer and its net, which hold each other.
-
-    Python looks through a million objects for such, and so does it rarely by itself; meanwhile the
-    nets of many trials would fill the memory. What was there before is not looked through.
-    """
-    was_frozen = gc.get_freeze_count() > 0
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.collect()
-        if not was_frozen:
-            gc.unfreeze()
 
 
 @contextlib.contextmanager

@@ -1,7 +1,5 @@
 """One study as several workers see it, in one process."""
 
-import gc
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -28,7 +26,7 @@ from mlp_lab.sweep.grid import Grid
 from mlp_lab.sweep.storage import GRACE_SECONDS
 from mlp_lab.sweep.study import Claim, Result, Score, Study
 from mlp_lab.sweep.study_workers import Work, work_on
-from mlp_lab.sweep.trials import SweepDir, run_trial
+from mlp_lab.sweep.trials import SweepDir
 
 DONE = Result("complete", 0.5, "", 1.0)
 FAILED = Result("failed", None, "no good", 1.0)
@@ -275,35 +273,6 @@ def test_importances_are_asked_for_again_where_the_storage_fails(
     monkeypatch.setattr(study.storage, "retry", retry)
     assert study.record()["importances"] == {"lr": 1.0}
     assert {"lr": 1.0} in asked
-
-
-@pytest.mark.parametrize("is_frozen", [False, True])
-@pytest.mark.parametrize("fails", [False, True])
-def test_what_a_trial_leaves_is_freed_at_once(work: Work, *, is_frozen: bool, fails: bool) -> None:
-    """Else the nets of hundreds would fill the memory, each held by a trainer that it holds."""
-    left: list[weakref.ref[Any]] = []
-
-    class Part:
-        def __init__(self) -> None:
-            self.other = self
-
-    def leave_garbage(*_: object, **__: object) -> int:
-        left.append(weakref.ref(Part()))
-        if fails:
-            raise ArithmeticError
-        return 0
-
-    gc.collect()
-    gc.disable()
-    if is_frozen:
-        gc.freeze()
-    try:
-        run_trial(work.sweep, next(work.sweep.grid.trials()), leave_garbage)
-        assert left.pop()() is None
-        assert bool(gc.get_freeze_count()) is is_frozen
-    finally:
-        gc.unfreeze()
-        gc.enable()
 
 
 def test_what_is_printed_of_a_trial_cannot_control_the_terminal(
