@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from mlp_lab import __version__
 from mlp_lab.cli.invocation import find_run_to_resume, go_on_after_restart
 from mlp_lab.errors import MLPLabError, did_you_mean, explain_out_of_memory
 from mlp_lab.files.plain_text import as_shown
+from mlp_lab.processes import garbage
 from mlp_lab.processes.signals import Interrupted, exit_code, raise_on_signals
 from mlp_lab.runs.packaged_configs import check_configs
 from mlp_lab.runs.results import is_complete
@@ -146,7 +147,7 @@ def _run(command: str, words: Sequence[str]) -> int:
         return 0
     # A launcher may send the same one that a whole group of processes got already.
     raise_on_signals(ends_at_second="LOCAL_RANK" not in os.environ)
-    with _without_garbage_collection():
+    with garbage.importing():
         function = load_command(command)
     code: int = function(words)
     return code
@@ -157,21 +158,6 @@ def load_command(command: str) -> Callable[..., int]:
     module = importlib.import_module(f"mlp_lab.cli.commands.{COMMANDS[command].module}")
     function: Callable[..., int] = getattr(module, command)
     return function
-
-
-@contextlib.contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Have no garbage looked for in all that is imported meanwhile, now or later.
-
-    A million objects come with torch and Lightning, and each look through them takes a quarter of a
-    second.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _prepare_streams() -> None:

@@ -8,7 +8,7 @@ from mlp_lab.cli.main import load_command
 from mlp_lab.errors import ConfigError
 from mlp_lab.interface.call import as_a_call, typed_words
 from mlp_lab.interface.run import Run
-from mlp_lab.processes.garbage import leaving_no_garbage
+from mlp_lab.processes import garbage
 from mlp_lab.runs.packaged_configs import check_configs
 from mlp_lab.runs.results import is_complete
 from mlp_lab.runs.run import Run as RunFiles
@@ -57,7 +57,7 @@ def fit(
         if value is not None
     }
     words = typed_words(config, {**(settings or {}), **given})
-    with as_a_call(verbose=verbose), leaving_no_garbage():
+    with as_a_call(verbose=verbose), garbage.leaving_none():
         check_configs(words)
         if (run := find_run_to_resume(words)) and is_complete(run):
             return Run(run.dir)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from mlp_lab.errors import ConfigError, InUseError, MLPLabError, StorageError, first_line
 from mlp_lab.files.atomic import write_json, write_text
 from mlp_lab.files.lock import hold, is_held, locked, try_hold
-from mlp_lab.processes.garbage import leaving_no_garbage
+from mlp_lab.processes import garbage
 from mlp_lab.runs.run import Run, read_json
 from mlp_lab.sweep.grid import Grid, Trial
 from mlp_lab.sweep.search_space import Search
@@ -254,7 +254,7 @@ def run_trial(
         runs.append(run.dir.absolute())
         sweep.note(trial, run=str(runs[0].relative_to(sweep.dir.absolute())))
 
-    with leaving_no_garbage(), _into(sweep.log_path(trial)):
+    with garbage.leaving_none(), _into(sweep.log_path(trial)):
         try:
             fit(sweep.words(trial), opened=note_run, should_prune=should_prune)
         except (InUseError, StorageError):

@@ -11,7 +11,7 @@ import pytest
 import mlp_lab
 from mlp_lab.errors import ConfigError
 from mlp_lab.interface import training
-from mlp_lab.processes.garbage import leaving_no_garbage
+from mlp_lab.processes import garbage
 from mlp_lab.sweep.grid import Grid
 from mlp_lab.sweep.trials import SweepDir, run_trial
 
@@ -37,7 +37,7 @@ def left() -> Iterator[list[weakref.ref[Part]]]:
 def test_what_was_frozen_before_stays_so(left: list[weakref.ref[Part]], *, is_frozen: bool) -> None:
     if is_frozen:
         gc.freeze()
-    with contextlib.suppress(ArithmeticError), leaving_no_garbage():
+    with contextlib.suppress(ArithmeticError), garbage.leaving_none():
         left.append(weakref.ref(Part()))
         raise ArithmeticError
     assert left[0]() is None
