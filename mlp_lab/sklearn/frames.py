@@ -51,7 +51,7 @@ def encode_frame(frame: Any, columns: Sequence[Column]) -> NDArray[np.float32]:
             f"X is {type(frame).__name__}; it must be a frame with the columns that were fitted, "
             "some of which are categories or have missing values."
         )
-    return encode(_read(frame), columns, "X")
+    return encode(_read(frame), columns, "X", is_trained=True)
 
 
 def _read(frame: Any) -> list[Cells]:
