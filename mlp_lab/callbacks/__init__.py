@@ -1,4 +1,4 @@
-"""One file for each thing that training produces."""
+"""One file for each thing that training produces, and for what it goes on from."""
 
 from mlp_lab.callbacks.best_weights import BestWeights, EpochHistory
 from mlp_lab.callbacks.checkpoint_check import check_fits
@@ -33,8 +33,7 @@ from mlp_lab.callbacks.step_metrics import StepMetrics
 from mlp_lab.callbacks.stopwatch import Stopwatch
 from mlp_lab.callbacks.training_plots import ClassBalancePlot, TrainingPlots
 from mlp_lab.callbacks.validation_outputs import ValidationOutputs
-from mlp_lab.callbacks.version_0_1 import Figures as Figures
-from mlp_lab.callbacks.version_0_1 import OnnxFile as OnnxFile
+from mlp_lab.callbacks.version_0_1 import Figures, OnnxFile
 from mlp_lab.callbacks.weight_averaging import SWAWeightAveraging
 
 __all__ = [
@@ -50,6 +49,7 @@ __all__ = [
     "EpochHistory",
     "EpochLines",
     "EpochSeed",
+    "Figures",
     "FiniteCheck",
     "ImportancePlot",
     "LastCheckpoint",
@@ -59,6 +59,7 @@ __all__ = [
     "MistakesPlot",
     "NetPlots",
     "OnnxExport",
+    "OnnxFile",
     "OutputsFile",
     "OverfitCheck",
     "PlotCallback",

@@ -14,11 +14,11 @@ from mlp_lab.runs.checkpoint import read_checkpoint
 from mlp_lab.tasks import Task
 
 
-def check_fits(path: Path, task: Task, *, resumes: bool = False) -> int:
+def check_fits(checkpoint_path: Path, task: Task, *, resumes: bool = False) -> int:
     """Refuse a checkpoint that a training cannot go on from.
 
     Args:
-        path: The checkpoint.
+        checkpoint_path: The checkpoint.
         task: The task that takes it.
         resumes: Whether its own training goes on.
 
@@ -29,6 +29,7 @@ def check_fits(path: Path, task: Task, *, resumes: bool = False) -> int:
         ConfigError: It is of another net.
         ChecksumError: It lacks what a training needs.
     """
+    path = Path(checkpoint_path)
     checkpoint = read_checkpoint(path)
     check_tensors(path, checkpoint, task)
     if resumes:

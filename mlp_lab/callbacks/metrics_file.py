@@ -8,8 +8,9 @@ import lightning.pytorch as pl
 from mlp_lab.callbacks.checkpoints import find_checkpoint_to_test
 from mlp_lab.callbacks.extra_scores import TrainingSetScores, UntrainedScores
 from mlp_lab.callbacks.learning_rate_search import LearningRateSearch
-from mlp_lab.callbacks.result import ResultCallback, find_data
+from mlp_lab.callbacks.result import ResultCallback, add_callbacks, find_data
 from mlp_lab.callbacks.stopwatch import Stopwatch
+from mlp_lab.data import LabDataModule
 from mlp_lab.errors import warn_deprecated
 from mlp_lab.files.atomic import write_json
 from mlp_lab.loggers.run_logger import COUNTERS
@@ -25,8 +26,8 @@ class MetricsFile(ResultCallback):
 
     Args:
         directory: Where metrics.json goes.
-        stopwatch: Of version 0.1, as are a file or None in place of the directory.
-        path: The file, of version 0.1.
+        stopwatch: Of version 0.1, and removed in 0.3, as are a file or None for the directory.
+        path: The file, as version 0.1 called it.
     """
 
     def __init__(
@@ -36,27 +37,28 @@ class MetricsFile(ResultCallback):
         *,
         path: str | Path | None = None,
     ) -> None:
-        file = Path(directory or path or "metrics.json")
-        is_of_0_1 = directory is None or file.suffix == ".json"
-        self._not_added: list[pl.Callback] = []
-        if is_of_0_1:
-            warn_deprecated("MetricsFile(path, stopwatch)", "MetricsFile(directory)")
-            self._not_added = [UntrainedScores(file.parent)]
-            self._not_added += [TrainingSetScores()] if stopwatch else []
+        is_of_0_1 = directory is None or stopwatch is not None or Path(directory).suffix == ".json"
+        self._helpers: list[pl.Callback] = []  # what scored the net in version 0.1
+        self.path: Path | None
+        if directory is not None and not is_of_0_1:
+            self.path = Path(directory) / "metrics.json"
         else:
-            file /= "metrics.json"
-        super().__init__(file.parent)
-        self.path = file if directory or path else None
+            warn_deprecated("MetricsFile(path, stopwatch)", "MetricsFile(directory)")
+            file = directory if directory is not None else path
+            self.path = None if file is None else Path(file)
+            self._helpers += [UntrainedScores(self.path.parent)] if self.path else []
+            self._helpers += [TrainingSetScores()] if stopwatch else []
+        super().__init__(self.path.parent if self.path else ".")
         self.metrics: dict[str, Any] = read_json(self.path) if self.path else {}
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Give the trainer what scored the net in version 0.1."""
-        trainer.callbacks.extend(self._not_added)  # type: ignore[attr-defined]  # set by a connector
-        self._not_added = []
+        add_callbacks(trainer, self._helpers)
 
-    def add_training(self, *_: object) -> None:
-        """Do nothing: what version 0.1 had to be told is found where it is."""
-        warn_deprecated("MetricsFile.add_training", "nothing, it is no longer needed")
+    def add_training(self, trainer: pl.Trainer, data: LabDataModule, best_checkpoint: Path) -> None:
+        """Write the figures of a training, which is done by itself where it is this package's."""
+        warn_deprecated("MetricsFile.add_training", "BestCheckpoint, and leave the call out")
+        self._add_training(trainer, trainer.lightning_module, Path(best_checkpoint))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the scores of the untrained net, where they were just measured."""
@@ -66,10 +68,11 @@ class MetricsFile(ResultCallback):
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Write the figures of a training and of its best epoch."""
-        best, data = find_checkpoint_to_test(trainer), find_data(trainer)
-        if stage != "fit" or best is None:
-            return
-        checkpoint = read_checkpoint(best)
+        if stage == "fit" and (best := find_checkpoint_to_test(trainer)):
+            self._add_training(trainer, pl_module, best)
+
+    def _add_training(self, trainer: pl.Trainer, pl_module: pl.LightningModule, best: Path) -> None:
+        checkpoint, data = read_checkpoint(best), find_data(trainer)
         training = {
             "best_epoch": checkpoint["epoch"] + 1,
             "epochs": trainer.current_epoch,

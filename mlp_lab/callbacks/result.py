@@ -1,6 +1,6 @@
 """What the callbacks share that write the results of a training or a test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class PlotCallback(ResultCallback):
 
     def __init__(self, directory: str | Path) -> None:
         super().__init__(directory)
-        self.plots_dir = self.results.directory / "plots"
+        self.plots_dir = self.results.directory / "plots"  # set by Figures of version 0.1
         self._begun: dict[str, Beside] = {}
 
     def plot(self, trainer: pl.Trainer, name: str, draw: Callable[[], Figure]) -> None:
@@ -77,6 +77,12 @@ class PlotCallback(ResultCallback):
 
 def _draw_png(draw: Callable[[], Figure]) -> bytes:
     return to_png(draw())
+
+
+def add_callbacks(trainer: pl.Trainer, callbacks: Iterable[pl.Callback]) -> None:
+    """Give a trainer the callbacks that it does not have yet; for those of version 0.1."""
+    own: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
+    own += [callback for callback in callbacks if callback not in own]
 
 
 def find_evaluation(pl_module: pl.LightningModule) -> Evaluation | None:

@@ -33,6 +33,7 @@ class RunRecord(pl.Callback):
         own_modules: Files of the modules that classes of the user's own were taken from, by name.
             In version 0.1 the command line stood here, as a list.
         resumes: Whether the run goes on from its own checkpoint.
+        command: The command line, as version 0.1 called it; removed in 0.3.
 
     Attributes:
         shared_dir: The directory of the run, which the first process has sent to the others.
@@ -42,17 +43,19 @@ class RunRecord(pl.Callback):
         self,
         run: Run | None,
         config: Mapping[str, Any],
-        own_modules: Mapping[str, str] | list[str],
+        own_modules: Mapping[str, str] | list[str] | None = None,
         *,
         resumes: bool = False,
+        command: list[str] | None = None,
     ) -> None:
-        self.command: dict[str, list[str]] = {}
         if isinstance(own_modules, list):
+            own_modules, command = None, own_modules
+        if command is not None:
             warn_deprecated("RunRecord(run, config, command)", "RunRecord(run, config, {})")
-            self.command, own_modules = {"command": own_modules}, {}
+        self.command = command
         self.run = run
         self.config = dict(config)
-        self.own_modules = dict(own_modules)
+        self.own_modules = dict(own_modules or {})
         self.resumes = resumes
         self.shared_dir: Path | None = None
         self._metrics: dict[str, float] = {}
@@ -82,7 +85,7 @@ class RunRecord(pl.Callback):
             **describe_threads(),
             seed=self.config["seed_everything"],
             own_modules=before.get("own_modules", {}) | self.own_modules,
-            **({} if "command" in before else self.command),
+            **({"command": self.command} if self.command and "command" not in before else {}),
         )
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -66,7 +66,7 @@ class StepMetrics(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Keep the tensors of the step, or of several, where they are."""
-        steps = outputs["steps"]
+        steps = outputs["steps"] if "steps" in outputs else _as_steps(outputs)
         rates, done = steps["lr"], trainer.global_step
         if done > self._steps_done:
             self._steps += range(done - len(rates) + 1, done + 1)
@@ -118,6 +118,12 @@ class StepMetrics(pl.Callback):
         for logger in run_loggers(trainer.loggers):
             logger.log_rows(block, self._every)
             logger.save()
+
+
+def _as_steps(step: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a module of the user's own returns of one step as that of several."""
+    metrics = {key: v.detach().reshape(1) for key, v in step.items() if key.startswith("train/")}
+    return {"lr": [step["lr"]], **metrics}
 
 
 def _steps_between_logs(trainer: pl.Trainer) -> int:

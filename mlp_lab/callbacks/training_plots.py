@@ -23,7 +23,7 @@ class TrainingPlots(PlotCallback):
 
     def __init__(self, directory: str | Path) -> None:
         super().__init__(directory)
-        self.metrics_csv = self.results.directory / "metrics.csv"
+        self.metrics_csv = self.results.directory / "metrics.csv"  # set by Figures of version 0.1
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Plot them, where there was a training."""

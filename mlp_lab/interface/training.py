@@ -1,5 +1,6 @@
 """``mlp_lab.fit``: the command, called from Python."""
 
+import gc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,7 +9,6 @@ from mlp_lab.cli.main import load_command
 from mlp_lab.errors import ConfigError
 from mlp_lab.interface.call import as_a_call, typed_words
 from mlp_lab.interface.run import Run
-from mlp_lab.processes import garbage
 from mlp_lab.runs.packaged_configs import check_configs
 from mlp_lab.runs.results import is_complete
 from mlp_lab.runs.run import Run as RunFiles
@@ -57,12 +57,15 @@ def fit(
         if value is not None
     }
     words = typed_words(config, {**(settings or {}), **given})
-    with as_a_call(verbose=verbose), garbage.leaving_none():
+    with as_a_call(verbose=verbose):
         check_configs(words)
         if (run := find_run_to_resume(words)) and is_complete(run):
             return Run(run.dir)
         begun: list[RunFiles] = []
-        load_command("fit")(words, opened=begun.append, is_called=True)
+        try:
+            load_command("fit")(words, opened=begun.append, is_called=True)
+        finally:
+            gc.collect()  # trainer and net hold each other; Python finds such late by itself
     if not begun:
         raise ConfigError("trainer.fast_dev_run leaves no run; leave it out, or use the command.")
     return Run(begun[0].dir)

@@ -38,7 +38,7 @@ class TensorBoardEvents(TensorBoardLogger):
                 others[key] = value
         for part, named in of_parts.items():
             values = [Summary.Value(tag=k, simple_value=float(v)) for k, v in named.items()]
-            # Each on its own would wait for the thread that writes.
+            # One event for all: each goes through the queue of the thread that writes.
             writer = self._open(part)._get_file_writer()  # type: ignore[no-untyped-call]  # torch leaves it so
             writer.add_summary(Summary(value=values), step)
         super().log_metrics(others, step)

@@ -10,7 +10,7 @@ def importing() -> Iterator[None]:
     """Have no garbage looked for in all that is imported meanwhile, now or later.
 
     A million objects come with torch and Lightning, and each look through them takes a quarter of a
-    second.
+    second. It is for processes of this package's own: what is frozen is never freed.
     """
     gc.disable()
     try:
@@ -22,17 +22,15 @@ def importing() -> Iterator[None]:
 
 @contextlib.contextmanager
 def leaving_none() -> Iterator[None]:
-    """Free at the end what was made meanwhile and is garbage.
+    """Free at the end what is garbage.
 
     A trainer and its net hold each other. Python looks for such rarely by itself, and meanwhile the
-    nets of many trainings would fill the memory. What was there before is not looked through.
+    nets of many trainings would fill the memory. In a process of this package's own, which has
+    frozen what it imported, nothing is looked through that was there before.
     """
-    was_frozen = gc.get_freeze_count() > 0
-    if not was_frozen:
+    if gc.get_freeze_count():
         gc.freeze()
     try:
         yield
     finally:
         gc.collect()
-        if not was_frozen:
-            gc.unfreeze()

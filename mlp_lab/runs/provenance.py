@@ -1,6 +1,7 @@
 """What a result may depend on beside its settings: the code and its packages. No torch."""
 
 import functools
+import hashlib
 import importlib.metadata
 import platform
 import subprocess
@@ -15,26 +16,32 @@ _PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "jsonargparse"
 @functools.cache  # what runs was loaded once, however many trainings there are
 def git_state() -> dict[str, Any] | None:
     """Return commit and dirty flag of this package's checkout; None where it is installed."""
-    package = Path(mlp_lab.__file__).parent
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(package), *arguments], capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
     try:
-        git("ls-files", "--error-unmatch", "__init__.py")
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+        _git("ls-files", "--error-unmatch", "__init__.py")
+        return {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain"))}
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
+def _git(*arguments: str) -> str:
+    """Return what git says in the directory of this package."""
+    package = Path(mlp_lab.__file__).parent
+    command = ["git", "-C", str(package), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@functools.cache
 def describe_code() -> dict[str, str]:
-    """Return the commit of this package's checkout, where it is one, and all versions."""
+    """Return the commit of this package's checkout, where it is one, and all versions.
+
+    Changes of the package that are not committed have a hash of their own.
+    """
     git = git_state()
-    commit = {} if git is None else {"commit": git["commit"][:7] + " changed" * git["dirty"]}
-    return commit | versions()
+    if git is None:
+        return versions()
+    changes = _git("diff", "HEAD", "--", ".")
+    hash_ = f" with changes {hashlib.sha256(changes.encode()).hexdigest()[:7]}" if changes else ""
+    return {"commit": git["commit"][:7] + hash_} | versions()
 
 
 @functools.cache

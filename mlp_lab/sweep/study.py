@@ -175,7 +175,7 @@ class Study:
             both = [", ".join(f"{key} {code[key]}" for key in keys) for code in (begun, here)]
             warnings.warn(
                 f"The study {self.name!r} was begun with {both[0]}; here is {both[1]}. Numbers may "
-                "differ between the two: trials are best compared that ran with the same.",
+                "differ between the two: compare trials that ran with the same.",
                 MLPLabWarning,
                 stacklevel=2,
             )

@@ -1,6 +1,7 @@
 """Workers that train the trials of a study: one in this process, or several beside it."""
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -161,6 +162,7 @@ def work_in_processes(work: Work, jobs: int) -> None:
 def _begin(parent: int, work: Work) -> None:
     """Work in a process of its own."""
     begin_helper(parent, signal.SIGTERM)
+    gc.freeze()  # what was imported, which the process is for
     raise_on_signals(signal.SIGTERM, ends_at_second=False)
     try:
         with work.joined() as study:

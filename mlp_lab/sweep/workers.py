@@ -1,6 +1,7 @@
 """Trials one after the other in this process, or in several at once."""
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -69,6 +70,7 @@ def _run(sweep: SweepDir, trial: Trial, fit: Fit) -> Outcome:
     """Train a trial; at SIGTERM the process ends, since the pool waits for nothing else."""
     # A pool that stops sends it several times.
     raise_on_signals(signal.SIGTERM, ends_at_second=False)
+    gc.freeze()  # what was imported, which the process is for
     try:
         return run_trial(sweep, trial, fit)
     except Interrupted as stop:

@@ -105,6 +105,11 @@ class MultiStepModule(pl.LightningModule, ABC):
             outputs = torch.stack([step.outputs for step in alike])
             labels = torch.stack([labels for _, labels in sources])
             for key, values in self.measure_steps(outputs, labels).items():
+                if values.shape != (len(alike),):
+                    raise ConfigError(
+                        f"{key} of {len(alike)} steps has shape {tuple(values.shape)}; "
+                        f"{type(self).__name__} must return one number for each."
+                    )
                 parts.setdefault(key, []).append(values)
         return {
             "lr": [step.rate for step in steps],

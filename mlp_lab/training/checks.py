@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from mlp_lab.errors import ConfigError, did_you_mean
+from mlp_lab.nets import TableNet
 from mlp_lab.settings import SETTINGS, is_typed
 from mlp_lab.tasks import Task
 from mlp_lab.tasks.multi_step import MultiStepModule
@@ -27,10 +28,12 @@ from mlp_lab.training.processes import check_processes
 
 # What Lightning does for each batch it is handed is then shared by so many steps, see
 # docs/performance.md. With 16 the bar still moves for a net whose step takes a tenth of a second; a
-# net that is not worth two threads takes less than a millisecond, and its batches little memory.
+# net that is not worth two threads takes less than a millisecond.
 STEPS_AT_ONCE = 16
 STEPS_OF_SMALL_NETS = 128
-_MAX_NUMBERS_AT_ONCE = 16_000_000  # of their inputs: 64 MB
+
+_NUMBERS_AT_ONCE = 16_000_000
+"""Numbers that go into a small net in as many steps as run as one: 64 MB, but for the least 16."""
 
 # Callbacks that want each batch, or Lightning's own way of optimising, without it being seen below.
 _NEED_SINGLE_STEPS = (BatchSizeFinder, GradientAccumulationScheduler, LearningRateFinder)
@@ -74,7 +77,8 @@ def _useful_steps(job: Job) -> int:
     connections = count_connections(job)
     if connections is None or connections >= CONNECTIONS_PER_THREAD:
         return STEPS_AT_ONCE
-    fitting = _MAX_NUMBERS_AT_ONCE // (math.prod(job.task.input_shape) * job.data.batch_size)
+    net = job.task.net.net if isinstance(job.task.net, TableNet) else job.task.net
+    fitting = _NUMBERS_AT_ONCE // (math.prod(net.input_shape) * job.data.batch_size)
     return max(STEPS_AT_ONCE, min(fitting, STEPS_OF_SMALL_NETS))
 
 

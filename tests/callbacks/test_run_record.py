@@ -1,5 +1,6 @@
 """What a run notes of itself before and while it trains."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import mlp_lab
 from mlp_lab.callbacks import RunRecord
 from mlp_lab.callbacks.run_record import describe_data
 from mlp_lab.data import LabDataModule, Moons
-from mlp_lab.errors import ConfigError
+from mlp_lab.errors import ConfigError, MLPLabWarning
 from mlp_lab.runs.run import Run
 from mlp_lab.tasks import BinaryTask
 from tests.helpers.training import fake_trainer
@@ -49,6 +50,19 @@ def test_the_manifest_says_what_runs(run: Run, trainer: Any, task: BinaryTask) -
     assert manifest["own_modules"] == {"my_net": "my_net.py"}
     assert manifest["versions"]["mlp_lab"] == mlp_lab.__version__
     assert (manifest["device"], manifest["processes"]) == ("cpu, 1 thread", 1)
+
+
+def test_the_command_line_may_be_given_as_in_version_0_1(
+    run: Run, trainer: Any, task: BinaryTask
+) -> None:
+    use = re.escape("RunRecord(run, config, command) is deprecated since 0.2")
+    with pytest.warns(MLPLabWarning, match=f"^{use}"):
+        RunRecord(None, CONFIG, command=["second"])
+    with pytest.warns(MLPLabWarning, match=f"^{use}"):
+        before = RunRecord(run, CONFIG, ["first"])
+    before.setup(trainer, task, "fit")
+    manifest = run.read_manifest()
+    assert (manifest["command"], manifest["own_modules"]) == (["first"], {})
 
 
 def test_processes_that_know_another_run_are_refused(

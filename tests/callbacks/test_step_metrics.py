@@ -84,6 +84,14 @@ def test_rows_wait_for_the_epochs_end(trainer: Any) -> None:
     assert len(recorder.rows) == 3
 
 
+def test_a_module_of_ones_own_may_return_single_metrics(trainer: Any) -> None:
+    metrics = begin(trainer)
+    loss = torch.tensor(2.0, requires_grad=True)
+    take_step(metrics, trainer, {"loss": loss, "lr": 0.1, "train/loss": loss, "other": 1})
+    metrics.on_train_epoch_end(trainer, TASK)
+    assert trainer.loggers[0].rows == [{"epoch": 1, "step": 1, "train/loss": 2.0, "lr": 0.1}]
+
+
 def test_means_are_of_an_epoch_in_several_parts(trainer: Any) -> None:
     metrics = begin(trainer)
     for losses in ((1.0,), (2.0, 6.0)):

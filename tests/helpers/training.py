@@ -124,21 +124,28 @@ def fake_trainer(**attributes: Any) -> Any:
     return SimpleNamespace(**usual | attributes)
 
 
-def train_and_test(callbacks: Sequence[pl.Callback], root: Path) -> ClassificationTask:
-    """Train and test as a user of the package does, with a Trainer of their own."""
+def train_and_test(
+    callbacks: Sequence[pl.Callback], root: Path, *, tester: bool = False
+) -> ClassificationTask:
+    """Train and test as a user of the package does, with a Trainer of their own or one for each."""
     data = LabDataModule(Digits(), root=root)
     pl.seed_everything(0, verbose=False)
     task = ClassificationTask((1, 8, 8), 10)
-    trainer = pl.Trainer(
-        max_epochs=1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[*callbacks],
-    )
+
+    def make_trainer() -> pl.Trainer:
+        return pl.Trainer(
+            max_epochs=1,
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            callbacks=[*callbacks],
+        )
+
+    trainer = make_trainer()
     trainer.fit(task, datamodule=data)
+    trainer = make_trainer() if tester else trainer
     trainer.test(task, datamodule=data, verbose=False)
     return task
 

@@ -25,23 +25,41 @@ class Part:
 
 @pytest.fixture
 def left() -> Iterator[list[weakref.ref[Part]]]:
-    """What a fit has left, with Python's own search for garbage off."""
+    """What a fit has left, with nothing frozen and Python's own search for garbage off."""
+    was_enabled = gc.isenabled()
+    gc.unfreeze()
     gc.collect()
     gc.disable()
     yield []
     gc.unfreeze()
-    gc.enable()
+    if was_enabled:
+        gc.enable()
 
 
-@pytest.mark.parametrize("is_frozen", [False, True])
-def test_what_was_frozen_before_stays_so(left: list[weakref.ref[Part]], *, is_frozen: bool) -> None:
-    if is_frozen:
+def test_what_is_imported_is_looked_through_neither_now_nor_later() -> None:
+    gc.unfreeze()
+    with garbage.importing():
+        assert not gc.isenabled()
+        imported = Part()
+    assert gc.isenabled()
+    assert not any(thing is imported for thing in gc.get_objects())
+    gc.unfreeze()
+
+
+@pytest.mark.parametrize("is_own_process", [False, True])
+def test_only_a_process_of_our_own_is_frozen(
+    left: list[weakref.ref[Part]], *, is_own_process: bool
+) -> None:
+    if is_own_process:
         gc.freeze()
+    before = Part()
     with contextlib.suppress(ArithmeticError), garbage.leaving_none():
+        is_looked_through = any(thing is before for thing in gc.get_objects())
         left.append(weakref.ref(Part()))
         raise ArithmeticError
+    assert is_looked_through is not is_own_process
     assert left[0]() is None
-    assert bool(gc.get_freeze_count()) is is_frozen
+    assert bool(gc.get_freeze_count()) is is_own_process
 
 
 def test_a_trial_of_a_sweep_leaves_none(left: list[weakref.ref[Part]], tmp_path: Path) -> None:

@@ -101,8 +101,8 @@ def test_a_worker_with_other_code_is_told_what_differs(
     )
     message = (
         r"^The study 'lab' was begun with commit 0123456, torch 2\.9\.0; here is commit 89abcde "
-        r"changed, torch 2\.8\.0\. Numbers may differ between the two: trials are best compared "
-        r"that ran with the same\.$"
+        r"changed, torch 2\.8\.0\. Numbers may differ between the two: compare trials that ran "
+        r"with the same\.$"
     )
     with pytest.warns(MLPLabWarning, match=message):
         join().warn_of_other_code()

@@ -14,6 +14,7 @@ from mlp_lab.callbacks import LearningRateSearch, SWAWeightAveraging
 from mlp_lab.errors import ConfigError
 from mlp_lab.nets import MLP, Net
 from mlp_lab.settings import SETTINGS
+from mlp_lab.tables import Column
 from mlp_lab.tasks import ClassificationTask
 from mlp_lab.training.checks import (
     STEPS_AT_ONCE,
@@ -64,9 +65,12 @@ def test_or_as_many_as_are_useful() -> None:
 
 
 @pytest.mark.parametrize(("batch_size", "steps"), [(62, 128), (125, 64), (100, 80), (1000, 16)])
-def test_their_inputs_fit_in_memory(batch_size: int, steps: int) -> None:
+def test_but_for_16_their_inputs_take_64_mb_at_most(batch_size: int, steps: int) -> None:
     wide = ClassificationTask((2000,), 2, net=partial(MLP, hidden_dims=[2]))
     assert find_steps(None, task=wide, batch_size=batch_size) == steps
+    columns = [Column(f"{i}", "numeric", has_missing=True).plain() for i in range(1000)]
+    flagged = ClassificationTask((1000,), 2, net=partial(MLP, hidden_dims=[2]), columns=columns)
+    assert find_steps(None, task=flagged, batch_size=batch_size) == steps
 
 
 class Uncounted(Net):

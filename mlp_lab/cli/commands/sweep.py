@@ -16,7 +16,6 @@ from mlp_lab.cli.commands.sweep_study import run_study
 from mlp_lab.cli.invocation import DEFAULT_RUNS_DIR, read_invocation
 from mlp_lab.errors import ConfigError, MLPLabWarning
 from mlp_lab.files.plain_text import as_shown
-from mlp_lab.processes import garbage
 from mlp_lab.processes.signals import Interrupted
 from mlp_lab.processes.slurm import leave_slurm
 from mlp_lab.report.comparison import ranking_key
@@ -164,8 +163,7 @@ def make_grid(words: argparse.Namespace, flags: list[str]) -> tuple[Grid, Search
 
 def run_sweep(sweep: SweepDir, jobs: int) -> int:
     """Run the trials that are left, print how they go, and compare."""
-    with garbage.importing():
-        from mlp_lab.cli.commands.training import fit  # imports torch
+    from mlp_lab.cli.commands.training import fit  # imports torch
 
     todo = [trial for trial in sweep.grid.trials() if not sweep.is_finished(trial)]
     num = sweep.grid.num_trials

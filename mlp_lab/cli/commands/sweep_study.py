@@ -7,7 +7,6 @@ from mlp_lab.cli.commands.report import write_report
 from mlp_lab.cli.commands.sweep_lines import format_scores, print_beginning, print_notes
 from mlp_lab.files.atomic import write_json
 from mlp_lab.files.plain_text import as_shown
-from mlp_lab.processes import garbage
 from mlp_lab.report.formatting import format_number
 from mlp_lab.report.run_files import read_summary
 from mlp_lab.report.search import SEARCH_FILE
@@ -19,8 +18,7 @@ from mlp_lab.sweep.trials import SweepDir
 
 def run_study(sweep: SweepDir, storage: Storage, score: Score, jobs: int) -> int:
     """Work on the trials until all are done, print how they go, compare; return the exit code."""
-    with garbage.importing():
-        from mlp_lab.cli.commands.training import fit  # imports torch
+    from mlp_lab.cli.commands.training import fit  # imports torch
 
     work = Work(sweep, storage.url, score, fit, partial(print_trial, printed=set()))
     with work.joined(is_first=jobs == 1 and storage.url is None) as study:
