@@ -227,8 +227,8 @@ def _short_key(key: str) -> str:
 
 
 def _breakable(key: str) -> Markup:
-    """Let a page break a key behind each dot and underscore."""
-    return Markup("<wbr>").join(re.split(r"(?<=[._])", key))
+    """Let a page break a key behind dots and underscores, and no number behind its point."""
+    return Markup("<wbr>").join(re.split(r"(?<=[._])(?=[^\W\d])", key))
 
 
 def _link(summary: RunSummary, out: Path) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlp_lab.report.comparison import compare
-from mlp_lab.report.pages import write_comparison_report, write_run_report
+from mlp_lab.report.pages import _breakable, write_comparison_report, write_run_report
 from mlp_lab.report.run_files import read_summary
 from tests.conftest import CommandLine
 from tests.helpers.slow import some_slow
@@ -95,6 +95,19 @@ def test_half_a_run_is_reported_as_it_is(tmp_path: Path, keep: list[str]) -> Non
     assert "Missing or incomplete" in text
     assert ("the settings are unknown" in text) == ("config.yaml" not in keep)
     write_comparison_report(*compare([read_summary(run)]), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "broken"),
+    [
+        ("optimizer.lr", "optimizer.<wbr>lr"),
+        ("label_smoothing 0.17", "label_<wbr>smoothing 0.17"),
+        ("version_1", "version_1"),
+        ("a.<b>", "a.&lt;b&gt;"),
+    ],
+)
+def test_names_break_behind_dots_and_underscores_and_numbers_nowhere(key: str, broken: str) -> None:
+    assert str(_breakable(key)) == broken
 
 
 def test_many_runs_as_html_markdown_and_csv(mlp_lab: CommandLine, tmp_path: Path) -> None:
