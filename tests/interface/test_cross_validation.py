@@ -1,5 +1,6 @@
 """``mlp_lab.cross_validate``: the sweep over folds as an object."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -58,3 +59,17 @@ def test_what_is_refused_raises_the_commands_sentence() -> None:
         mlp_lab.cross_validate(QUICKSTART, SETTINGS | {"data.validate_on": "test"})
     with pytest.raises(MLPLabError, match=r"^seed 0  fold 0 failed: data\.folds is 4, but class"):
         mlp_lab.cross_validate(QUICKSTART, SETTINGS | {"data.source.num_samples": 8}, folds=4)
+
+
+def test_the_search_for_garbage_stays_the_callers() -> None:
+    """What is frozen in a process of somebody else's is never freed there."""
+    gc.unfreeze()
+    gc.disable()
+    try:
+        with pytest.raises(MLPLabError, match="failed"):  # when a trial has begun
+            mlp_lab.cross_validate(
+                QUICKSTART, SETTINGS | {"data.source.num_samples": 8}, folds=4, verbose=False
+            )
+        assert (gc.get_freeze_count(), gc.isenabled()) == (0, False)
+    finally:
+        gc.enable()
