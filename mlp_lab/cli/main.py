@@ -26,9 +26,6 @@ from mlp_lab.runs.results import is_complete
 
 USAGE_ERROR = 2
 
-# For _load; libraries report what is still frozen at the end as leaked.
-atexit.register(gc.unfreeze)
-
 
 @dataclass(frozen=True)
 class Command:

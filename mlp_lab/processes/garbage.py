@@ -1,8 +1,12 @@
 """When Python looks for garbage: objects that are held by nothing but one another."""
 
+import atexit
 import contextlib
 import gc
 from collections.abc import Iterator
+
+# Libraries report what is still frozen at the end as leaked.
+atexit.register(gc.unfreeze)
 
 
 @contextlib.contextmanager
