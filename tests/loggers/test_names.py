@@ -13,7 +13,7 @@ from tests.loggers.test_wandb import read_charts
 
 NAMES = {
     *("lr", "train/loss", "train/acc", "val/loss", "val/acc"),
-    *("test/loss", "test/acc"),
+    *("val/f1_macro", "test/loss", "test/acc", "test/f1_macro"),
 }
 
 
