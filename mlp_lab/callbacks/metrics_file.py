@@ -37,10 +37,9 @@ class MetricsFile(ResultCallback):
         *,
         path: str | Path | None = None,
     ) -> None:
-        is_of_0_1 = directory is None or stopwatch is not None or Path(directory).suffix == ".json"
         self._helpers: list[pl.Callback] = []  # what scored the net in version 0.1
         self.path: Path | None
-        if directory is not None and not is_of_0_1:
+        if directory is not None and stopwatch is None and Path(directory).suffix != ".json":
             self.path = Path(directory) / "metrics.json"
         else:
             warn_deprecated("MetricsFile(path, stopwatch)", "MetricsFile(directory)")

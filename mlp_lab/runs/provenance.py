@@ -24,7 +24,7 @@ def git_state() -> dict[str, Any] | None:
 
 
 def _git(*arguments: str) -> str:
-    """Return what git says in the directory of this package."""
+    """Return the output of git in the directory of this package."""
     package = Path(mlp_lab.__file__).parent
     command = ["git", "-C", str(package), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
