@@ -1,6 +1,7 @@
 """Loss, accuracy and learning rate of every training step, without slowing the loop."""
 
 import itertools
+import math
 import time
 from bisect import bisect
 from collections.abc import Mapping
@@ -100,24 +101,31 @@ class StepMetrics(pl.Callback):
         columns = {key: values[:whole].tolist() for key, values in collected.items()}
         self._values = {key: [values[whole:]] for key, values in collected.items()}
         self._num_steps += whole
-        for key, values in columns.items():
-            self._sums[key] = self._sums.get(key, 0.0) + sum(values)
+        sums = {key: sum(values) for key, values in columns.items()}
+        self._sums = {key: self._sums.get(key, 0.0) + value for key, value in sums.items()}
         self.epoch_means = {key: total / self._num_steps for key, total in self._sums.items()}
 
-        rows_by_step = {}
-        batches = zip(steps, rates, *columns.values(), strict=True)
-        for step, group in itertools.groupby(batches, key=itemgetter(0)):
-            _, (*_, rate), *values = zip(*group, strict=True)
-            rows_by_step[step] = dict(zip(columns, map(fmean, values), strict=True)) | {"lr": rate}
-        self._log(trainer, rows_by_step)
-        require_finite_steps(rows_by_step)
+        loggers = run_loggers(trainer.loggers)
+        if loggers or not all(map(math.isfinite, sums.values())):
+            rows = _rows_by_step(steps, rates, columns)
+            epoch = trainer.current_epoch + 1
+            block = [{"epoch": epoch, "step": step, **row} for step, row in rows.items()]
+            for logger in loggers:
+                logger.log_rows(block, self._every)
+                logger.save()
+            require_finite_steps(rows)
 
-    def _log(self, trainer: pl.Trainer, rows: Mapping[int, Mapping[str, float]]) -> None:
-        epoch = trainer.current_epoch + 1
-        block = [{"epoch": epoch, "step": step, **row} for step, row in rows.items()]
-        for logger in run_loggers(trainer.loggers):
-            logger.log_rows(block, self._every)
-            logger.save()
+
+def _rows_by_step(
+    steps: list[int], rates: list[float], columns: Mapping[str, list[float]]
+) -> dict[int, dict[str, float]]:
+    """Return the metrics of each step, the means of those of its batches, and its rate."""
+    rows = {}
+    batches = zip(steps, rates, *columns.values(), strict=True)
+    for step, group in itertools.groupby(batches, key=itemgetter(0)):
+        _, (*_, rate), *values = zip(*group, strict=True)
+        rows[step] = dict(zip(columns, map(fmean, values), strict=True)) | {"lr": rate}
+    return rows
 
 
 def _as_steps(step: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+from lightning.fabric.utilities import registry
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import Logger
@@ -23,6 +25,10 @@ from mlp_lab.runs.run import Run
 from mlp_lab.training.hardware import choose_threads
 from mlp_lab.training.job import Job
 from mlp_lab.training.processes import check_processes
+
+# For each Trainer Lightning looks through all installed packages for callbacks, which takes as long
+# as 25 steps of a small net.
+registry.entry_points = cache(registry.entry_points)  # type: ignore[attr-defined]  # imported there
 
 _BATCH_HOOKS = (
     *(

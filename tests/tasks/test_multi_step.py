@@ -46,4 +46,5 @@ def test_who_hears_of_a_backward_pass(
     task.trainer = pl.Trainer(
         accelerator="cpu", logger=False, enable_checkpointing=False, max_epochs=1, **settings
     )
-    assert task._is_plain() is expected
+    task.on_train_start()
+    assert task._steps_plainly is expected

@@ -1,5 +1,6 @@
 """The Trainer of a job: who takes part, in which order, and what is written where."""
 
+import importlib.metadata
 from itertools import pairwise
 from pathlib import Path
 
@@ -48,6 +49,15 @@ def test_hooks_of_a_batch_that_do_nothing_are_taken_away(run: Run) -> None:
     uses_not: list[type] = [lab.MetricsFile, lab.RunRecord, lab.OnnxExport]
     assert all(found[kind].on_train_batch_end is None for kind in uses_not)
     assert all(callable(callback.on_train_epoch_end) for callback in found.values())
+
+
+def test_installed_packages_are_looked_through_once(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(*MOONS)
+    build_trainer(job, run)
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda **_: pytest.fail("looked"))
+    build_trainer(job, run)
 
 
 def test_everything_is_written_into_the_run(run: Run) -> None:
