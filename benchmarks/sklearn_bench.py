@@ -32,6 +32,8 @@ from mlp_lab.sklearn import NetClassifier
 
 HIDDEN = (200,)
 RATE = 0.001
+BATCH_SIZE = 128
+SEEDS = (0, 1, 2)
 NUM_SMALL = 100
 
 Part = tuple[NDArray[np.float32], NDArray[np.integer]]
@@ -124,24 +126,25 @@ def seconds_of(fit: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def compare(name: str, train: Part, test: Part, batch_size: int, epochs: int, seeds: range) -> None:
-    """Fit both over the seeds in turns, and print medians and accuracies."""
+def compare(name: str, train: Part, test: Part, *, epochs: int, rounds: int = 1) -> None:
+    """Fit all over the seeds in turns, for some rounds, and print medians and accuracies."""
     scaled = standardised(train, test)
     data = {"NetClassifier": (train, test), "MLPClassifier": scaled, "PyTorch": scaled}
     makers: dict[str, Callable[[int, int, int], Any]]
     makers = {"NetClassifier": ours, "MLPClassifier": theirs, "PyTorch": BareLoop}
     seconds: dict[str, list[float]] = {maker: [] for maker in makers}
-    accuracies: dict[str, list[float]] = {maker: [] for maker in makers}
-    for seed in seeds:
+    accuracies: dict[str, dict[int, float]] = {maker: {} for maker in makers}
+    for seed in SEEDS * rounds:
         for maker, make in makers.items():
-            estimator: Any = make(batch_size, epochs, seed)
+            estimator: Any = make(BATCH_SIZE, epochs, seed)
             own_train, own_test = data[maker]
             seconds[maker].append(seconds_of(partial(estimator.fit, *own_train)))
-            accuracies[maker].append(100 * estimator.score(*own_test))
+            accuracies[maker][seed] = 100 * estimator.score(*own_test)
     medians = {maker: statistics.median(times) for maker, times in seconds.items()}
-    print(f"{name}: {len(train[0]):,} samples, batch {batch_size}, {epochs} epochs")
+    print(f"{name}: {len(train[0]):,} samples, batch {BATCH_SIZE}, {epochs} epochs")
     for maker in makers:
-        mean, spread = statistics.mean(accuracies[maker]), statistics.stdev(accuracies[maker])
+        of_seeds = [*accuracies[maker].values()]
+        mean, spread = statistics.mean(of_seeds), statistics.stdev(of_seeds)
         print(
             f"  {maker:13}  {medians[maker]:7.2f} s ({min(seconds[maker]):.2f} to "
             f"{max(seconds[maker]):.2f})  {mean:.2f} ± {spread:.2f} %"
@@ -168,8 +171,8 @@ def main() -> None:
     root: Path = parser.parse_args().root
     warnings.simplefilter("ignore", ConvergenceWarning)
     small()
-    compare("digits", *digits(), batch_size=128, epochs=50, seeds=range(3))
-    compare("MNIST", *mnist(root), batch_size=128, epochs=10, seeds=range(3))
+    compare("digits", *digits(), epochs=50, rounds=5)
+    compare("MNIST", *mnist(root), epochs=10)
 
 
 if __name__ == "__main__":

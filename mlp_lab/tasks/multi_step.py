@@ -8,7 +8,7 @@ Lightning then counts lists where it would count batches, and calls its hooks on
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
@@ -47,11 +47,6 @@ class _Step(NamedTuple):
     loss: Tensor
     outputs: Tensor
 
-    @classmethod
-    def done(cls, rate: float, loss: Tensor, outputs: Tensor) -> Self:
-        """Keep what came out, which a compiled net may write over at its next step."""
-        return cls(rate, loss.detach(), outputs.detach().clone())
-
 
 class MultiStepModule(pl.LightningModule, ABC):
     """Take a training step for a batch, or one for each of a list of batches.
@@ -72,7 +67,7 @@ class MultiStepModule(pl.LightningModule, ABC):
 
     @abstractmethod
     def compute_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the loss of a training batch that is prepared, and the outputs of the net."""
+        """Return the loss of a training batch that is prepared, and the net's outputs to keep."""
 
     @abstractmethod
     def measure_steps(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -93,7 +88,7 @@ class MultiStepModule(pl.LightningModule, ABC):
         rate: float = self.trainer.optimizers[0].param_groups[0]["lr"]
         (one,) = self.prepare([batch])
         loss, outputs = self.compute_loss(one)
-        step = _Step.done(rate, loss, outputs)
+        step = _Step(rate, loss.detach(), outputs)
         return {"loss": loss, "steps": self._measure([step], [batch])}
 
     def _measure(self, steps: list[_Step], batches: list[Batch]) -> dict[str, Any]:
@@ -147,7 +142,7 @@ class MultiStepModule(pl.LightningModule, ABC):
             descend(optimizer, loss)
             for scheduler in schedulers:
                 scheduler.step()
-            steps.append(_Step.done(rate, loss, outputs))
+            steps.append(_Step(rate, loss.detach(), outputs))
         return steps
 
     def _descend(self, optimizer: LightningOptimizer, loss: Tensor) -> None:

@@ -79,11 +79,8 @@ def describe_optimizer(optimizer: Optimizer) -> dict[str, Any]:
         'torch.optim.sgd.SGD'
     """
     cls = type(optimizer)
-    arguments = {
-        name: plain(value)
-        for name, value in optimizer.defaults.items()
-        if name in inspect.signature(cls).parameters
-    }
+    known = inspect.signature(cls).parameters
+    arguments = {name: plain(v) for name, v in optimizer.defaults.items() if name in known}
     return {"class_path": class_path(cls), "init_args": arguments}
 
 

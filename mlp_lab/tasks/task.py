@@ -309,7 +309,10 @@ class Task(ScoringModule, ABC):
         """Return the loss of a training batch that is prepared, and the outputs of the net."""
         inputs, labels = batch
         outputs = self._learning(inputs)
-        return self.training_loss(outputs, labels), outputs
+        loss = self.training_loss(outputs, labels)
+        if self.compile_mode is None:
+            return loss, outputs.detach()
+        return loss, outputs.detach().clone()  # which the next step may write over
 
     def measure_steps(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the metrics of training batches by their logged names, shapes as step_metrics."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from mlp_lab.errors import (
     first_line,
 )
 from mlp_lab.loggers import CSVLogger, TensorBoardEvents, run_loggers
+from mlp_lab.processes.stack import call_with_room
 from mlp_lab.runs.run import Run
 from mlp_lab.training.hardware import choose_threads
 from mlp_lab.training.job import Job
@@ -28,7 +29,7 @@ from mlp_lab.training.processes import check_processes
 
 # For each Trainer Lightning looks through all installed packages for callbacks, which takes as long
 # as 25 steps of a small net.
-registry.entry_points = cache(registry.entry_points)  # type: ignore[attr-defined]  # imported there
+registry.entry_points = cache(registry.entry_points)  # type: ignore[attr-defined,assignment]  # an import
 
 _BATCH_HOOKS = (
     *(
@@ -130,6 +131,7 @@ def _build(
     # Its handler of SIGTERM waits for processes that may have ended; see mlp_lab.training.group.
     trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     _drop_idle_hooks(trainer)
+    trainer._run_stage = partial(call_with_room, trainer._run_stage)  # type: ignore[method-assign]
     if trainer.strategy.root_device.type == "cpu":
         # Lightning sets it at import; Adam then looks for a GPU driver at each step, 30 us.
         os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
