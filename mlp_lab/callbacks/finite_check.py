@@ -31,7 +31,7 @@ def _require_finite(trainer: pl.Trainer, pl_module: pl.LightningModule, where: s
         if not torch.isfinite(value):
             _stop(f"{key} is {float(value)} {where}")
     sums = torch.stack([p.detach().sum() for p in pl_module.parameters()])
-    if not math.isfinite(sums.sum()):
+    if not torch.isfinite(sums).all():
         _stop(f"a weight is not finite {where}")
 
 

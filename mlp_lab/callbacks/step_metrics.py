@@ -106,7 +106,7 @@ class StepMetrics(pl.Callback):
         self.epoch_means = {key: total / self._num_steps for key, total in self._sums.items()}
 
         loggers = run_loggers(trainer.loggers)
-        if loggers or not all(map(math.isfinite, sums.values())):
+        if loggers or not all(map(math.isfinite, (*sums.values(), *rates))):
             rows = _rows_by_step(steps, rates, columns)
             epoch = trainer.current_epoch + 1
             block = [{"epoch": epoch, "step": step, **row} for step, row in rows.items()]

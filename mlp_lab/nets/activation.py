@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 
 import torch
 from torch import nn
@@ -10,7 +10,6 @@ from torch import nn
 from mlp_lab.errors import ConfigError, did_you_mean
 
 
-@cache
 def find_activation(name: str) -> Callable[[], nn.Module]:
     """Return a factory of the activation of torch.nn called ``name``.
 

@@ -71,9 +71,10 @@ def normalise(inputs: Tensor, mean: Tensor, std: Tensor) -> Tensor:
         inputs ``(N, C, ...)``, uint8 or floating; mean and std ``(C, 1, ...)``; result as inputs,
         in the precision of mean.
     """
+    scaled = inputs.to(mean.dtype, copy=True)  # changed in place from here on
     if inputs.dtype == torch.uint8:
-        return inputs.to(mean.dtype).div_(255).sub_(mean).div_(std)
-    return inputs.to(mean.dtype).sub(mean).div_(std)
+        scaled.div_(255)
+    return scaled.sub_(mean).div_(std)
 
 
 def probabilities(outputs: Tensor, head: Head) -> Tensor:

@@ -240,6 +240,7 @@ class Task(ScoringModule, ABC):
 
     def setup(self, stage: str) -> None:
         """Take over what the data know, before training; a checkpoint brings it along otherwise."""
+        super().setup(stage)
         # Without a trainer, or with bare loaders, there is nobody to ask.
         datamodule = getattr(self.trainer, "datamodule", None)
         if stage == "fit" and isinstance(datamodule, LabDataModule):
@@ -309,10 +310,7 @@ class Task(ScoringModule, ABC):
         """Return the loss of a training batch that is prepared, and the outputs of the net."""
         inputs, labels = batch
         outputs = self._learning(inputs)
-        loss = self.training_loss(outputs, labels)
-        if self.compile_mode is None:
-            return loss, outputs.detach()
-        return loss, outputs.detach().clone()  # which the next step may write over
+        return self.training_loss(outputs, labels), outputs
 
     def measure_steps(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the metrics of training batches by their logged names, shapes as step_metrics."""

@@ -1,7 +1,8 @@
 """Build the Trainer of a job: its callbacks, loggers and plugins."""
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,6 @@ from mlp_lab.runs.run import Run
 from mlp_lab.training.hardware import choose_threads
 from mlp_lab.training.job import Job
 from mlp_lab.training.processes import check_processes
-
-# For each Trainer Lightning looks through all installed packages for callbacks, which takes as long
-# as 25 steps of a small net.
-registry.entry_points = cache(registry.entry_points)  # type: ignore[attr-defined,assignment]  # an import
 
 _BATCH_HOOKS = (
     *(
@@ -125,7 +122,8 @@ def _build(
         **settings,
     }
     try:
-        trainer = pl.Trainer(**given)
+        with _packages_looked_through_once():
+            trainer = pl.Trainer(**given)
     except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
         raise ConfigError(f"The settings of trainer cannot work: {error}") from error
     # Its handler of SIGTERM waits for processes that may have ended; see mlp_lab.training.group.
@@ -136,6 +134,23 @@ def _build(
         # Lightning sets it at import; Adam then looks for a GPU driver at each step, 30 us.
         os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
     return trainer
+
+
+_entry_points = cache(registry.entry_points)  # type: ignore[attr-defined]  # an import
+
+
+@contextlib.contextmanager
+def _packages_looked_through_once() -> Iterator[None]:
+    """Spare Lightning's look through all installed packages for callbacks, at each Trainer anew.
+
+    It takes as long as 25 steps of a small net.
+    """
+    entry_points = registry.entry_points  # type: ignore[attr-defined]  # as above
+    registry.entry_points = _entry_points  # type: ignore[attr-defined,assignment]  # as above
+    try:
+        yield
+    finally:
+        registry.entry_points = entry_points  # type: ignore[attr-defined]  # as above
 
 
 def _drop_idle_hooks(trainer: pl.Trainer) -> None:

@@ -125,6 +125,16 @@ def test_a_loss_that_is_not_finite_is_logged_and_stops(trainer: Any) -> None:
     assert len(trainer.loggers[0].rows) == 1
 
 
+@pytest.mark.parametrize(("loss", "rate"), [(float("inf"), 0.1), (1.0, float("nan"))])
+def test_without_loggers_too(trainer: Any, loss: float, rate: float) -> None:
+    trainer.loggers = []
+    metrics = begin(trainer)
+    take_step(metrics, trainer, output(2.0))
+    take_step(metrics, trainer, output(loss, rate))
+    with pytest.raises(DivergenceError, match=r"is (inf|nan) at step 2"):
+        metrics.on_train_epoch_end(trainer, TASK)
+
+
 @pytest.mark.parametrize(("every", "expected"), [(50, 6), (4, 4), (0, 0)])
 def test_every_epoch_has_a_step_that_all_loggers_get(every: int, expected: int) -> None:
     """Of 180 digits, two batches of 16 a step, six steps are an epoch."""

@@ -24,7 +24,7 @@ def call_deeper(depth: int, function: Callable[[], int]) -> int:
 def faults_of_a_loop() -> int:
     before = count_page_faults()
     for _ in range(_NUM_CALLS):
-        call_deeper(20, lambda: 0)
+        call_deeper(300, lambda: 0)
     return count_page_faults() - before
 
 

@@ -4,8 +4,10 @@ from typing import Any
 
 import lightning.pytorch as pl
 import pytest
+import torch
 from torch import Tensor
 
+from mlp_lab.data import LabDataModule, Moons
 from mlp_lab.tasks import ClassificationTask
 
 
@@ -46,5 +48,42 @@ def test_who_hears_of_a_backward_pass(
     task.trainer = pl.Trainer(
         accelerator="cpu", logger=False, enable_checkpointing=False, max_epochs=1, **settings
     )
-    task.on_train_start()
-    assert task._steps_plainly is expected
+    assert task._is_plain() is expected
+
+
+class CountsSteps(pl.Callback):
+    num_steps = 0
+
+    def on_before_optimizer_step(self, *_: Any) -> None:
+        self.num_steps += 1
+
+
+def test_who_hears_is_found_out_at_each_training() -> None:
+    task, counts = ClassificationTask((2,), 2), CountsSteps()
+    listeners: list[list[pl.Callback]] = [[], [counts]]
+    for callbacks in listeners:
+        data = LabDataModule(Moons(), batch_size=64, steps_per_execution=4)
+        trainer = pl.Trainer(
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            max_epochs=1,
+            callbacks=callbacks,
+        )
+        trainer.fit(task, datamodule=data)
+    assert counts.num_steps == data.steps_per_epoch > 4
+
+
+class OwnGradients(torch.optim.SGD):
+    def zero_grad(self, set_to_none: bool = True) -> None: ...
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(torch.optim.SGD, True), (OwnGradients, False)])
+def test_an_optimizer_of_ones_own_may_drop_gradients(
+    kind: type[torch.optim.SGD], expected: bool
+) -> None:
+    task = ClassificationTask((2,), 2)
+    task.trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    task.trainer.strategy.optimizers = [kind(task.parameters())]
+    assert task._is_plain() is expected

@@ -3,6 +3,7 @@
 import importlib.metadata
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lightning.pytorch.callbacks import DeviceStatsMonitor, EarlyStopping, ModelCheckpoint
@@ -11,6 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from mlp_lab import callbacks as lab
 from mlp_lab.errors import ConfigError
 from mlp_lab.loggers import CSVLogger
+from mlp_lab.processes.stack import call_with_room
 from mlp_lab.runs.run import Run
 from mlp_lab.training.trainer import build_evaluator, build_trainer
 from tests.helpers.training import callbacks, make_job
@@ -49,6 +51,12 @@ def test_hooks_of_a_batch_that_do_nothing_are_taken_away(run: Run) -> None:
     uses_not: list[type] = [lab.MetricsFile, lab.RunRecord, lab.OnnxExport]
     assert all(found[kind].on_train_batch_end is None for kind in uses_not)
     assert all(callable(callback.on_train_epoch_end) for callback in found.values())
+
+
+def test_what_it_runs_has_room_on_the_stack(run: Run) -> None:
+    trainer: Any = build_trainer(make_job(*MOONS), run)
+    assert trainer._run_stage.func is call_with_room
+    assert trainer._run_stage.args[0].__self__ is trainer
 
 
 def test_installed_packages_are_looked_through_once(
