@@ -11,6 +11,7 @@ import reprlib
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import is_dataclass
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -224,8 +225,17 @@ def _is_plain(value: object, kinds: Iterable[Any]) -> bool:
             return any(
                 types_ and all(_is_plain(item, _alternatives(types_[1])) for item in value.values())
                 for types_ in inner
-            )
+            ) or any(_are_fields(value, kind) for kind in kinds if is_dataclass(kind))
     return False
+
+
+def _are_fields(values: Mapping[str, object], kind: Any) -> bool:
+    """Whether values are what the fields of a dataclass hold."""
+    types_ = _parameters(kind)
+    return all(
+        name in types_ and _is_plain(value, _alternatives(types_[name]))
+        for name, value in values.items()
+    )
 
 
 def _are_plain(values: list[object], kind: Any) -> bool:

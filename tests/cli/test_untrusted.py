@@ -124,6 +124,10 @@ def test_an_attack_is_refused_in_one_sentence(
         ("model", "mlp_lab.tasks.Task", "names the class 'mlp_lab.tasks.Task' in model, which is"),
         ("nothing", 1, "sets nothing to 1, which is no setting."),
         ("trainer", None, "trainer is null; leave it out for its defaults."),
+        ("model.init_args.encoding", {"one_hot_up_to": [8]}, "is no plain value in model.encoding"),
+        ("model.init_args.encoding", {"class_path": "x.y"}, "is no plain value in model.encoding"),
+        # Read, and found to be for other data.
+        ("model.init_args.encoding", {"one_hot_up_to": 8}, "is for the columns of a table"),
     ],
 )
 def test_what_is_no_plain_setting_is_named(
