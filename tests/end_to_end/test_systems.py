@@ -13,7 +13,7 @@ TAKE_AWAY = """
 import asyncio, concurrent.futures, multiprocessing, os, signal, sys, subprocess, tempfile
 import multiprocessing.context, multiprocessing.pool, concurrent.futures.process
 import lightning.pytorch.trainer.connectors.signal_connector as signal_connector
-import torchvision, sklearn.datasets, matplotlib.pyplot, platformdirs
+import torchvision, sklearn.datasets, matplotlib.pyplot, platformdirs, click
 
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     sys.modules[name] = None
