@@ -143,10 +143,10 @@ class MultiStepModule(pl.LightningModule, ABC):
         if self._steps_plainly is None:
             self._steps_plainly = self._is_plain()
         descend = self._descend_plainly if self._steps_plainly else self._descend
-        first, *_ = optimizer.param_groups
+        group = optimizer.optimizer.param_groups[0]
         steps = []
         for batch in batches:
-            rate = first["lr"]
+            rate = group["lr"]
             loss, outputs = self.compute_loss(batch)
             descend(optimizer, loss)
             for scheduler in schedulers:
